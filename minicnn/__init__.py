@@ -1,0 +1,21 @@
+"""Convolutional networks from scratch: read them, prove them against PyTorch, train them."""
+
+from . import data, models, nn, optim
+from .kernels import get_backend, set_backend, use_backend
+from .nn.init import manual_seed
+from .threads import get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "data",
+    "get_backend",
+    "get_num_threads",
+    "manual_seed",
+    "models",
+    "nn",
+    "optim",
+    "set_backend",
+    "set_num_threads",
+    "use_backend",
+]

@@ -1,0 +1,76 @@
+"""From a data set to batches: which examples, in which order, how many at a time."""
+
+from collections.abc import Iterator
+from numbers import Integral
+
+import numpy as np
+
+from .dataset import Dataset
+
+
+class DataLoader:
+    """Cuts each epoch's order into batches of `batch_size` examples; one `for` loop is one epoch.
+
+    The last batch holds the n % batch_size examples that are left, unless `drop_last`.
+
+    With `shuffle` the order of epoch e is a pure function of (seed, e), not of what was drawn
+    before: whoever resumes a training run needs no generator's state, only `loader.epoch = e`.
+
+        for epoch in range(10):
+            for images, labels in loader:    # images (B, 1, 28, 28), labels (B,)
+                ...
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        seed: int = 0,
+        drop_last: bool = False,
+    ):
+        if not isinstance(dataset, Dataset):
+            raise TypeError(
+                f"DataLoader reads a minicnn.data.Dataset, got {type(dataset).__name__}; "
+                "subclass Dataset and define __len__ and __getitem__."
+            )
+        self.dataset = dataset
+        self.batch_size = _at_least(1, "batch_size", batch_size)
+        self.shuffle = _flag("shuffle", shuffle)
+        self.seed = _at_least(0, "seed", seed)
+        self.drop_last = _flag("drop_last", drop_last)
+        self.epoch = 0  # the next one to be drawn
+
+    def __len__(self) -> int:
+        """The number of batches: n / batch_size, rounded up, or down with `drop_last`."""
+        full, rest = divmod(len(self.dataset), self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The indices of all examples in the order in which `epoch` visits them."""
+        epoch = _at_least(0, "epoch", epoch)
+        n = len(self.dataset)
+        if not self.shuffle:
+            return np.arange(n)
+        return np.random.default_rng((self.seed, epoch)).permutation(n)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        # Not itself a generator: iter(loader) draws the epoch at once, not at the first batch.
+        order, size = self.order(self.epoch), self.batch_size
+        self.epoch += 1
+        starts = range(0, len(self) * size, size)
+        return (self.dataset.batch(order[start : start + size]) for start in starts)
+
+
+def _at_least(least, name, value):
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(
+            f"DataLoader: {name} must be an integer of at least {least}, got {value!r}."
+        )
+    return int(value)
+
+
+def _flag(name, value):
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"DataLoader: {name} must be True or False, got {value!r}.")
+    return bool(value)

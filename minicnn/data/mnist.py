@@ -1,0 +1,137 @@
+"""MNIST: handwritten digits, the subset that comes with the package or the complete set."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import Dataset, check_index, check_indices
+from .download import MIRRORS, fetch
+from .idx import read_idx
+
+BUNDLED = Path(__file__).parent / "files"
+BUNDLED_DIGESTS = {
+    "train-images-idx3-ubyte.gz": "3e797bc30c5e1547405d8926e5283954163e4cd51ba8565e3dbfe8c166db7e1a",
+    "train-labels-idx1-ubyte.gz": "df0fdec1440045a98111fbaab6475855a4b3aaec01e012543057171fc9e074bf",
+    "t10k-images-idx3-ubyte.gz": "1107a88c1dcf1bde0925f29c9f47e943757cc4c8190862d72943ef6e4a638a2c",
+    "t10k-labels-idx1-ubyte.gz": "59f1210430c03405bf13b88e2855be7b6adbf45b16966f8f6bf11013873bf815",
+}
+DIGITS = "zero one two three four five six seven eight nine".split()
+
+
+def _alias(name):
+    return property(lambda self: getattr(self, name), lambda self, new: setattr(self, name, new))
+
+
+class MNIST(Dataset):
+    """Grey images of handwritten digits with their labels.
+
+    By Yann LeCun, Corinna Cortes and Christopher J.C. Burges; commonly given licence: CC BY-SA 3.0.
+
+        MNIST()                        the bundled subset: the first 5,000 training images
+        MNIST(train=False)             ... and the first 1,000 test images
+        MNIST("data")                  the complete set (60,000 / 10,000) in a folder
+        MNIST("data", download=True)   the same, fetched first if it is not there
+
+    A folder holds the IDX files, gzipped or not, itself or in `raw` or `MNIST/raw`, as torchvision
+    keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`.
+
+        dataset[i]                (1, 28, 28) float32 in [0, 1], int      what ToTensor makes of it
+        dataset.batch(indices)    (B, 1, 28, 28) float32, (B,) int64
+        images, or data           (N, 28, 28) uint8                       as stored
+        labels, or targets        (N,) int64
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike | None = None,
+        train: bool = True,
+        download: bool = False,
+        mirrors: str | Sequence[str] = MIRRORS,
+    ):
+        if root is None and download:
+            raise ValueError("MNIST: download=True needs a folder: MNIST(root, download=True).")
+        folder = BUNDLED if root is None else Path(root)
+        split = "train" if train else "t10k"
+        if download and not find_files(folder, split):
+            fetch(folder / "MNIST" / "raw", mirrors)
+        paths = find_files(folder, split)
+        if not paths:
+            raise FileNotFoundError(
+                f"MNIST: {folder} was expected to hold {split}-images-idx3-ubyte and "
+                f"{split}-labels-idx1-ubyte (or either as .gz), itself or in raw or MNIST/raw; "
+                "found no such pair. Pass download=True to fetch them, or no root for the bundled "
+                "subset."
+            )
+        if root is None:
+            check_digests(paths)
+        self.images, self.labels = read_pair(*paths)
+        self.classes = [f"{digit} - {word}" for digit, word in enumerate(DIGITS)]
+        if self.labels.max(initial=0) > 9:
+            self.classes = [str(label) for label in range(self.labels.max() + 1)]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        index = check_index(index, self)
+        return to_float(self.images[index]), int(self.labels[index])
+
+    def batch(self, indices: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+        indices = check_indices(indices, self)
+        return to_float(self.images[indices]), self.labels[indices]
+
+    data, targets = _alias("images"), _alias("labels")  # torch's names
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """uint8 (..., H, W) in 0..255 becomes float32 (..., 1, H, W) in [0, 1]; nowhere else."""
+    return np.divide(images, 255, dtype=np.float32)[..., np.newaxis, :, :]
+
+
+def find_files(root, split):
+    """A split's two files, images and labels, from the first folder that has both; else nothing."""
+    names = f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
+    for folder in (root, root / "raw", root / "MNIST" / "raw"):
+        both = [(folder / name, folder / f"{name}.gz") for name in names]
+        pair = [next(filter(Path.is_file, choices), None) for choices in both]
+        if all(pair):
+            return pair
+    return []
+
+
+def read_pair(images_path, labels_path):
+    """Images (N, H, W) uint8 and labels (N,) int64, if that is what the two files hold."""
+    images, labels = read_idx(images_path), read_idx(labels_path)
+    found = (
+        f"found {images.dtype} {images.shape} in {images_path} "
+        f"and {labels.dtype} {labels.shape} in {labels_path}"
+    )
+    if images.ndim == 1 and labels.ndim == 3:
+        raise ValueError(f"MNIST: images and labels are swapped: {found}. Exchange the two names.")
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise ValueError(f"MNIST: expected uint8 images (N, H, W); {found}.")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(f"MNIST: expected integer labels (N,); {found}.")
+    if len(images) != len(labels):
+        raise ValueError(f"MNIST: expected one label for each image; {found}.")
+    if labels.size and not 0 <= labels.min() <= labels.max() <= 255:
+        raise ValueError(
+            f"MNIST: expected labels in 0..255; {labels_path} has them from {labels.min()} to "
+            f"{labels.max()}."
+        )
+    return images, labels.astype(np.int64)
+
+
+def check_digests(paths):
+    """Refuses a bundled file that is not the one which was bundled."""
+    for path in paths:
+        expected = BUNDLED_DIGESTS.get(path.name, "none")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != expected:
+            raise ValueError(
+                f"{path}: this bundled file is damaged, install minicnn again. "
+                f"SHA-256 expected {expected}, found {found}."
+            )

@@ -1,0 +1,54 @@
+"""How it is computed: arrays in, arrays out. A kernel set keeps nothing and checks nothing.
+
+All sets have the same functions with the same arguments and the same results; `functional` calls the one in use.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from types import ModuleType
+
+_MODULES = {"numpy": "numpy_textbook"}
+_default = "numpy"
+_override: ContextVar[str | None] = ContextVar("minicnn_backend", default=None)
+
+
+def _check(name: str) -> str:
+    if name not in _MODULES:
+        raise ValueError(f"backend must be one of {', '.join(map(repr, _MODULES))}, got {name!r}.")
+    return name
+
+
+def set_backend(name: str) -> None:
+    """Use the kernel set `name` from now on, in every thread."""
+    global _default
+    _load(_check(name))
+    _default = name
+
+
+def get_backend() -> str:
+    """The name of the kernel set in use here."""
+    return _override.get() or _default
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Use the kernel set `name` inside a `with` block, in this thread alone."""
+    token = _override.set(_check(name))
+    try:
+        yield
+    finally:
+        _override.reset(token)
+
+
+def active() -> ModuleType:
+    """The kernel set in use."""
+    return _load(get_backend())
+
+
+@cache
+def _load(name: str) -> ModuleType:
+    """Imported when first needed, so that `import minicnn` is quick."""
+    return importlib.import_module(f"{__name__}.{_MODULES[name]}")

@@ -1,0 +1,32 @@
+"""What a layer means: its parameters, what forward keeps, what backward returns. Names and arguments are torch.nn's."""
+
+from . import functional
+from .conv_transpose import ConvTranspose2d
+from .convolution import Conv2d
+from .flatten import Flatten, Unflatten
+from .linear import Linear
+from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .module import Module, Parameter
+from .pointwise import ReLU, Sigmoid, Tanh
+from .pooling import MaxPool2d
+from .sequential import Sequential
+
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "Conv2d",
+    "ConvTranspose2d",
+    "CrossEntropyLoss",
+    "Flatten",
+    "Linear",
+    "MSELoss",
+    "MaxPool2d",
+    "Module",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "Unflatten",
+    "functional",
+]

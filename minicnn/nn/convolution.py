@@ -1,0 +1,99 @@
+"""The convolution layer."""
+
+import numpy as np
+
+from .. import geometry
+from . import functional as F
+from .init import weight_and_bias
+from .module import Module
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class Conv2d(Module):
+    """A small window of weights slides over the image; each output pixel is the weighted sum of what the window sees.
+
+        output[n, o, i, j] = bias[o] + sum over c, kh, kw of
+                             weight[o, c, kh, kw] * input[n, c, i SH - PH + kh DH, j SW - PW + kw DW]
+
+    (zero outside the image; with groups, c runs over the C / G channels of o's group). Along each axis
+
+        OH = floor((H + 2 PH - DH (KH - 1) - 1) / SH) + 1
+
+        input   (N, C, H, W) or (C, H, W)        weight  (O, C / G, KH, KW)
+        output  (N, O, OH, OW) or (O, OH, OW)    bias    (O,)
+
+    By hand: the kernel [[1, 0], [0, -1]] subtracts each pixel's lower right neighbour from it.
+
+    >>> conv = Conv2d(1, 1, 2, bias=False)
+    >>> conv.weight.data = np.array([[[[1, 0], [0, -1]]]])
+    >>> conv(np.array([[[1, 2, 3], [4, 5, 6], [7, 8, 10]]]))
+    array([[[-4, -4],
+            [-4, -5]]])
+
+    Backward asks "which outputs does this number touch?", and sums their gradients, each times the factor it had there.
+    A weight touches every output pixel of its channel, with the input under it as the factor; a bias all of them with
+    factor 1; an input pixel the outputs whose window covers it, with the weight that lay on it (so the kernel runs over
+    grad_output, flipped). The computation: `kernels.numpy_textbook.convolution`.
+
+    Cost: N O OH OW C/G KH KW multiply-adds forward, twice that backward; kept for backward: the input.
+    A misconception: this is no convolution in the mathematician's sense, which flips the kernel, but cross-correlation;
+    as the weights are learnt, it makes no difference to what a network can do.
+
+    `padding` may be 'valid' (none) or 'same' (the output as large as the input; stride 1); `padding_mode` 'zeros',
+    'reflect', 'replicate' or 'circular'. The weights start uniform within 1 / sqrt(C/G KH KW). Raises ValueError for
+    arguments, RuntimeError for inputs that do not fit. https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: geometry.IntPair,
+        stride: geometry.IntPair = 1,
+        padding: geometry.IntPair | str = 0,
+        dilation: geometry.IntPair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype=np.float32,
+    ):
+        self.in_channels = geometry.positive(in_channels, "in_channels", "Conv2d")
+        self.out_channels = geometry.positive(out_channels, "out_channels", "Conv2d")
+        self.kernel_size = geometry.pair(kernel_size, "kernel_size", 1, "Conv2d")
+        self.stride = geometry.pair(stride, "stride", 1, "Conv2d")
+        self.dilation = geometry.pair(dilation, "dilation", 1, "Conv2d")
+        self.groups = geometry.positive(groups, "groups", "Conv2d")
+        (PT, PB), (PL, PR) = geometry.conv_padding(padding, self.kernel_size, self.stride, self.dilation, "Conv2d")
+        self.padding = padding if isinstance(padding, str) else (PT, PL)
+        self.padding_mode = padding_mode
+        if padding_mode not in PADDING_MODES:
+            raise ValueError(f"Conv2d: padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}.")
+        geometry.check_groups(self.in_channels, self.out_channels, self.groups, "Conv2d")
+        self._frame = (PL, PR, PT, PB)
+        self._arguments = (self.stride, self.padding if padding_mode == "zeros" else 0, self.dilation, self.groups)
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        self.weight, self.bias = weight_and_bias(shape, self.out_channels if bias else None, dtype)
+
+    def forward(self, x):
+        if self.padding_mode != "zeros":
+            x = F.pad(x, self._frame, self.padding_mode)  # (N, C, H + 2 PH, W + 2 PW)
+        self.keep(x)  # the weight's gradient needs the input
+        return F.conv2d(x, self.weight.data, self.bias and self.bias.data, *self._arguments)  # (N, O, OH, OW)
+
+    def backward(self, grad_output):
+        (x,) = self.kept()
+        grad_input, grad_weight, grad_bias = F.conv2d_backward(
+            grad_output, x, self.weight.data, *self._arguments, needs_input_grad=self.needs_input_grad
+        )
+        self.weight.accumulate(grad_weight)
+        if self.bias:
+            self.bias.accumulate(grad_bias)
+        if self.padding_mode != "zeros" and self.needs_input_grad:
+            grad_input = F.pad_backward(grad_input, self._frame, self.padding_mode)
+        return grad_input  # (N, C, H, W)
+
+    def extra_repr(self) -> str:
+        first = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        rest = self.unless(padding=(0, 0), dilation=(1, 1), groups=1)
+        return first + rest + ("" if self.bias else ", bias=False") + self.unless(padding_mode="zeros")

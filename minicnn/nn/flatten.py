@@ -1,0 +1,88 @@
+"""Reshaping: the numbers stay, their arrangement changes; backward changes it back."""
+
+import math
+import operator
+from collections.abc import Sequence
+
+from .module import Module
+
+
+def _axis(dim: int, ndim: int, who: str) -> int:
+    """A dimension counted from the front, whichever end it was counted from."""
+    if not -ndim <= dim < ndim:
+        raise IndexError(
+            f"{who}: dimension {dim} does not exist, the input has {ndim}: expected {-ndim} to {ndim - 1}."
+        )
+    return dim % ndim
+
+
+class Flatten(Module):
+    """Dimensions start_dim to end_dim become one: (N, C, H, W) -> (N, C H W) unless told otherwise.
+
+    >>> import numpy as np
+    >>> Flatten()(np.zeros((2, 3, 4, 5))).shape
+    (2, 60)
+
+    Backward gives the gradient the input's shape again: moving a number changes nothing about its effect.
+    Mind a single image (C, H, W): its channels are taken for a batch, and it becomes (C, H W).
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim = operator.index(start_dim)
+        self.end_dim = operator.index(end_dim)
+
+    def forward(self, x):
+        first, last = _axis(self.start_dim, max(x.ndim, 1), "Flatten"), _axis(self.end_dim, max(x.ndim, 1), "Flatten")
+        if first > last:
+            raise RuntimeError(
+                f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {x.shape}."
+            )
+        self.keep(x.shape)
+        return x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+
+    def backward(self, grad_output):
+        (input_shape,) = self.kept()
+        return grad_output.reshape(input_shape)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """The dimension `dim` becomes several: Unflatten(1, (3, 4, 5)) takes (N, 60) to (N, 3, 4, 5). One size may be -1.
+
+    >>> import numpy as np
+    >>> Unflatten(1, (3, -1))(np.zeros((2, 12))).shape
+    (2, 3, 4)
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Unflatten.html
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]):
+        self.dim = operator.index(dim)
+        self.unflattened_size = tuple(operator.index(size) for size in unflattened_size)
+        if not self.unflattened_size or self.unflattened_size.count(-1) > 1 or min(self.unflattened_size) < -1:
+            raise ValueError(
+                f"Unflatten: unflattened_size must be sizes, at most one of them -1, got {unflattened_size!r}."
+            )
+
+    def forward(self, x):
+        dim = _axis(self.dim, x.ndim, "Unflatten")
+        known = math.prod(size for size in self.unflattened_size if size != -1)
+        fits = known and x.shape[dim] % known == 0 if -1 in self.unflattened_size else known == x.shape[dim]
+        if not fits:
+            raise RuntimeError(
+                f"Unflatten: dimension {self.dim} of an input {x.shape} has {x.shape[dim]} elements, "
+                f"which do not fill {self.unflattened_size}."
+            )
+        sizes = [x.shape[dim] // known if size == -1 else size for size in self.unflattened_size]
+        self.keep(x.shape)
+        return x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+
+    def backward(self, grad_output):
+        (input_shape,) = self.kept()
+        return grad_output.reshape(input_shape)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -1,0 +1,53 @@
+"""The operations without state, with torch's names and arguments; beside each its gradient, `<name>_backward`.
+
+An operation checks its arguments, then calls the kernel set in use. A gradient takes grad_output first, then what forward
+took; the pointwise ones take forward's output instead, max pooling its indices.
+"""
+
+from .conv_transpose import conv_transpose2d, conv_transpose2d_backward
+from .convolution import conv2d, conv2d_backward
+from .linear import linear, linear_backward
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_backward,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_backward,
+    cross_entropy,
+    cross_entropy_backward,
+    mse_loss,
+    mse_loss_backward,
+)
+from .padding import fold, fold_backward, pad, pad_backward, unfold, unfold_backward
+from .pointwise import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward
+from .pooling import max_pool2d, max_pool2d_backward
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_backward",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_backward",
+    "conv2d",
+    "conv2d_backward",
+    "conv_transpose2d",
+    "conv_transpose2d_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "fold",
+    "fold_backward",
+    "linear",
+    "linear_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mse_loss",
+    "mse_loss_backward",
+    "pad",
+    "pad_backward",
+    "relu",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "tanh",
+    "tanh_backward",
+    "unfold",
+    "unfold_backward",
+]

@@ -1,0 +1,186 @@
+"""The losses without state. The formulas stand in `kernels.numpy_textbook.losses`."""
+
+import numpy as np
+
+from ... import kernels
+from . import checks
+
+
+def check_reduction(reduction: str, who: str) -> str:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{who}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}.")
+    return reduction
+
+
+def check_label_smoothing(label_smoothing: float, who: str) -> float:
+    """At most 1; torch ignores a negative one, and so does this."""
+    if not label_smoothing <= 1:
+        raise ValueError(f"{who}: label_smoothing must be between 0 and 1, got {label_smoothing}.")
+    return max(float(label_smoothing), 0.0)
+
+
+def _grad(grad_output, x, loss_shape, reduction, who):
+    """The gradient with respect to the loss as an array of the input's dtype: one number, or one for each loss."""
+    grad = np.asarray(grad_output, dtype=x.dtype)
+    expected = loss_shape if reduction == "none" else ()
+    if grad.shape != expected:
+        raise RuntimeError(f"{who}: grad_output must have the shape of the loss, {expected}, got {grad.shape}.")
+    return grad
+
+
+# ---------------------------------------------------------------------------------------------- cross-entropy
+
+
+def _classes(input, target, weight, ignore_index, reduction, label_smoothing, who):
+    """The checked arguments of the kernel, with a batch dimension, and the shape of the losses."""
+    x = checks.array(input, "input", who)
+    target = checks.array(target, "target", who, (*checks.FLOATS, "int64", "uint8"))
+    if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
+        raise IndexError(
+            f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {x.shape}."
+        )
+    single = x.ndim == 1
+    C = x.shape[0] if single else x.shape[1]
+    probabilities = target.dtype.kind == "f"
+    expected = x.shape if probabilities else () if single else (x.shape[0], *x.shape[2:])
+    if target.shape != expected and not (single and not probabilities and target.shape == (1,)):
+        raise ValueError(
+            f"{who}: for logits of shape {x.shape} the target must hold class indices (int64) of shape "
+            f"{() if single else (x.shape[0], *x.shape[2:])} or probabilities (float) of shape {x.shape}, "
+            f"got {target.dtype} of shape {target.shape}."
+        )
+    if weight is not None:
+        weight = checks.like(weight, "weight", x, who, (C,))
+    if probabilities and ignore_index >= 0:
+        raise RuntimeError(
+            f"{who}: ignore_index={ignore_index} needs class indices, but the target holds probabilities."
+        )
+    if not probabilities:
+        wrong = target[(target != ignore_index) & ((target < 0) | (target >= C))]
+        if wrong.size:
+            raise IndexError(
+                f"{who}: the target must hold classes from 0 to {C - 1} for logits of {C} classes"
+                f" (or ignore_index={ignore_index}), got {wrong.flat[0]}."
+            )
+    smoothing = check_label_smoothing(label_smoothing, who)
+    loss_shape = () if single and probabilities else target.shape if not probabilities else (x.shape[0], *x.shape[2:])
+    if single:
+        x, target = x[None], target[None] if probabilities else target.reshape(1)
+    return (x, target, weight, ignore_index, smoothing, check_reduction(reduction, who)), loss_shape
+
+
+def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...) -> one loss, or with "none" (N, ...).
+
+    >>> print(cross_entropy(np.zeros((1, 4)), np.array([2])).round(4))  # four equal classes: log 4
+    1.3863
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+    """
+    arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, "cross_entropy")
+    loss = kernels.active().cross_entropy(*arguments)
+    return loss.reshape(loss_shape) if reduction == "none" else loss
+
+
+def cross_entropy_backward(
+    grad_output, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+) -> np.ndarray:
+    """The gradient with respect to the logits."""
+    who = "cross_entropy_backward"
+    arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, who)
+    x = arguments[0]
+    grad = _grad(grad_output, x, loss_shape, reduction, who)
+    grad = grad.reshape(x.shape[0], *x.shape[2:]) if reduction == "none" else grad
+    return kernels.active().cross_entropy_grad(grad, *arguments).reshape(input.shape)
+
+
+# ----------------------------------------------------------------------------------- binary cross-entropy, MSE
+
+
+def _elements(input, target, reduction, who, **factors):
+    """Input and target of one shape and dtype; each factor None or of a shape that broadcasts to theirs."""
+    x = checks.array(input, "input", who)
+    target = checks.like(target, "target", x, who)
+    if target.shape != x.shape:
+        raise ValueError(
+            f"{who}: input and target must have the same shape, got {x.shape} and {target.shape}; reshape one of them."
+        )
+    for name, factor in factors.items():
+        if factor is not None and np.broadcast_shapes(checks.like(factor, name, x, who).shape, x.shape) != x.shape:
+            raise ValueError(
+                f"{who}: {name} of shape {factor.shape} does not broadcast to the input's shape {x.shape}."
+            )
+    return x, target, *factors.values(), check_reduction(reduction, who)
+
+
+def _probabilities(input, target, weight, reduction, who):
+    arguments = _elements(input, target, reduction, who, weight=weight)[:3]
+    for name, values in zip(("input", "target"), arguments, strict=False):
+        if not ((values >= 0) & (values <= 1)).all():
+            raise RuntimeError(
+                f"{who}: the {name} must lie between 0 and 1, got values from {values.min()} to {values.max()}; "
+                "for logits use binary_cross_entropy_with_logits."
+            )
+    return *arguments, reduction
+
+
+def binary_cross_entropy(input, target, weight=None, reduction="mean"):
+    """Probabilities against targets of the same shape, both in [0, 1].
+
+    >>> print(binary_cross_entropy(np.array([0.5, 1.0]), np.array([1.0, 1.0])).round(4))  # (log 2 + 0) / 2
+    0.3466
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
+    """
+    return kernels.active().binary_cross_entropy(
+        *_probabilities(input, target, weight, reduction, "binary_cross_entropy")
+    )
+
+
+def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduction="mean") -> np.ndarray:
+    """The gradient with respect to the probabilities."""
+    who = "binary_cross_entropy_backward"
+    arguments = _probabilities(input, target, weight, reduction, who)
+    grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
+    return kernels.active().binary_cross_entropy_grad(grad, *arguments)
+
+
+def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction="mean"):
+    """binary_cross_entropy(sigmoid(input), target), exact for any logit; `pos_weight` multiplies the positive part.
+
+    >>> print(binary_cross_entropy_with_logits(np.array([-200.0]), np.array([1.0])))
+    200.0
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
+    """
+    who = "binary_cross_entropy_with_logits"
+    arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
+    return kernels.active().binary_cross_entropy_with_logits(*arguments)
+
+
+def binary_cross_entropy_with_logits_backward(
+    grad_output, input, target, weight=None, pos_weight=None, reduction="mean"
+) -> np.ndarray:
+    """The gradient with respect to the logits."""
+    who = "binary_cross_entropy_with_logits_backward"
+    arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
+    grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
+    return kernels.active().binary_cross_entropy_with_logits_grad(grad, *arguments)
+
+
+def mse_loss(input, target, reduction="mean"):
+    """(input - target)^2; both of one shape (torch broadcasts with a warning, here it is an error).
+
+    >>> print(mse_loss(np.array([1.0, 4.0]), np.array([1.0, 2.0])))
+    2.0
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+    """
+    return kernels.active().mse_loss(*_elements(input, target, reduction, "mse_loss"))
+
+
+def mse_loss_backward(grad_output, input, target, reduction="mean") -> np.ndarray:
+    """The gradient with respect to the input."""
+    arguments = _elements(input, target, reduction, "mse_loss_backward")
+    grad = _grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")
+    return kernels.active().mse_loss_grad(grad, *arguments)

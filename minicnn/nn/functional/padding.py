@@ -1,0 +1,112 @@
+"""Padding, unfold and fold without state: what surrounds an image, and the patch matrix by itself."""
+
+import operator
+
+import numpy as np
+
+from ... import geometry, kernels
+from . import checks
+
+
+def _widths(pad, shape, mode, who):
+    """The four widths (left, right, top, bottom), checked against the image."""
+    widths = tuple(operator.index(width) for width in pad)
+    if len(widths) != 4 or min(widths) < 0:
+        raise ValueError(f"{who}: pad must be four widths (left, right, top, bottom), none negative, got {pad!r}.")
+    *_, H, W = shape
+    limit = {"constant": None, "replicate": None, "reflect": -1, "circular": 0}
+    if mode not in limit:
+        raise ValueError(f"{who}: mode must be one of {', '.join(map(repr, limit))}, got {mode!r}.")
+    for axis, size, width in (("width", W, max(widths[:2])), ("height", H, max(widths[2:]))):
+        if size < 1 or (limit[mode] is not None and width > size + limit[mode]):
+            raise RuntimeError(
+                f"{who}: mode {mode!r} can pad the {axis} {size} by at most {max(size + (limit[mode] or 0), 0)} on a side, "
+                f"got {width}: there is nothing more to copy."
+            )
+    return widths
+
+
+def pad(input, pad, mode="constant", value=0) -> np.ndarray:
+    """Input (N, C, H, W) or (C, H, W) with (left, right, top, bottom) columns and rows more.
+
+    >>> pad(np.array([[[1, 2, 3]]]), (2, 2, 0, 0), "reflect")
+    array([[[3, 2, 1, 2, 3, 2, 1]]])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
+    """
+    x, single = checks.images(checks.array(input, "input", "pad", checks.FLOATS + checks.INTEGERS), "pad")
+    left, right, top, bottom = _widths(pad, x.shape, mode, "pad")
+    if mode == "constant":
+        output = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=value)
+    else:
+        output = kernels.active().pad(x, left, right, top, bottom, mode)
+    return output[0] if single else output
+
+
+def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
+    """The gradient with respect to the input: the frame is cut away, and copies add to the pixel they were made of."""
+    grad, single = checks.images(checks.array(grad_output, "grad_output", "pad_backward"), "pad_backward")
+    left, right, top, bottom = (operator.index(width) for width in pad)
+    H, W = grad.shape[2] - top - bottom, grad.shape[3] - left - right
+    _widths(pad, (H, W), mode, "pad_backward")
+    if mode == "constant":
+        grad_input = grad[:, :, top : top + H, left : left + W]
+    else:
+        grad_input = kernels.active().pad_grad(grad, left, right, top, bottom, mode)
+    return grad_input[0] if single else grad_input
+
+
+def unfold(input, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
+    """im2col: input (N, C, H, W) -> the patches as columns (N, C KH KW, OH OW); one image (C, H, W) likewise.
+
+    >>> unfold(np.arange(6.0).reshape(1, 2, 3), (2, 2))
+    array([[0., 1.],
+           [1., 2.],
+           [3., 4.],
+           [4., 5.]])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
+    """
+    x, single = checks.images(checks.array(input, "input", "unfold"), "unfold")
+    kernel_size = geometry.pair(kernel_size, "kernel_size", 1, "unfold")
+    g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who="unfold")
+    cols = kernels.active().im2col(x, g)
+    return cols[0] if single else cols
+
+
+def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
+    """col2im: columns (N, C KH KW, L) -> (N, C, *output_size), where overlapping patches add. The gradient of unfold.
+
+    >>> fold(np.ones((4, 2)), (2, 3), (2, 2))
+    array([[[1., 2., 1.],
+            [1., 2., 1.]]])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
+    """
+    cols = checks.array(input, "input", "fold")
+    KH, KW = geometry.pair(kernel_size, "kernel_size", 1, "fold")
+    H, W = geometry.pair(output_size, "output_size", 1, "fold")
+    if cols.ndim not in (2, 3) or cols.shape[-2] < 1 or cols.shape[-2] % (KH * KW):
+        raise RuntimeError(
+            f"fold: the input must be (N, C * KH * KW, L) or (C * KH * KW, L), its rows a multiple of KH * KW = {KH * KW}, "
+            f"got shape {cols.shape}."
+        )
+    batch = cols[None] if cols.ndim == 2 else cols
+    N, C = len(batch), cols.shape[-2] // (KH * KW)
+    g = geometry.conv2d((N, C, H, W), (1, C, KH, KW), stride, padding, dilation, who="fold")
+    if cols.shape[-1] != g.OH * g.OW:
+        raise RuntimeError(
+            f"fold: an output of {H} x {W} has OH * OW = {g.OH} * {g.OW} = {g.OH * g.OW} patches, got {cols.shape[-1]}."
+        )
+    image = kernels.active().col2im(batch, g)
+    return image[0] if cols.ndim == 2 else image
+
+
+def unfold_backward(grad_output, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
+    """Each pixel was copied into several patches, so it collects their gradients: that is fold."""
+    return fold(grad_output, output_size, kernel_size, dilation, padding, stride)
+
+
+def fold_backward(grad_output, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
+    """Each patch entry was added to one pixel, so it takes that pixel's gradient: that is unfold."""
+    return unfold(grad_output, kernel_size, dilation, padding, stride)

@@ -1,0 +1,60 @@
+"""ReLU, sigmoid and tanh without state. Each gradient takes the output, from which it is computed most easily."""
+
+import numpy as np
+
+from ... import kernels
+from . import checks
+
+
+def relu(input, inplace: bool = False) -> np.ndarray:
+    """max(x, 0) for each element; NaN stays NaN. Any shape; `inplace` writes the result into the input.
+
+    >>> relu(np.array([-2.0, 0.0, 3.0]))
+    array([0., 0., 3.])
+    """
+    output = kernels.active().relu(checks.array(input, "input", "relu", checks.FLOATS + checks.INTEGERS))
+    if not inplace:
+        return output
+    if not input.flags.writeable:
+        raise RuntimeError("relu: inplace=True writes into the input, but the input is read-only; pass a copy.")
+    input[...] = output
+    return input
+
+
+def relu_backward(grad_output, output) -> np.ndarray:
+    """grad_output where the output is positive or NaN, 0 elsewhere: the gradient at 0 is 0, as in torch."""
+    return _backward("relu", grad_output, output)
+
+
+def sigmoid(input) -> np.ndarray:
+    """1 / (1 + exp(-x)) for each element.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    array([0. , 0.5, 1. ])
+    """
+    return kernels.active().sigmoid(checks.array(input, "input", "sigmoid"))
+
+
+def sigmoid_backward(grad_output, output) -> np.ndarray:
+    """grad_output * output * (1 - output)."""
+    return _backward("sigmoid", grad_output, output)
+
+
+def tanh(input) -> np.ndarray:
+    """tanh(x) for each element.
+
+    >>> tanh(np.array([0.0, 1000.0]))
+    array([0., 1.])
+    """
+    return kernels.active().tanh(checks.array(input, "input", "tanh"))
+
+
+def tanh_backward(grad_output, output) -> np.ndarray:
+    """grad_output * (1 - output^2)."""
+    return _backward("tanh", grad_output, output)
+
+
+def _backward(name, grad_output, output):
+    output = checks.array(output, "output", f"{name}_backward")
+    grad = checks.grad(grad_output, output.shape, output, f"{name}_backward")
+    return getattr(kernels.active(), f"{name}_grad")(grad, output)

@@ -1,0 +1,50 @@
+"""Max pooling without state."""
+
+import numpy as np
+
+from ... import geometry, kernels
+from . import checks
+
+
+def max_pool2d(
+    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """Input (N, C, H, W) or (C, H, W) -> the maxima (N, C, OH, OW), with `return_indices` also their places h * W + w.
+
+    >>> x = np.array([[[1, 2, 5], [4, 3, 6], [9, 8, 7]]])
+    >>> max_pool2d(x, 2, stride=1)
+    array([[[4, 6],
+            [9, 8]]])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
+    """
+    x, single = checks.images(checks.array(input, "input", "max_pool2d", checks.FLOATS + checks.INTEGERS), "max_pool2d")
+    g = geometry.max_pool2d(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    output, indices = kernels.active().max_pool2d(x, g)
+    output, indices = (output[0], indices[0]) if single else (output, indices)
+    return (output, indices) if return_indices else output
+
+
+def max_pool2d_backward(
+    grad_output, indices, input_shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False
+) -> np.ndarray:
+    """The gradient with respect to the input: each grad_output goes to the element that won, which `indices` name."""
+    who = "max_pool2d_backward"
+    single = len(input_shape) == 3
+    g = geometry.max_pool2d(
+        (1, *input_shape) if single else input_shape, kernel_size, stride, padding, dilation, ceil_mode, who
+    )
+    grad = checks.array(grad_output, "grad_output", who)
+    grad = checks.grad(grad, g.output_shape[single:], grad, who).reshape(g.output_shape)
+    indices = checks.array(indices, "indices", who, ("int64",))
+    if indices.shape != grad_output.shape:
+        raise RuntimeError(
+            f"{who}: indices must have the shape of grad_output, {grad_output.shape}, got {indices.shape}."
+        )
+    if indices.size and not (0 <= indices.min() and indices.max() < g.H * g.W):
+        raise IndexError(
+            f"{who}: indices must lie in [0, {g.H * g.W}), a plane of {g.H} x {g.W}, "
+            f"got {indices.min()} to {indices.max()}."
+        )
+    grad_input = kernels.active().max_pool2d_grad(grad, indices.reshape(g.output_shape), g)
+    return grad_input[0] if single else grad_input

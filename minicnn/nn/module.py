@@ -1,0 +1,182 @@
+"""What all layers share: parameters, the names they are saved under, and the step from forward to backward.
+
+There is no tape. `forward(x)` keeps what `backward(grad_output)` will need, and `backward` uses it up: it belongs to the
+latest forward, and may be called once for it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Parameter:
+    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does)."""
+
+    def __init__(self, data: np.ndarray):
+        self.data = data
+        self.grad: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.data.dtype
+
+    @property
+    def size(self) -> int:
+        return self.data.size
+
+    def accumulate(self, grad: np.ndarray) -> None:
+        """Add to `grad`: gradients of several backward passes sum up until `zero_grad`, as in torch."""
+        self.grad = grad if self.grad is None else self.grad + grad
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{self.data!r}"
+
+
+class KeysReport(NamedTuple):
+    """What `load_state_dict` could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """The base of all layers and networks: subclasses define `forward(x)` and `backward(grad_output)`.
+
+    Parameters and modules that are attributes are found by themselves, parameters first, each in the order in which they
+    were assigned; that order is the order of `parameters()` and of the keys of `state_dict()`.
+
+    `training` is True at first. After `eval()` forward keeps nothing: that saves memory and lets several threads use one
+    model, and it means that backward needs `train()` before forward.
+    """
+
+    training = True
+    needs_input_grad = (
+        True  # set to False on the first layer, it spares backward the gradient to the data: returns None
+    )
+    _kept: tuple | None = None
+
+    def __call__(self, *inputs):
+        """forward(*inputs); an error says in which layer it happened."""
+        try:
+            return self.forward(*inputs)
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            if not hasattr(error, "layer"):  # the innermost layer signs
+                error.layer = self
+                error.args = (f"{error} [in {self!r}]",)
+            raise
+
+    def forward(self, x):
+        raise NotImplementedError(f"{type(self).__name__} defines no forward(x).")
+
+    def backward(self, grad_output):
+        raise NotImplementedError(f"{type(self).__name__} defines no backward(grad_output).")
+
+    def keep(self, *values) -> None:
+        """For forward: put aside what backward needs."""
+        self._kept = values if self.training else None
+
+    def kept(self) -> tuple:
+        """For backward: what the latest forward put aside, once."""
+        if self._kept is None:
+            why = "nothing was kept: backward follows one forward, and each forward serves one backward"
+            why = why if self.training else "in eval() mode forward keeps nothing; call train() before forward"
+            raise RuntimeError(f"{type(self).__name__}.backward was called, but {why}.")
+        values, self._kept = self._kept, None
+        return values
+
+    # ---------------------------------------------------------------------------------- parameters and names
+
+    def _members(self, kind: type) -> Iterator[tuple[str, Any]]:
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, kind))
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        yield from self._members(Module)
+
+    def children(self) -> Iterator["Module"]:
+        return (module for _, module in self.named_children())
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and all below it."""
+        yield self
+        for child in self.children():
+            yield from child.modules()
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """(name, parameter), the name built from the attributes that lead there: "cnn.0.weight"."""
+        for name, parameter in self._members(Parameter):
+            yield prefix + name, parameter
+        for name, child in self.named_children():
+            yield from child.named_parameters(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        return (parameter for _, parameter in self.named_parameters())
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self, mode: bool = True) -> "Module":
+        for module in self.modules():
+            module.training = mode
+            module._kept = None
+        return self
+
+    def eval(self) -> "Module":
+        return self.train(False)
+
+    # ------------------------------------------------------------------------------------- saving and loading
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Name -> array, for all parameters: the arrays themselves, not copies."""
+        return {name: parameter.data for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state_dict: Mapping[str, np.ndarray], strict: bool = True) -> KeysReport:
+        """Copy the arrays into the parameters and take over their dtype.
+
+        Keys and shapes that do not fit are listed all at once, and then nothing has been loaded. With strict=False missing
+        and unexpected keys are allowed (and returned), wrong shapes are not.
+        """
+        own = dict(self.named_parameters())
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        arrays = {name: np.asarray(state_dict[name]) for name in own if name in state_dict}
+        problems = [
+            f"{name}: expected shape {own[name].shape}, got {value.shape}"
+            for name, value in arrays.items()
+            if value.shape != own[name].shape
+        ]
+        problems += [
+            f"{name}: expected float32 or float64, got {value.dtype}"
+            for name, value in arrays.items()
+            if value.dtype.name not in ("float32", "float64")
+        ]
+        if strict:
+            problems += [f"{name}: missing" for name in missing] + [f"{name}: unexpected" for name in unexpected]
+        if problems:
+            raise RuntimeError(f"{type(self).__name__} cannot load this state_dict:\n  " + "\n  ".join(problems))
+        for name, value in arrays.items():
+            own[name].data = np.array(value, dtype=value.dtype.newbyteorder("="), order="C")
+            own[name].grad = None
+        return KeysReport(missing, unexpected)
+
+    # ------------------------------------------------------------------------------------------------- repr
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses."""
+        return ""
+
+    def unless(self, **defaults) -> str:
+        """For extra_repr: ", name=value" for each attribute that differs from its default."""
+        values = {name: getattr(self, name) for name in defaults}
+        return "".join(f", {name}={value}" for name, value in values.items() if value != defaults[name])
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        inside = self.extra_repr() if not lines else "\n  " + "\n  ".join(lines) + "\n"
+        return f"{type(self).__name__}({inside})"

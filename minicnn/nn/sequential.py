@@ -1,0 +1,57 @@
+"""Layers one after the other: forward in order, backward in the opposite order. That is the chain rule."""
+
+import operator
+from collections.abc import Iterator, Mapping
+
+from .module import Module
+
+
+class Sequential(Module):
+    """The composition of modules: Sequential(a, b)(x) = b(a(x)).
+
+    The gradient of b(a(x)) is b's gradient, passed on through a; so backward walks from the last layer to the first.
+    Takes modules, or one mapping name -> module; indexing with an int gives a layer, with a slice a Sequential.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+
+    def __init__(self, *modules: Module | Mapping[str, Module]):
+        named = modules[0] if len(modules) == 1 and isinstance(modules[0], Mapping) else dict(enumerate(modules))
+        for name, module in named.items():
+            self._add(str(name), module)
+
+    def _add(self, name: str, module: Module) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"Sequential: layer {name} must be a Module, got {type(module).__name__}: {module!r}.")
+        if hasattr(Module, name) or not name or "." in name:
+            raise KeyError(
+                f"Sequential: {name!r} cannot name a layer: it must not be empty, hold a dot or hide a method."
+            )
+        setattr(self, name, module)
+
+    def append(self, module: Module) -> "Sequential":
+        self._add(str(len(self)), module)
+        return self
+
+    def forward(self, x):
+        for module in self:
+            x = module(x)
+        return x
+
+    def backward(self, grad_output):
+        for module in reversed(list(self.children())):
+            grad_output = module.backward(grad_output)
+        return grad_output
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.children())
+
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return Sequential(dict(list(self.named_children())[index]))
+        if not -len(self) <= operator.index(index) < len(self):
+            raise IndexError(f"Sequential: layer {index} does not exist, there are {len(self)}.")
+        return list(self.children())[index]

@@ -1,0 +1,7 @@
+"""Optimisers: from gradients to better parameters. Names, arguments and arithmetic are torch.optim's."""
+
+from .adam import Adam
+from .optimizer import Optimizer
+from .sgd import SGD
+
+__all__ = ["SGD", "Adam", "Optimizer"]

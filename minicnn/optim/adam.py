@@ -1,0 +1,74 @@
+"""Adam."""
+
+import numpy as np
+
+from .. import kernels
+from .optimizer import Optimizer, check_at_least_zero
+
+
+class Adam(Optimizer):
+    """Gradient descent whose step is about `lr` in every coordinate, whatever the scale of the gradient there.
+
+        m = b1 m + (1 - b1) g                     the recent mean of the gradient
+        v = b2 v + (1 - b2) g^2                   the recent mean of its square
+        p = p - lr m' / (sqrt(v') + eps)          m' = m / (1 - b1^t), v' = v / (1 - b2^t)
+
+    Both means start at 0 and are too small in the first steps t; m' and v' make up for it. The update itself stands in
+    `kernels.numpy_textbook.optimisers`.
+
+    >>> from minicnn.nn import Parameter
+    >>> p = Parameter(np.array([1.0, 1.0]))
+    >>> optimizer = Adam([p], lr=0.1)
+    >>> p.grad = np.array([1000.0, -0.001])
+    >>> optimizer.step()
+    >>> p.data.round(3)  # a step of lr each, though the gradients differ by 10^6
+    array([0.9, 1.1])
+
+    `weight_decay` adds weight_decay * p to the gradient, or with `decoupled_weight_decay` shrinks p by itself (AdamW);
+    `amsgrad` divides by the largest v so far; `maximize` climbs instead.
+    Kingma and Ba, 2014. https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+    """
+
+    def __init__(
+        self,
+        params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+    ):
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
+        options |= {"maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, options)
+
+    def check_options(self, group):
+        check_at_least_zero("Adam", lr=group["lr"], eps=group["eps"], weight_decay=group["weight_decay"])
+        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
+            raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']}.")
+
+    def update(self, parameter, grad, state, group):
+        if not state:
+            state["step"] = np.float32(0)
+            state["exp_avg"] = np.zeros_like(parameter.data)
+            state["exp_avg_sq"] = np.zeros_like(parameter.data)
+            if group["amsgrad"]:
+                state["max_exp_avg_sq"] = np.zeros_like(parameter.data)
+        state["step"] += np.float32(1)
+        kernels.active().adam(
+            parameter.data,
+            grad,
+            state["exp_avg"],
+            state["exp_avg_sq"],
+            state["max_exp_avg_sq"] if group["amsgrad"] else None,
+            int(state["step"]),
+            group["lr"],
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            group["maximize"],
+            group["decoupled_weight_decay"],
+        )

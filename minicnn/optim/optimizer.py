@@ -1,0 +1,133 @@
+"""What all optimisers share: groups of parameters with their options, and the state kept for each parameter."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..nn.module import Parameter
+
+
+def check_at_least_zero(who: str, **options: float) -> None:
+    for name, value in options.items():
+        if not value >= 0:
+            raise ValueError(f"{who}: {name} must be at least 0, got {value}.")
+
+
+class Optimizer:
+    """The base: subclasses define `check_options(group)` and `update(parameter, grad, state, group)`.
+
+    `params` is an iterable of parameters, of (name, parameter) pairs, or of dicts, each a group: {"params": [...], "lr": ...}.
+    `param_groups` holds the groups with all their options; `state` maps a parameter to what is kept for it.
+    """
+
+    def __init__(self, params: Iterable, defaults: dict[str, Any]):
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Parameter, dict[str, Any]] = {}
+        self._who = type(self).__name__
+        if isinstance(params, (Parameter, np.ndarray)) or not isinstance(params, Iterable):
+            raise TypeError(
+                f"{self._who}: params must be an iterable of Parameters or dicts, got {type(params).__name__}."
+            )
+        groups = list(params)
+        if not groups:
+            raise ValueError(f"{self._who}: params is empty, there is nothing to optimise.")
+        for group in groups if isinstance(groups[0], Mapping) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add a group: its "params", and the options in which it differs from the defaults."""
+        params = param_group["params"]
+        params = [params] if isinstance(params, Parameter) else list(params)
+        names = [item[0] for item in params if isinstance(item, tuple)]
+        params = [item[1] if isinstance(item, tuple) else item for item in params]
+        if names and len(names) != len(params):
+            raise ValueError(
+                f"{self._who}: either all parameters of a group have names or none, got {len(names)} of {len(params)}."
+            )
+        for param in params:
+            if not isinstance(param, Parameter):
+                raise TypeError(f"{self._who}: can only optimise Parameters, got {type(param).__name__}.")
+        used = [param for group in self.param_groups for param in group["params"]]
+        if len(set(params)) < len(params) or not set(params).isdisjoint(used):
+            raise ValueError(f"{self._who}: a parameter appears twice; it would be updated twice in one step.")
+        unknown = set(param_group) - {"params"} - set(self.defaults)
+        if unknown:
+            raise TypeError(
+                f"{self._who}: unknown option(s) {', '.join(sorted(unknown))}; there are {', '.join(self.defaults)}."
+            )
+        group = {**self.defaults, **param_group, "params": params, **({"param_names": names} if names else {})}
+        self.check_options(group)
+        self.param_groups.append(group)
+
+    def check_options(self, group: dict[str, Any]) -> None:
+        """Raise ValueError if the options make no sense."""
+
+    def update(self, parameter: Parameter, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
+        raise NotImplementedError(f"{self._who} defines no update.")
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient; one without is left alone, its step count too."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.update(parameter, parameter.grad, self.state.setdefault(parameter, {}), group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; with set_to_none=False they become zeros, which still move a parameter with momentum."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad = None if set_to_none else np.zeros_like(parameter.grad)
+
+    # ------------------------------------------------------------------------------------- saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """torch's layout: parameters are numbers, counted through the groups; the arrays themselves, not copies."""
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        number = {parameter: i for i, parameter in enumerate(parameters)}
+        groups = [
+            {**group, "params": [number[parameter] for parameter in group["params"]]} for group in self.param_groups
+        ]
+        state = {number[parameter]: dict(values) for parameter, values in self.state.items()}
+        return {"state": dict(sorted(state.items())), "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over options and state; they must be of as many groups and parameters as there are here."""
+        groups, state = state_dict["param_groups"], state_dict["state"]
+        sizes, wanted = (
+            [len(group["params"]) for group in groups],
+            [len(group["params"]) for group in self.param_groups],
+        )
+        if sizes != wanted:
+            raise ValueError(
+                f"{self._who}: the state has groups of {sizes} parameters, this optimiser has groups of {wanted}."
+            )
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        numbers = [number for group in groups for number in group["params"]]
+        loaded = {}
+        for number, parameter in zip(numbers, parameters, strict=True):
+            if number in state:
+                loaded[parameter] = {name: self._own(name, value, parameter) for name, value in state[number].items()}
+        for group, saved in zip(self.param_groups, groups, strict=True):
+            options = {name: saved[name] for name in self.defaults if name in saved}
+            self.check_options({**group, **options})
+            group.update(options)
+        self.state = loaded
+
+    def _own(self, name: str, value: Any, parameter: Parameter) -> Any:
+        """A copy of one piece of state; what has a value for each number of the parameter must have its shape."""
+        if value is None:
+            return None
+        array = np.array(value)
+        if array.ndim and array.shape != parameter.shape:
+            raise ValueError(f"{self._who}: {name} has shape {array.shape}, its parameter {parameter.shape}.")
+        return array.astype(np.float32 if name == "step" else parameter.dtype)
+
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(self.defaults)]
+        return f"{self._who} (\n" + "\n".join(lines) + "\n)"

@@ -1,0 +1,145 @@
+"""Dataset, Subset and DataLoader: the course's use of them, and torch as the judge."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minicnn.data import DataLoader, Dataset, Subset
+
+
+class Pairs(Dataset):
+    """n examples (image (1, 2, 2), label), each recognisable by its index."""
+
+    def __init__(self, n):
+        self.n = n
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        if not -self.n <= index < self.n:
+            raise IndexError(index)
+        return np.full((1, 2, 2), index % self.n, np.float32), index % self.n
+
+
+def labels_of(loader):
+    return [labels.tolist() for _, labels in loader]
+
+
+def test_batches_are_stacked_examples():
+    images, labels = Pairs(5).batch([4, 0, -2])
+    assert images.shape == (3, 1, 2, 2) and images.dtype == np.float32
+    assert labels.tolist() == [4, 0, 3] and labels.dtype == np.int64
+    assert images[:, 0, 1, 1].tolist() == [4, 0, 3]
+
+
+sizes = st.integers(0, 30), st.integers(1, 12), st.booleans()
+
+
+@settings(deadline=None)
+@given(*sizes)
+def test_loader_agrees_with_torch(n, batch_size, drop_last):
+    torch_data = pytest.importorskip("torch.utils.data")
+    ours = DataLoader(Pairs(n), batch_size, drop_last=drop_last)
+    theirs = torch_data.DataLoader(Pairs(n), batch_size, drop_last=drop_last)
+    assert len(ours) == len(theirs)
+    for (images, labels), (torch_images, torch_labels) in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(images, torch_images.numpy(), strict=True)
+        np.testing.assert_array_equal(labels, torch_labels.numpy(), strict=True)
+
+
+@settings(deadline=None)
+@given(*sizes, st.integers(0, 2**40), st.integers(0, 2**40))
+def test_shuffled_epoch_is_a_pure_function_of_seed_and_epoch(n, size, drop_last, seed, epoch):
+    def loader():
+        return DataLoader(Pairs(n), size, shuffle=True, seed=seed, drop_last=drop_last)
+
+    order = np.random.default_rng((seed, epoch)).permutation(n).tolist()
+    expected = [order[i : i + size] for i in range(0, len(loader()) * size, size)]
+    one, other = loader(), loader()
+    one.epoch = epoch
+    assert labels_of(one) == expected and one.epoch == epoch + 1
+    for one.epoch in (epoch + 7, epoch):  # nothing of another epoch is left behind
+        found = labels_of(one)
+    assert found == expected
+    if not drop_last:
+        assert sorted(sum(labels_of(other), [])) == list(range(n))
+
+
+def test_epochs_count_and_differ():
+    loader = DataLoader(Pairs(100), 10, shuffle=True)
+    first, second = labels_of(loader), labels_of(loader)
+    assert loader.epoch == 2 and first != second
+    iterator = iter(loader)
+    assert loader.epoch == 3  # drawn before its first batch is
+    assert next(iterator)[1].tolist() == loader.order(2)[:10].tolist()
+    assert labels_of(DataLoader(Pairs(100), 10, shuffle=True)) == first
+    assert labels_of(DataLoader(Pairs(100), 10, shuffle=True, seed=1)) != first
+
+
+@pytest.mark.parametrize("indices", [[3, 1, 1, -1], range(2, 5), np.array([4, 0], np.uint8), []])
+def test_subset_is_torchs(indices):
+    torch_data = pytest.importorskip("torch.utils.data")
+    ours, theirs = Subset(Pairs(5), indices), torch_data.Subset(Pairs(5), indices)
+    assert len(ours) == len(theirs)
+    assert [ours[i][1] for i in range(len(ours))] == [theirs[i][1] for i in range(len(theirs))]
+    assert sum(labels_of(DataLoader(ours, 2)), []) == [label for _, label in ours]
+
+
+def test_subsets_nest():
+    outer = Subset(Subset(Pairs(9), [8, 6, 4]), (2, 0))
+    assert [label for _, label in outer] == [4, 8]
+    assert outer.batch([-1])[1].tolist() == [8]
+    assert Subset(Pairs(9), (i for i in range(3))).indices.tolist() == [0, 1, 2]
+
+
+def test_bad_indices_are_named():
+    with pytest.raises(IndexError, match="Pairs of 5 examples: expected .* -5 <= i < 5, got 5"):
+        Subset(Pairs(5), [0, 5])
+    with pytest.raises(IndexError, match="Pairs of 5 examples: .* got -6"):
+        Subset(Pairs(5), [-6])
+    with pytest.raises(IndexError, match="Subset of 2 examples: expected .* -2 <= i < 2, got 2"):
+        Subset(Pairs(5), [3, 4])[2]
+    with pytest.raises(IndexError, match="Subset of 2 examples: .* got -3"):
+        Subset(Pairs(5), [3, 4]).batch([0, -3])
+    for indices in ([0.5], [True, False], [[1]], ["a"]):
+        with pytest.raises(TypeError, match=r"Pairs is indexed by a sequence of integers, got .*"):
+            Subset(Pairs(5), indices)
+    with pytest.raises(TypeError, match="integer"):
+        Subset(Pairs(5), [3, 4])[0.0]
+
+
+def test_bad_arguments_are_named():
+    for size in (0, -1, 2.0, True, None, "8"):
+        with pytest.raises(
+            ValueError, match=f"batch_size must be an integer of .* 1, got {size!r}"
+        ):
+            DataLoader(Pairs(5), size)
+    for seed in (-1, 0.5, None):
+        with pytest.raises(ValueError, match=f"seed must be an integer of .* 0, got {seed!r}"):
+            DataLoader(Pairs(5), seed=seed)
+    for name in ("shuffle", "drop_last"):
+        with pytest.raises(TypeError, match=f"{name} must be True or False, got 'no'"):
+            DataLoader(Pairs(5), **{name: "no"})
+    with pytest.raises(TypeError, match=r"reads a minicnn.data.Dataset, got list; subclass"):
+        DataLoader([1, 2])
+    loader = DataLoader(Pairs(5), shuffle=True)
+    loader.epoch = -1
+    with pytest.raises(ValueError, match="epoch must be an integer of at least 0, got -1"):
+        iter(loader)
+
+
+def test_incomplete_data_sets_are_named():
+    class Images(Pairs):
+        def __getitem__(self, index):
+            return np.zeros((1, 2, 2))
+
+    with pytest.raises(TypeError, match=r"Images.batch stacks tuples .*, got ndarray; return a"):
+        Images(3).batch([0])
+    with pytest.raises(TypeError, match="Pairs.batch stacks tuples .*, got no example"):
+        Pairs(3).batch([])
+    with pytest.raises(NotImplementedError, match="Dataset must define __len__"):
+        len(Dataset())
+    with pytest.raises(NotImplementedError, match="Dataset must define __getitem__"):
+        Dataset()[0]
