@@ -90,8 +90,8 @@ def conv_padding(padding, kernel_size, stride, dilation, who: str) -> tuple[tupl
         raise ValueError(f"{who}: padding must be an int, a pair, 'same' or 'valid', got {padding!r}.")
     if padding == "same" and tuple(stride) != (1, 1):
         raise ValueError(f"{who}: padding='same' needs stride 1, got {stride}; give the padding as numbers instead.")
-    totals = [D * (K - 1) if padding == "same" else 0 for K, D in zip(kernel_size, dilation, strict=True)]
-    return tuple((total // 2, total - total // 2) for total in totals)
+    TH, TW = (D * (K - 1) if padding == "same" else 0 for K, D in zip(kernel_size, dilation, strict=True))
+    return (TH // 2, TH - TH // 2), (TW // 2, TW - TW // 2)
 
 
 def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1, who="conv2d") -> Geometry:

@@ -83,14 +83,15 @@ class ConvTranspose2d(Module):
         if output_size is not None:
             sizes = (np.shape(x)[-2:], self.kernel_size, self.stride, self.padding, self.dilation)
             output_padding = geometry.output_padding_for(output_size, *sizes, "ConvTranspose2d")
-        arguments = (self.stride, self.padding, output_padding, self.groups, self.dilation)
-        self.keep(x, arguments)  # the weight's gradient needs the input; the output's size may have been asked for
-        return F.conv_transpose2d(x, self.weight.data, self.bias and self.bias.data, *arguments)  # (N, O, OH, OW)
+        options = {"stride": self.stride, "padding": self.padding, "output_padding": output_padding}
+        options |= {"groups": self.groups, "dilation": self.dilation}
+        self.keep(x, options)  # the weight's gradient needs the input; the output's size may have been asked for
+        return F.conv_transpose2d(x, self.weight.data, self.bias and self.bias.data, **options)  # (N, O, OH, OW)
 
     def backward(self, grad_output):
-        x, arguments = self.kept()
+        x, options = self.kept()
         grad_input, grad_weight, grad_bias = F.conv_transpose2d_backward(
-            grad_output, x, self.weight.data, *arguments, needs_input_grad=self.needs_input_grad
+            grad_output, x, self.weight.data, **options, needs_input_grad=self.needs_input_grad
         )
         self.weight.accumulate(grad_weight)
         if self.bias:

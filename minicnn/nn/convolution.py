@@ -84,7 +84,7 @@ class Conv2d(Module):
     def backward(self, grad_output):
         (x,) = self.kept()
         grad_input, grad_weight, grad_bias = F.conv2d_backward(
-            grad_output, x, self.weight.data, *self._arguments, needs_input_grad=self.needs_input_grad
+            grad_output, x, self.weight.data, *self._arguments, self.needs_input_grad
         )
         self.weight.accumulate(grad_weight)
         if self.bias:

@@ -5,6 +5,7 @@ float64 and keeps 53: as many as the number format holds.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ _generator = np.random.MT19937()
 
 def manual_seed(seed: int) -> None:
     """Start the stream of initial weights at `seed`, any integer; the same seed gives the weights that torch gives."""
-    state = np.random.RandomState(int(seed) & 0xFFFFFFFF).get_state(legacy=False)
+    state: Any = np.random.RandomState(int(seed) & 0xFFFFFFFF).get_state(legacy=False)
     _generator.state = state
 
 

@@ -65,22 +65,21 @@ class Module:
         try:
             return self.forward(*inputs)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            if not hasattr(error, "layer"):  # the innermost layer signs
-                error.layer = self
+            if not any(self.children()):  # the innermost layer signs
                 error.args = (f"{error} [in {self!r}]",)
             raise
 
-    def forward(self, x):
-        raise NotImplementedError(f"{type(self).__name__} defines no forward(x).")
+    def forward(self, *inputs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} defines no forward.")
 
-    def backward(self, grad_output):
-        raise NotImplementedError(f"{type(self).__name__} defines no backward(grad_output).")
+    def backward(self, grad_output: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} defines no backward.")
 
     def keep(self, *values) -> None:
         """For forward: put aside what backward needs."""
         self._kept = values if self.training else None
 
-    def kept(self) -> tuple:
+    def kept(self) -> Any:
         """For backward: what the latest forward put aside, once."""
         if self._kept is None:
             why = "nothing was kept: backward follows one forward, and each forward serves one backward"

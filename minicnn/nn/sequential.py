@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .module import Module
 
@@ -20,7 +21,7 @@ class Sequential(Module):
         for name, module in named.items():
             self._add(str(name), module)
 
-    def _add(self, name: str, module: Module) -> None:
+    def _add(self, name: str, module: Any) -> None:
         if not isinstance(module, Module):
             raise TypeError(f"Sequential: layer {name} must be a Module, got {type(module).__name__}: {module!r}.")
         if hasattr(Module, name) or not name or "." in name:

@@ -5,9 +5,11 @@
 Padding is a copy, so its gradient adds what was copied back to where it came from.
 """
 
+from typing import Any
+
 import numpy as np
 
-_NUMPY_MODE = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_NUMPY_MODE: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
 def _sources(size, before, after, mode):
@@ -26,5 +28,5 @@ def pad_grad(grad_output, left, right, top, bottom, mode):
     H, W = HP - top - bottom, WP - left - right
     places = _sources(H, top, bottom, mode)[:, None] * W + _sources(W, left, right, mode)  # (HP, WP)
     grad_input = np.zeros((N * C, H * W), grad_output.dtype)
-    np.add.at(grad_input, (slice(None), places.ravel()), grad_output.reshape(N * C, HP * WP))
+    np.add.at(grad_input.T, places.ravel(), grad_output.reshape(N * C, HP * WP).T)
     return grad_input.reshape(N, C, H, W)

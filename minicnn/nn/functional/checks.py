@@ -22,7 +22,8 @@ def like(value, name: str, other: np.ndarray, who: str, shape=None) -> np.ndarra
     value = array(value, name, who, FLOATS + INTEGERS)
     if value.dtype != other.dtype:
         raise RuntimeError(
-            f"{who}: {name} is {value.dtype} but the input is {other.dtype}; convert one: {name}.astype({other.dtype.name!r})."
+            f"{who}: the input is {other.dtype} but {name} is {value.dtype}, and nothing is converted silently; "
+            f"input.astype({value.dtype.name!r}) or {name}.astype({other.dtype.name!r}) makes them equal."
         )
     if shape is not None and value.shape != tuple(shape):
         raise RuntimeError(f"{who}: {name} must have shape {tuple(shape)}, got {value.shape}.")

@@ -48,5 +48,5 @@ def conv_transpose2d_backward(
     grad = checks.grad(grad_output, g.input_shape[single:], x, who).reshape(g.input_shape)
     kernel = kernels.active()
     grad_input = kernel.conv2d(grad, weight, None, g) if needs_input_grad else None
-    grad_input = grad_input[0] if single and needs_input_grad else grad_input
+    grad_input = grad_input[0] if single and grad_input is not None else grad_input
     return grad_input, kernel.conv2d_grad_weight(x, grad, g), kernel.bias_grad(grad)

@@ -41,5 +41,5 @@ def conv2d_backward(
     grad = checks.grad(grad_output, g.output_shape[single:], x, "conv2d_backward").reshape(g.output_shape)
     kernel = kernels.active()
     grad_input = kernel.conv2d_grad_input(grad, weight, g) if needs_input_grad else None
-    grad_input = grad_input[0] if single and needs_input_grad else grad_input
+    grad_input = grad_input[0] if single and grad_input is not None else grad_input
     return grad_input, kernel.conv2d_grad_weight(grad, x, g), kernel.bias_grad(grad)

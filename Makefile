@@ -1,0 +1,54 @@
+# Each target makes the virtual environment it needs. `make help` lists them all.
+
+PYTHON ?= python3
+VENV ?= .venv
+PROFILE ?= ci
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test tiny deep lint types budget clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+train: $(VENV)/core  ## train SimpleCNN on MNIST (no torch needed); flags: make train ARGS="--epochs 3"
+	$(BIN)/python -m minicnn.train $(ARGS)
+
+test: $(VENV)/test  ## prove every layer against torch (installs torch and torchvision)
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=$(PROFILE) $(ARGS)
+
+tiny: $(VENV)/test  ## is it alive? a few tests in two seconds
+	$(BIN)/python -m pytest -q tests/test_tiny.py
+
+deep: $(VENV)/test  ## the differential tests with 20,000 examples each (hours)
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=deep $(ARGS)
+
+setup: $(VENV)/dev  ## everything for working on minicnn
+	$(BIN)/pre-commit install
+
+lint: $(VENV)/dev  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev  ## mypy on the package
+	$(BIN)/mypy
+
+budget: $(VENV)/dev  ## how much a reader has to read
+	$(BIN)/python -m tests.budget
+
+clean:  ## remove the virtual environment
+	rm -rf $(VENV)
+
+$(VENV)/core: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/test: $(VENV)/core
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
