@@ -50,10 +50,9 @@ class Geometry(namedtuple("Geometry", "N C H W  O G  KH KW  SH SW  PH PW  DH DW 
 def pair(value, name: str, least: int, who: str) -> tuple[int, int]:
     """`value` or `(value_h, value_w)` as two ints, each at least `least`."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    try:
-        values = [operator.index(number) for number in given]
-    except TypeError:
-        raise TypeError(f"{who}: {name} must be an int or a pair of ints, got {value!r}.") from None
+    if any(isinstance(number, bool) or not hasattr(number, "__index__") for number in given):
+        raise TypeError(f"{who}: {name} must be an int or a pair of ints, got {value!r}.")
+    values = [operator.index(number) for number in given]
     if len(values) not in (1, 2) or min(values) < least:
         raise ValueError(f"{who}: {name} must be an int or a pair (height, width), at least {least}, got {value!r}.")
     return values[0], values[-1]
@@ -126,18 +125,23 @@ def conv_transpose_size(size: int, K: int, S: int, P: int, D: int, OP: int) -> i
     return (size - 1) * S - 2 * P + D * (K - 1) + OP + 1
 
 
-def output_padding_for(output_size, input_size, kernel_size, stride, padding, dilation, who: str) -> tuple[int, int]:
-    """The output_padding with which a transposed convolution reaches `output_size`: two numbers, or four with (N, O)."""
-    wanted = tuple(operator.index(size) for size in output_size)
-    if len(wanted) not in (2, 4):
-        raise ValueError(f"{who}: output_size must give (height, width) or (N, C, height, width), got {output_size!r}.")
-    least = [
-        conv_transpose_size(*sizes, 0) for sizes in zip(input_size, kernel_size, stride, padding, dilation, strict=True)
-    ]
+def output_padding_for(output_size, input_shape, kernel_size, stride, padding, dilation, who: str) -> tuple[int, int]:
+    """The output_padding with which a transposed convolution reaches `output_size`: (height, width), or a whole shape."""
+    try:
+        wanted = tuple(operator.index(size) for size in output_size)
+    except TypeError:
+        raise TypeError(f"{who}: output_size must be a tuple of ints, got {output_size!r}.") from None
+    if len(input_shape) not in (3, 4) or len(wanted) not in (2, len(input_shape)):
+        raise ValueError(
+            f"{who}: output_size must give (height, width) or as many numbers as the input has dimensions, "
+            f"got {output_size!r} for an input of shape {tuple(input_shape)}."
+        )
+    sizes = zip(input_shape[-2:], kernel_size, stride, padding, dilation, strict=True)
+    least = [conv_transpose_size(*axis, 0) for axis in sizes]
     most = [size + S - 1 for size, S in zip(least, stride, strict=True)]
     if not all(low <= size <= high for low, size, high in zip(least, wanted[-2:], most, strict=True)):
         raise ValueError(
-            f"{who}: output_size {wanted[-2:]} cannot be reached from an input of {tuple(input_size)}; "
+            f"{who}: output_size {wanted[-2:]} cannot be reached from an input of {tuple(input_shape[-2:])}; "
             f"the sizes from {tuple(least)} to {tuple(most)} can."
         )
     return (wanted[-2] - least[0], wanted[-1] - least[1])

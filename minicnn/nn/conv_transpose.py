@@ -1,5 +1,7 @@
 """The transposed convolution layer."""
 
+from typing import Any
+
 import numpy as np
 
 from .. import geometry
@@ -81,9 +83,9 @@ class ConvTranspose2d(Module):
     def forward(self, x, output_size=None):
         output_padding = self.output_padding
         if output_size is not None:
-            sizes = (np.shape(x)[-2:], self.kernel_size, self.stride, self.padding, self.dilation)
+            sizes = (np.shape(x), self.kernel_size, self.stride, self.padding, self.dilation)
             output_padding = geometry.output_padding_for(output_size, *sizes, "ConvTranspose2d")
-        options = {"stride": self.stride, "padding": self.padding, "output_padding": output_padding}
+        options: dict[str, Any] = {"stride": self.stride, "padding": self.padding, "output_padding": output_padding}
         options |= {"groups": self.groups, "dilation": self.dilation}
         self.keep(x, options)  # the weight's gradient needs the input; the output's size may have been asked for
         return F.conv_transpose2d(x, self.weight.data, self.bias and self.bias.data, **options)  # (N, O, OH, OW)

@@ -16,6 +16,13 @@ def _axis(dim: int, ndim: int, who: str) -> int:
     return dim % ndim
 
 
+def _check_grad(grad_output, output_shape: tuple[int, ...], who: str) -> None:
+    if grad_output.shape != output_shape:
+        raise RuntimeError(
+            f"{who}: grad_output must have the output's shape {output_shape}, got {grad_output.shape}."
+        )
+
+
 class Flatten(Module):
     """Dimensions start_dim to end_dim become one: (N, C, H, W) -> (N, C H W) unless told otherwise.
 
@@ -38,11 +45,13 @@ class Flatten(Module):
             raise RuntimeError(
                 f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {x.shape}."
             )
-        self.keep(x.shape)
-        return x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        output = x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        self.keep(x.shape, output.shape)
+        return output
 
     def backward(self, grad_output):
-        (input_shape,) = self.kept()
+        input_shape, output_shape = self.kept()
+        _check_grad(grad_output, output_shape, "Flatten")
         return grad_output.reshape(input_shape)
 
     def extra_repr(self) -> str:
@@ -77,11 +86,13 @@ class Unflatten(Module):
                 f"which do not fill {self.unflattened_size}."
             )
         sizes = [x.shape[dim] // known if size == -1 else size for size in self.unflattened_size]
-        self.keep(x.shape)
-        return x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+        output = x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+        self.keep(x.shape, output.shape)
+        return output
 
     def backward(self, grad_output):
-        (input_shape,) = self.kept()
+        input_shape, output_shape = self.kept()
+        _check_grad(grad_output, output_shape, "Unflatten")
         return grad_output.reshape(input_shape)
 
     def extra_repr(self) -> str:

@@ -15,8 +15,11 @@ _generator = np.random.MT19937()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the stream of initial weights at `seed`, any integer; the same seed gives the weights that torch gives."""
-    state: Any = np.random.RandomState(int(seed) & 0xFFFFFFFF).get_state(legacy=False)
+    """Start the stream of initial weights at `seed`, any integer of 64 bits; the same seed gives the weights that torch gives."""
+    seed = int(seed)
+    if not -(2**63) <= seed < 2**64:
+        raise ValueError(f"manual_seed: the seed must fit into 64 bits, from {-(2**63)} to {2**64 - 1}, got {seed}.")
+    state: Any = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=False)
     _generator.state = state
 
 

@@ -90,7 +90,7 @@ class Optimizer:
         groups = [
             {**group, "params": [number[parameter] for parameter in group["params"]]} for group in self.param_groups
         ]
-        state = {number[parameter]: dict(values) for parameter, values in self.state.items()}
+        state = {number[parameter]: dict(values) for parameter, values in self.state.items() if values}
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -120,10 +120,12 @@ class Optimizer:
         """A copy of one piece of state; what has a value for each number of the parameter must have its shape."""
         if value is None:
             return None
+        if name == "step":
+            return np.float32(value)
         array = np.array(value)
         if array.ndim and array.shape != parameter.shape:
             raise ValueError(f"{self._who}: {name} has shape {array.shape}, its parameter {parameter.shape}.")
-        return array.astype(np.float32 if name == "step" else parameter.dtype)
+        return array.astype(parameter.dtype)
 
     def __repr__(self) -> str:
         lines = []

@@ -9,19 +9,20 @@ import numpy as np
 
 from .pointwise import sigmoid
 
+# Decorates what may meet 0 / 0, 0 * inf, inf - inf or an overflow: NaN and infinity travel in silence, as in torch.
+_silent = np.errstate(divide="ignore", invalid="ignore", over="ignore")
+
 
 def _reduce(losses, reduction, divisor):
     """The mean over nothing is 0 / 0 = NaN, as in torch."""
     if reduction == "none":
         return losses
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return losses.sum() / losses.dtype.type(divisor if reduction == "mean" else 1)
+    return losses.sum() / losses.dtype.type(divisor if reduction == "mean" else 1)
 
 
 def _reduce_grad(grad_output, reduction, divisor):
     """What reaches each single loss: grad_output, divided as the mean was."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return grad_output / divisor if reduction == "mean" else grad_output
+    return grad_output / divisor if reduction == "mean" else grad_output
 
 
 # ---------------------------------------------------------------------------------------------- cross-entropy
@@ -36,8 +37,7 @@ def _reduce_grad(grad_output, reduction, divisor):
 
 def _log_softmax(logits):
     """Shifting all logits by the largest changes no probability and keeps exp from overflowing."""
-    with np.errstate(invalid="ignore"):  # inf - inf is NaN, as it should be
-        shifted = logits - logits.max(axis=1, keepdims=True)
+    shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
@@ -61,6 +61,7 @@ def _probability_target(logits, target, weight, label_smoothing):
     return (smooth * _class_weights(logits, weight)).astype(logits.dtype, copy=False)
 
 
+@_silent
 def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction):
     """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...)."""
     log_p = _log_softmax(logits)  # (N, C, ...)
@@ -68,15 +69,19 @@ def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reducti
         losses = -(_probability_target(logits, target, weight, label_smoothing) * log_p).sum(axis=1)  # (N, ...)
         return _reduce(losses, reduction, losses.size)
     counts, classes, weights = _index_target(logits, target, weight, ignore_index)
-    losses = -weights * np.take_along_axis(log_p, classes, axis=1)[:, 0]  # (N, ...)
-    if label_smoothing:
-        uniform = -(_class_weights(logits, weight) * log_p).sum(axis=1) / logits.shape[1]
-        losses = (1 - label_smoothing) * losses + label_smoothing * uniform
-    return _reduce(np.where(counts, losses, losses.dtype.type(0)), reduction, weights.sum())
+    zero = logits.dtype.type(0)
+    losses = np.where(counts, -weights * np.take_along_axis(log_p, classes, axis=1)[:, 0], zero)  # (N, ...)
+    loss = _reduce(losses, reduction, weights.sum())
+    if not label_smoothing:
+        return loss
+    uniform = np.where(counts, -(_class_weights(logits, weight) * log_p).sum(axis=1), zero)
+    share = label_smoothing / logits.shape[1]
+    return (1 - label_smoothing) * loss + share * _reduce(uniform, reduction, weights.sum())
 
 
+@_silent
 def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_smoothing, reduction):
-    """grad x = (p sum(q) - q) * grad_output, 0 where the target is ignored."""
+    """grad log_p = -q * grad_output, 0 where the target is ignored; grad x = grad log_p - p sum(grad log_p)."""
     p = np.exp(_log_softmax(logits))
     if target.dtype.kind == "f":
         q = _probability_target(logits, target, weight, label_smoothing)
@@ -89,29 +94,31 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
         q += label_smoothing / q.shape[1] * _class_weights(logits, weight)
     share = _reduce_grad(grad_output, reduction, divisor)
     share = share[:, None] if reduction == "none" else share
-    with np.errstate(invalid="ignore"):
-        grad = (p * q.sum(axis=1, keepdims=True) - q) * share
-    return np.where(counts, grad, 0).astype(logits.dtype, copy=False)  # (N, C, ...)
+    grad_log_p = np.where(counts, -q * share, 0)
+    grad = grad_log_p - p * grad_log_p.sum(axis=1, keepdims=True)
+    return grad.astype(logits.dtype, copy=False)  # (N, C, ...)
 
 
 # ----------------------------------------------------------------------------------- binary cross-entropy, MSE
 
 
+@_silent
 def binary_cross_entropy(p, target, weight, reduction):
     """-weight (y log p + (1 - y) log(1 - p)); a logarithm counts as at least -100, so that p = 0 costs no infinity."""
-    with np.errstate(divide="ignore"):
-        losses = -(target * np.maximum(np.log(p), -100) + (1 - target) * np.maximum(np.log1p(-p), -100))
+    losses = -(target * np.maximum(np.log(p), -100) + (1 - target) * np.maximum(np.log1p(-p), -100))
     losses = losses if weight is None else losses * weight
     return _reduce(losses, reduction, losses.size)
 
 
+@_silent
 def binary_cross_entropy_grad(grad_output, p, target, weight, reduction):
-    """(p - y) / (p (1 - p)), the denominator at least 1e-12, as torch has it."""
-    grad = (p - target) / np.maximum((1 - p) * p, 1e-12)
+    """(p - y) / (p (1 - p)), the denominator at least 1e-12, rounded to float32 as torch has it."""
+    grad = (p - target) / np.maximum((1 - p) * p, float(np.float32(1e-12)))
     grad = grad if weight is None else grad * weight
     return (grad * _reduce_grad(grad_output, reduction, p.size)).astype(p.dtype, copy=False)
 
 
+@_silent
 def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reduction):
     """The same with p = sigmoid(x), exact for any x: (1 - y) x + (1 + (pos_weight - 1) y) log(1 + exp(-x)).
 
@@ -124,6 +131,7 @@ def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reducti
     return _reduce(losses, reduction, losses.size)
 
 
+@_silent
 def binary_cross_entropy_with_logits_grad(grad_output, logits, target, weight, pos_weight, reduction):
     """d softplus(-x) / dx = -sigmoid(-x)."""
     positives = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
@@ -132,12 +140,14 @@ def binary_cross_entropy_with_logits_grad(grad_output, logits, target, weight, p
     return (grad * _reduce_grad(grad_output, reduction, logits.size)).astype(logits.dtype, copy=False)
 
 
+@_silent
 def mse_loss(x, target, reduction):
     """(x - y)^2."""
     losses = np.square(x - target)
     return _reduce(losses, reduction, losses.size)
 
 
+@_silent
 def mse_loss_grad(grad_output, x, target, reduction):
     """2 (x - y)."""
     grad = 2 * (x - target)

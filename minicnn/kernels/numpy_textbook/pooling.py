@@ -35,5 +35,6 @@ def max_pool2d_grad(grad_output, indices, g):
     """grad_input[n, c, indices[n, c, i, j]] += grad_output[n, c, i, j]."""
     grad_input = np.zeros((g.N * g.C, g.H * g.W), grad_output.dtype)
     planes = np.arange(g.N * g.C)[:, None]
-    np.add.at(grad_input, (planes, indices.reshape(g.N * g.C, -1)), grad_output.reshape(g.N * g.C, -1))
+    windows = (g.N * g.C, g.OH * g.OW)
+    np.add.at(grad_input, (planes, indices.reshape(windows)), grad_output.reshape(windows))
     return grad_input.reshape(g.input_shape)

@@ -8,6 +8,8 @@ INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 
 def array(value, name: str, who: str, dtypes=FLOATS) -> np.ndarray:
     """`value` as an array in this machine's byte order, if it is an array of one of the `dtypes`."""
+    if isinstance(value, np.generic):  # one number, as NumPy returns instead of a 0-dimensional array
+        value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{who}: {name} must be a NumPy array, got {type(value).__name__}; np.asarray makes one.")
     if value.dtype.name not in dtypes:
@@ -41,9 +43,11 @@ def images(x: np.ndarray, who: str) -> tuple[np.ndarray, bool]:
 
 
 def weights(weight: np.ndarray, names: str, who: str) -> np.ndarray:
-    """A convolution's weight has four dimensions."""
-    if weight.ndim != 4:
-        raise RuntimeError(f"{who}: weight must be {names}, got {weight.ndim} dimension(s): {weight.shape}.")
+    """A convolution's weight has four dimensions, none of them empty."""
+    if weight.ndim != 4 or weight.size == 0:
+        raise RuntimeError(
+            f"{who}: weight must be {names}, each at least 1, got {weight.ndim} dimension(s): {weight.shape}."
+        )
     return weight
 
 

@@ -34,7 +34,8 @@ def _grad(grad_output, x, loss_shape, reduction, who):
 def _classes(input, target, weight, ignore_index, reduction, label_smoothing, who):
     """The checked arguments of the kernel, with a batch dimension, and the shape of the losses."""
     x = checks.array(input, "input", who)
-    target = checks.array(target, "target", who, (*checks.FLOATS, "int64", "uint8"))
+    indices = ("int64", "uint8") if x.ndim < 3 else ("int64",)  # torch takes uint8 for (N, C) alone
+    target = checks.array(target, "target", who, (*checks.FLOATS, *indices))
     if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
         raise IndexError(
             f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {x.shape}."
@@ -43,7 +44,7 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
     C = x.shape[0] if single else x.shape[1]
     probabilities = target.dtype.kind == "f"
     expected = x.shape if probabilities else () if single else (x.shape[0], *x.shape[2:])
-    if target.shape != expected and not (single and not probabilities and target.shape == (1,)):
+    if target.shape != expected and not (single and not probabilities and target.shape == (1,) != x.shape):
         raise ValueError(
             f"{who}: for logits of shape {x.shape} the target must hold class indices (int64) of shape "
             f"{() if single else (x.shape[0], *x.shape[2:])} or probabilities (float) of shape {x.shape}, "
@@ -97,6 +98,11 @@ def cross_entropy_backward(
 # ----------------------------------------------------------------------------------- binary cross-entropy, MSE
 
 
+def _broadcasts(shape, wanted):
+    """Each size, counted from the end, is the wanted one or 1."""
+    return len(shape) <= len(wanted) and all(size in (1, n) for size, n in zip(shape[::-1], wanted[::-1], strict=False))
+
+
 def _elements(input, target, reduction, who, **factors):
     """Input and target of one shape and dtype; each factor None or of a shape that broadcasts to theirs."""
     x = checks.array(input, "input", who)
@@ -106,7 +112,7 @@ def _elements(input, target, reduction, who, **factors):
             f"{who}: input and target must have the same shape, got {x.shape} and {target.shape}; reshape one of them."
         )
     for name, factor in factors.items():
-        if factor is not None and np.broadcast_shapes(checks.like(factor, name, x, who).shape, x.shape) != x.shape:
+        if factor is not None and not _broadcasts(checks.like(factor, name, x, who).shape, x.shape):
             raise ValueError(
                 f"{who}: {name} of shape {factor.shape} does not broadcast to the input's shape {x.shape}."
             )

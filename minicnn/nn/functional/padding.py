@@ -8,12 +8,19 @@ from ... import geometry, kernels
 from . import checks
 
 
-def _widths(pad, shape, mode, who):
-    """The four widths (left, right, top, bottom), checked against the image."""
-    widths = tuple(operator.index(width) for width in pad)
+def _widths(pad, who):
+    """(left, right, top, bottom) as four ints."""
+    try:
+        widths = tuple(operator.index(width) for width in pad)
+    except TypeError:
+        raise TypeError(f"{who}: pad must be four ints (left, right, top, bottom), got {pad!r}.") from None
     if len(widths) != 4 or min(widths) < 0:
         raise ValueError(f"{who}: pad must be four widths (left, right, top, bottom), none negative, got {pad!r}.")
-    *_, H, W = shape
+    return widths
+
+
+def _check_widths(widths, H, W, mode, who):
+    """A padded pixel must be the copy of one in the image."""
     limit = {"constant": None, "replicate": None, "reflect": -1, "circular": 0}
     if mode not in limit:
         raise ValueError(f"{who}: mode must be one of {', '.join(map(repr, limit))}, got {mode!r}.")
@@ -23,7 +30,6 @@ def _widths(pad, shape, mode, who):
                 f"{who}: mode {mode!r} can pad the {axis} {size} by at most {max(size + (limit[mode] or 0), 0)} on a side, "
                 f"got {width}: there is nothing more to copy."
             )
-    return widths
 
 
 def pad(input, pad, mode="constant", value=0) -> np.ndarray:
@@ -35,7 +41,8 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
     """
     x, single = checks.images(checks.array(input, "input", "pad", checks.FLOATS + checks.INTEGERS), "pad")
-    left, right, top, bottom = _widths(pad, x.shape, mode, "pad")
+    left, right, top, bottom = widths = _widths(pad, "pad")
+    _check_widths(widths, *x.shape[2:], mode, "pad")
     if mode == "constant":
         output = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=value)
     else:
@@ -46,9 +53,9 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
 def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
     """The gradient with respect to the input: the frame is cut away, and copies add to the pixel they were made of."""
     grad, single = checks.images(checks.array(grad_output, "grad_output", "pad_backward"), "pad_backward")
-    left, right, top, bottom = (operator.index(width) for width in pad)
+    left, right, top, bottom = widths = _widths(pad, "pad_backward")
     H, W = grad.shape[2] - top - bottom, grad.shape[3] - left - right
-    _widths(pad, (H, W), mode, "pad_backward")
+    _check_widths(widths, H, W, mode, "pad_backward")
     if mode == "constant":
         grad_input = grad[:, :, top : top + H, left : left + W]
     else:
@@ -69,6 +76,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
     """
     x, single = checks.images(checks.array(input, "input", "unfold"), "unfold")
     kernel_size = geometry.pair(kernel_size, "kernel_size", 1, "unfold")
+    padding = geometry.pair(padding, "padding", 0, "unfold")  # numbers alone: unfold knows no 'same'
     g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who="unfold")
     cols = kernels.active().im2col(x, g)
     return cols[0] if single else cols
@@ -93,6 +101,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np
         )
     batch = cols[None] if cols.ndim == 2 else cols
     N, C = len(batch), cols.shape[-2] // (KH * KW)
+    padding = geometry.pair(padding, "padding", 0, "fold")
     g = geometry.conv2d((N, C, H, W), (1, C, KH, KW), stride, padding, dilation, who="fold")
     if cols.shape[-1] != g.OH * g.OW:
         raise RuntimeError(

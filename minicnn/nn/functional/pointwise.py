@@ -32,7 +32,7 @@ def sigmoid(input) -> np.ndarray:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return kernels.active().sigmoid(checks.array(input, "input", "sigmoid"))
+    return np.asarray(kernels.active().sigmoid(checks.array(input, "input", "sigmoid")))  # of a 0-D array too
 
 
 def sigmoid_backward(grad_output, output) -> np.ndarray:
@@ -46,7 +46,7 @@ def tanh(input) -> np.ndarray:
     >>> tanh(np.array([0.0, 1000.0]))
     array([0., 1.])
     """
-    return kernels.active().tanh(checks.array(input, "input", "tanh"))
+    return np.asarray(kernels.active().tanh(checks.array(input, "input", "tanh")))
 
 
 def tanh_backward(grad_output, output) -> np.ndarray:
@@ -57,4 +57,4 @@ def tanh_backward(grad_output, output) -> np.ndarray:
 def _backward(name, grad_output, output):
     output = checks.array(output, "output", f"{name}_backward")
     grad = checks.grad(grad_output, output.shape, output, f"{name}_backward")
-    return getattr(kernels.active(), f"{name}_grad")(grad, output)
+    return np.asarray(getattr(kernels.active(), f"{name}_grad")(grad, output))

@@ -1,0 +1,153 @@
+"""The pictures of a training run, as PNG files.
+
+They are drawn on `Figure` objects, not through pyplot: no display is needed, no state shared.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from .runs import Metrics
+
+TRAINING, VALIDATION = "#1f77b4", "#d95f02"
+RIGHT, WRONG, OTHER = "#2a9d5c", "#c8443c", "#b9bec6"
+
+
+def draw_run(
+    folder: Path,
+    history: Sequence[Metrics],
+    weight: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+) -> None:
+    """All pictures of a run: how it went, what the first layer has become, what it gets wrong."""
+    draw_history(folder / "history.png", history)
+    draw_filters(folder / "filters.png", weight)
+    draw_confusion(folder / "confusion.png", labels, probabilities)
+    draw_mistakes(folder / "mistakes.png", images, labels, probabilities)
+
+
+def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
+    """The course's two plots: loss and accuracy of training and validation, epoch by epoch."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [metrics.epoch for metrics in history]
+    for axes, name in ((left, "loss"), (right, "accuracy")):
+        for part, label, colour in (
+            ("train", "Training", TRAINING),
+            ("val", "Validation", VALIDATION),
+        ):
+            values = [getattr(metrics, f"{part}_{name}") for metrics in history]
+            axes.plot(epochs, values, "o-", color=colour, label=label, markersize=4, linewidth=1.8)
+        axes.set(title=name.capitalize(), xlabel="Epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    left.set_ylim(bottom=0)
+    figure.savefig(path, dpi=150)
+
+
+def draw_filters(path: str | Path, weight: np.ndarray) -> None:
+    """The filters of a convolution (O, C, KH, KW), channel 0 of each, on one grey scale for all."""
+    columns = math.ceil(math.sqrt(len(weight)))
+    rows = math.ceil(len(weight) / columns)
+    figure = Figure(figsize=(1.5 * columns + 1.2, 1.5 * rows + 0.6), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, (axes, filter_) in enumerate(zip(grid.flat, weight, strict=False)):
+        image = axes.imshow(filter_[0], cmap="gray", vmin=weight.min(), vmax=weight.max())
+        axes.set_title(str(number), fontsize=8, pad=2)
+    figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
+    figure.suptitle("Filters of the first convolution")
+    figure.savefig(path, dpi=150)
+
+
+def draw_confusion(path: str | Path, labels: np.ndarray, probabilities: np.ndarray) -> None:
+    """How many images of each class (row) were taken for which class (column)."""
+    classes = np.arange(probabilities.shape[1])
+    counts = np.zeros((len(classes), len(classes)), dtype=int)
+    np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
+    mistakes = counts * (classes[:, None] != classes)
+    figure = Figure(figsize=(7, 6.4), layout="constrained")
+    axes = figure.subplots()
+    # The right answers stay out of the colour scale: they would drown the mistakes.
+    axes.imshow(np.ma.masked_equal(mistakes, 0), cmap="Reds", vmin=0, vmax=max(mistakes.max() * 1.6, 1))
+    centred: dict[str, Any] = {"horizontalalignment": "center", "verticalalignment": "center"}
+    for row, column in np.ndindex(*counts.shape):
+        count = counts[row, column]
+        if row == column:
+            axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color="#dcefe3"))
+            axes.text(column, row, str(count), color="#14532d", weight="bold", **centred)
+        elif count:
+            axes.text(column, row, str(count), color="black", **centred)
+        else:
+            axes.text(column, row, "·", color="#bbbbbb", **centred)
+    right = np.trace(counts)
+    axes.set(
+        title=f"{right} of {counts.sum()} validation images are right ({right / counts.sum():.1%})",
+        xlabel="Predicted",
+        ylabel="Truth",
+        xticks=classes,
+        yticks=classes,
+    )
+    axes.tick_params(length=0)
+    axes.spines[:].set_color("#dddddd")
+    figure.savefig(path, dpi=150)
+
+
+def draw_mistakes(
+    path: str | Path,
+    images: np.ndarray,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    rows: int = 4,
+    columns: int = 4,
+) -> None:
+    """The images (N, 1, H, W) whose true class got least of its probabilities (N, K)."""
+    predictions = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predictions != labels)
+    worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][: rows * columns]
+    rows = max(1, math.ceil(len(worst) / columns))
+    figure = Figure(figsize=(3.3 * columns, 1.8 * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=[1, 1.2] * columns)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for index, (left, right) in zip(worst, grid.reshape(-1, 2), strict=False):
+        left.imshow(images[index, 0], cmap="gray_r", vmin=0, vmax=1)
+        left.set_anchor("E")  # close to its own bars
+        draw_probabilities(right, probabilities[index], labels[index], predictions[index])
+        left.set_title(
+            f"truth {labels[index]}: {probabilities[index, labels[index]]:.1%}",
+            color=RIGHT,
+            fontsize=9,
+        )
+        right.set_title(
+            f"predicted {predictions[index]}: {probabilities[index].max():.1%}",
+            color=WRONG,
+            fontsize=9,
+        )
+    figure.suptitle(
+        f"The {len(worst)} worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes: every image is right"
+    )
+    figure.savefig(path, dpi=150)
+
+
+def draw_probabilities(axes: Axes, probabilities: np.ndarray, truth: int | None, prediction: int) -> None:
+    """One bar for each class."""
+    classes = np.arange(len(probabilities))
+    colours = [WRONG if k == prediction else RIGHT if k == truth else OTHER for k in classes]
+    axes.set_axis_on()
+    axes.bar(classes, probabilities, color=colours)
+    axes.set(ylim=(0, 1), xticks=classes, yticks=[])
+    axes.tick_params(length=0, labelsize=7)
+    axes.spines[["top", "right", "left"]].set_visible(False)

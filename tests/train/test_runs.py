@@ -1,0 +1,128 @@
+"""The run folder and the weights in it."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from minicnn.checkpoints import load_weights, save_weights
+from minicnn.runs import Metrics, Run
+
+WEIGHTS = {"cnn.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "cnn.0.bias": np.zeros(2)}
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def rows(run):
+    with (run.folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_default_folders_never_collide():
+    names = [str(Run(None, "simplecnn-seed0", {}).folder) for _ in range(3)]
+    assert names == [
+        os.path.join("runs", name) for name in ("simplecnn-seed0", "simplecnn-seed0-2", "simplecnn-seed0-3")
+    ]
+
+
+def test_config_is_readable_json(tmp_path):
+    config = {"epochs": 10, "lr": 1e-3, "data": None, "out": "é"}
+    run = Run(tmp_path / "new" / "deep", "", config)
+    assert json.loads((run.folder / "config.json").read_text(encoding="utf-8")) == config
+
+
+def test_a_row_for_each_epoch_with_all_digits(tmp_path):
+    run = Run(tmp_path / "out", "", {})
+    for epoch in (1, 2):
+        run.finish_epoch(Metrics(epoch, 1 / 3, 0.1, 2 / 3, 0.2, 1.5 + epoch), WEIGHTS)
+        assert len(rows(run)) == epoch
+    assert (run.folder / "metrics.csv").read_text().splitlines()[0] == (
+        "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds"
+    )
+    read = [Metrics(int(r.pop("epoch")), **{k: float(v) for k, v in r.items()}) for r in rows(run)]
+    assert read == run.history
+    assert load_file(run.folder / "model.safetensors").keys() == WEIGHTS.keys()
+
+
+def test_kept_tells_what_is_there(tmp_path):
+    run = Run(tmp_path / "out", "", {})
+    assert run.kept() == f"No epoch was finished; {run.folder} holds config.json only."
+    run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), WEIGHTS)
+    assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
+    run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), WEIGHTS)
+    assert run.kept() == f"{run.folder} holds the metrics of epochs 1 to 2 and the weights after that."
+
+
+def test_an_existing_folder_is_refused(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="old exists and is not empty; .* never overwritten"):
+        Run(tmp_path / "old", "", {})
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["thesis.txt"]
+
+
+def test_an_existing_empty_folder_is_taken(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert Run(tmp_path / "empty", "", {}).folder == tmp_path / "empty"
+
+
+def test_of_two_that_claim_a_folder_at_once_one_gets_it(tmp_path, monkeypatch):
+    first = Run(tmp_path / "out", "", {"seed": 1})
+    monkeypatch.setattr("minicnn.runs.claim_folder", lambda folder: folder)  # both saw it empty
+    with pytest.raises(FileExistsError):
+        Run(tmp_path / "out", "", {"seed": 2})
+    assert json.loads((first.folder / "config.json").read_text()) == {"seed": 1}
+
+
+def test_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match="is a file, not a folder"):
+        Run(tmp_path / "file", "", {})
+
+
+@pytest.mark.parametrize("make", [lambda runs: runs.touch(), lambda runs: runs.symlink_to("gone")])
+def test_runs_that_is_no_folder_is_an_error_and_no_endless_search(tmp_path, make):
+    make(tmp_path / "runs")
+    with pytest.raises(OSError, match="runs"):
+        Run(None, "simplecnn-seed0", {})
+
+
+def test_weights_come_back_bit_for_bit(tmp_path):
+    wide = np.random.default_rng(0).standard_normal((4, 6)).astype(np.float32)
+    weights = {"a": wide.T, "b": wide[:, ::2], "c": np.float64(0.1).reshape(()), "d": wide[:0]}
+    save_weights(tmp_path / "w.safetensors", weights)
+    found = load_weights(tmp_path / "w.safetensors")
+    assert found.keys() == weights.keys()
+    for name, weight in weights.items():
+        assert found[name].dtype == weight.dtype
+        assert np.array_equal(found[name], weight), name
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch, failing):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, WEIGHTS)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, failing, fail)
+    with pytest.raises(OSError, match="No space left"):
+        save_weights(path, {"other": np.ones(3)})
+    assert load_weights(path).keys() == WEIGHTS.keys()
+    assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+@pytest.mark.parametrize("damage", [lambda c: c[:-3], lambda c: b"", lambda c: b"\xff" * 8 + c[8:]])
+def test_a_damaged_file_is_named(tmp_path, damage):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, WEIGHTS)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"w\.safetensors is not a whole safetensors file: "):
+        load_weights(path)
