@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test tiny deep lint types budget clean
+.PHONY: help setup train test tiny deep bench lint types budget clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ tiny: $(VENV)/test  ## is it alive? a few tests in two seconds
 
 deep: $(VENV)/test  ## the differential tests with 20,000 examples each (hours)
 	$(BIN)/python -m pytest -n auto --hypothesis-profile=deep $(ARGS)
+
+bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make bench ARGS=--quick
+	$(BIN)/python -m benchmarks $(ARGS)
 
 setup: $(VENV)/dev  ## everything for working on minicnn
 	$(BIN)/pre-commit install

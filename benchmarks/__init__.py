@@ -1,0 +1,1 @@
+"""How fast minicnn is beside torch on the same CPU: `python -m benchmarks --help`."""

@@ -1,0 +1,177 @@
+"""`python -m benchmarks`: how fast minicnn is beside torch on the same CPU, with the same number of threads."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+try:
+    import torch  # noqa: F401
+except ImportError:
+    sys.exit("The benchmarks compare with torch: pip install 'minicnn[torch]'")
+
+from . import machine, report, work
+from .agreement import Disagreement
+from .cold import cold
+from .contenders import contenders
+from .measure import Plan, measure
+
+
+class Session:
+    """One run: measures, prints as it goes, and collects what --json and --plot want."""
+
+    def __init__(self, args: argparse.Namespace, command: list[str]):
+        self.quick, self.threads = args.quick, args.threads
+        self.plan = Plan.quick(args.repeats or 2) if args.quick else Plan(args.repeats or Plan.rounds)
+        self.contenders = contenders(args.compile)
+        self.peaks: dict[int, float] = {}
+        self.document: dict[str, Any] = {"machine": machine.describe(args.threads, command)}
+        self.document |= {"quick": args.quick, "results": [], "scale": [], "cold": []}
+
+    def start(self) -> None:
+        for n in sorted({1, self.threads}):
+            machine.set_threads(n)
+            found = machine.matrix_product_peak(*((768, 4) if self.quick else ()))
+            self.peaks[n] = max([found, *self.peaks.values()])  # on a busy machine one thread may do better than two
+        self.document["peak_multiply_adds_per_second"] = {str(n): peak for n, peak in self.peaks.items()}
+        say(f"{report.header(self.document['machine'])}\n{report.peaks(self.peaks)}")
+
+    def measure(self, one: work.Work, command: str, threads: int | None = None) -> dict[str, Any]:
+        threads = threads or self.threads
+        return {"command": command, **measure(one, self.contenders, threads, self.peaks[threads], self.plan)}
+
+    def table(self, command: str, about: str, works: Sequence[work.Work], threads: Sequence[int] = ()) -> None:
+        say(f"{report.section(command, about)}\n\n{report.table_line(*report.HEAD)}")
+        for one in works:
+            for n in threads or [self.threads]:
+                self.document["results"].append(row := self.measure(one, command, n))
+                say(report.result(row))
+
+    # ------------------------------------------------------------------------------------------ the commands
+
+    def step(self) -> None:
+        self.table("step", "One training step of the course's network.", [work.Step(64, work.STEP)])
+
+    def epoch(self) -> None:
+        sizes = {"train_size": 256, "val_size": 64} if self.quick else {}
+        about = "One epoch of minicnn.train and of reference/: loader, metrics and validation included."
+        self.table("epoch", about, [work.Epoch(64, work.EPOCH, **sizes)])
+
+    def layers(self) -> None:
+        N = 16 if self.quick else 64
+        about = f"Each layer of the notebook on its shapes, forward plus backward, batch {N}."
+        self.table("layers", about, work.notebook(N), sorted({1, self.threads}))
+
+    def shapes(self) -> None:
+        about = "Shapes from elsewhere, forward plus backward" + (", quick: one image each." if self.quick else ".")
+        self.table("shapes", about, work.elsewhere(self.quick))
+
+    def inference(self) -> None:
+        works = [
+            work.Inference(N, work.INFERENCE, name=f"inference {N}") for N in (1, 64, 1000)[: 2 if self.quick else 3]
+        ]
+        self.table("inference", "The trained network's use: torch under no_grad, all in eval().", works)
+
+    def scale(self) -> None:
+        say(
+            report.section(
+                "scale", "What an image costs: a training step, then one convolution's forward plus backward."
+            )
+        )
+        axes: dict[str, list[dict[str, Any]]] = {}
+        for axis, at, one in work.scale(self.quick):
+            images = one.shape[0] if isinstance(one, work.Layer) else one.N
+            point = {"axis": axis, "at": at, "images": images, "row": self.measure(one, "scale")}
+            axes.setdefault(axis, []).append(point)
+            self.document["scale"].append(point)
+        for points in axes.values():
+            say("\n".join(report.curve(points)))
+
+    def cold(self) -> None:
+        if self.quick:
+            return say(report.section("cold", "Skipped: fresh processes take longer than a quick run may."))
+        say(report.section("cold", "Fresh processes: what a user waits for, and the memory it takes.") + "\n")
+        for fact in cold(self.threads):
+            self.document["cold"].append(fact)
+            say(report.fact(fact))
+
+    def close(self) -> None:
+        for lines in (report.bars(self.document["results"]), report.first_calls(self.document["results"])):
+            for line in lines:
+                say(line)
+
+
+COMMANDS: dict[str, Callable[[Session], None]] = {
+    "step": Session.step,
+    "epoch": Session.epoch,
+    "layers": Session.layers,
+    "shapes": Session.shapes,
+    "inference": Session.inference,
+    "scale": Session.scale,
+    "cold": Session.cold,
+}
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    command = list(sys.argv[1:] if arguments is None else arguments)
+    args = make_parser().parse_args(command)
+    session = Session(args, command)
+    status = 0
+    try:
+        session.start()
+        for name in args.command or COMMANDS:
+            COMMANDS[name](session)
+    except Disagreement as error:
+        print(f"\n{error}", file=sys.stderr)
+        status = 1
+    session.close()
+    if args.json and not status:
+        args.json.write_text(json.dumps(session.document, indent=1) + "\n", encoding="utf-8")
+    if args.plot and not status:
+        from .picture import draw
+
+        draw(args.plot, session.document)
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split(": ", 1)[1])
+    parser.add_argument(
+        "command", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; without a name all of them", type=a_command
+    )
+    parser.add_argument("--quick", action="store_true", help="does it run? under a minute, figures mean nothing")
+    parser.add_argument("--threads", type=at_least_one, default=machine.available_cores(), metavar="N")
+    parser.add_argument("--repeats", type=at_least_one, metavar="N", help="rounds in which all take their turn")
+    parser.add_argument("--compile", action="store_true", help="torch.compile takes part in step and inference")
+    parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything, each sample included")
+    parser.add_argument("--plot", type=new_file, metavar="FILE", help="draw the ratios and the curves of scale")
+    return parser
+
+
+def a_command(text: str) -> str:
+    if text not in COMMANDS:
+        raise argparse.ArgumentTypeError(f"there is no {text!r}; there are {', '.join(COMMANDS)}")
+    return text
+
+
+def new_file(text: str) -> Path:
+    """Refused now, not after minutes of measuring."""
+    if not Path(text).parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(Path(text).parent)!r} to write {text!r} into")
+    return Path(text)
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

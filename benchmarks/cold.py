@@ -1,0 +1,102 @@
+"""What a user waits for and what it takes: the first start, the second, the imports, the peak memory.
+
+Each figure comes from a fresh process. `first` has an empty cache for compiled kernels, as after installing.
+"""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .contenders import offered
+
+ROOT = Path(__file__).resolve().parent.parent
+Fact = dict[str, Any]
+
+
+def fact(what: str, value: float, unit: str, bar: float | None = None, note: str = "") -> Fact:
+    met = None if bar is None else value <= bar
+    return {"what": what, "value": value, "unit": unit, "bar": bar, "met": met, "note": note}
+
+
+def cold(threads: int) -> Iterator[Fact]:
+    """All figures, each as soon as it is known. The bars are for the numba set; without it the textbook shows what it takes."""
+    judged = offered("numba")
+    backend = "numba" if judged else "numpy"
+
+    def bar(value: float) -> float | None:
+        return value if judged else None
+
+    with tempfile.TemporaryDirectory() as folder:
+        here = Path(folder)
+        env = {**os.environ, "NUMBA_CACHE_DIR": str(here / "cache"), "PYTHONPATH": str(ROOT)}
+
+        def seconds_to_import(module: str) -> float:
+            script = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+            return min(float(run([sys.executable, "-c", script], env, here).stdout) for _ in range(3))
+
+        def train(name: str, backend: str, *flags: str) -> list[str]:
+            start = ["--no-plots", "--backend", backend, "--threads", str(threads), "--out", str(here / name)]
+            return ["minicnn.train", *start, *flags]
+
+        yield fact("import minicnn", seconds_to_import("minicnn"), "s")
+        yield fact("import torch", seconds_to_import("torch"), "s")
+        compiled = sum(1 for path in (here / "cache").rglob("*") if path.is_file())
+        yield fact("files compiled by the import", compiled, "", bar(0))
+
+        seconds, said = to_first_epoch(train("first", backend, "--epochs", "1"), env, here)
+        says = "it says that it is compiling" if any("ompil" in line for line in said) else "no word of compiling"
+        yield fact(f"first start to the end of epoch 1, {backend}", seconds, "s", bar(30), says)
+        seconds, _ = to_first_epoch(train("second", backend, "--epochs", "2"), env, here)
+        with (here / "second" / "metrics.csv").open(newline="") as file:
+            warm = float(list(csv.DictReader(file))[1]["seconds"])
+        less = f"{seconds:.1f} s less {warm:.1f} s"
+        yield fact(f"second start, beyond the epoch itself, {backend}", seconds - warm, "s", bar(3), less)
+
+        def peak(*command: str, **more: str) -> float:
+            answer = here / "peak"
+            run([sys.executable, "-m", "benchmarks.peak_memory", str(answer), *command], {**env, **more}, here)
+            return float(answer.read_text())
+
+        for N in (64, 1024):
+            short = ("--epochs", "1", "--batch-size", str(N))
+            torch = peak("reference.simple_cnn", *short, "--threads", str(threads))
+            yield fact(f"peak memory, reference, batch {N}", torch, "MB")
+            for name in ("numpy", "numba"):
+                if offered(name):
+                    used = peak(*train(f"{name}-{N}", name, *short))
+                    most = (350 if N == 64 else torch) if name == "numba" else None
+                    yield fact(f"peak memory, minicnn {name}, batch {N}", used, "MB", most)
+        if judged:
+            used = peak(*train("compiling", backend, "--epochs", "1"), NUMBA_CACHE_DIR=str(here / "empty"))
+            yield fact(f"peak memory, minicnn {backend}, first start, compiling", used, "MB")
+
+
+def run(command: list[str], env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess:
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stderr}")
+    return done
+
+
+def to_first_epoch(module: list[str], env: dict[str, str], cwd: Path) -> tuple[float, list[str]]:
+    """Seconds from starting `python -m ...` to its line after epoch 1, and the lines until then."""
+    command = [sys.executable, "-u", "-m", *module]
+    started, said = time.perf_counter(), []
+    with subprocess.Popen(
+        command, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Epoch 1/"):
+                seconds = time.perf_counter() - started
+                process.stdout.read()
+                break
+        else:
+            raise RuntimeError(f"{' '.join(command)} did not finish an epoch:\n{''.join(said)}")
+    return seconds, said

@@ -1,0 +1,98 @@
+"""minicnn as a contender."""
+
+from functools import partial
+
+import numpy as np
+
+import minicnn
+from minicnn.data import MNIST, DataLoader, Subset
+from minicnn.models import SimpleCNN
+from minicnn.nn import CrossEntropyLoss
+from minicnn.optim import Adam
+from minicnn.train import evaluate, train_epoch
+
+from .agreement import Results
+from .contenders import Task
+from .work import Epoch, Inference, Layer, Network, Step, Work
+
+
+class Minicnn:
+    """One of minicnn's kernel sets."""
+
+    def __init__(self, backend: str):
+        self.name = f"minicnn {backend}"
+        self.inside = partial(minicnn.use_backend, backend)
+
+    def task(self, work: Work) -> Task:
+        run, results = getattr(self, work.kind)(work)
+        return Task(run, results, self.inside)
+
+    def model(self, work: Network) -> SimpleCNN:
+        model = SimpleCNN()
+        model.load_state_dict(work.weights())
+        model.cnn[0].needs_input_grad = False  # as minicnn.train does
+        return model
+
+    def layer(self, work: Layer):
+        layer = work.build(minicnn.nn)
+        layer.load_state_dict(work.weights())
+        layer.needs_input_grad = work.input_grad
+        inputs, grad = work.data()
+        last: Results = {}
+
+        def run() -> None:
+            layer.zero_grad()
+            last["output"] = layer(*inputs)
+            last["grad_input"] = layer.backward() if grad is None else layer.backward(grad)
+
+        def results() -> Results:
+            grads = {f"gradient of {name}": p.grad for name, p in layer.named_parameters()}
+            arrays = {name: np.array(value) for name, value in last.items() if value is not None}
+            return {**arrays, **grads}
+
+        return run, results
+
+    def step(self, work: Step):
+        images, labels = work.data()
+        model, criterion = self.model(work), CrossEntropyLoss()
+        optimizer = Adam(model.parameters(), lr=work.lr)
+        last: Results = {}
+
+        def run() -> None:
+            optimizer.zero_grad()
+            last["logits"] = model(images)
+            last["loss"] = criterion(last["logits"], labels)
+            model.backward(criterion.backward())
+            optimizer.step()
+
+        def results() -> Results:
+            grads = {f"gradient of {name}": p.grad for name, p in model.named_parameters()}
+            weights = {f"updated {name}": p.data.copy() for name, p in model.named_parameters()}
+            return {**{name: np.array(value) for name, value in last.items()}, **grads, **weights}
+
+        return run, results
+
+    def inference(self, work: Inference):
+        images, _ = work.data()
+        model = self.model(work).eval()
+        last: Results = {}
+
+        def run() -> None:
+            last["logits"] = model(images)
+
+        return run, lambda: dict(last)
+
+    def epoch(self, work: Epoch):
+        model, criterion = self.model(work), CrossEntropyLoss()
+        train_data, val_data = (
+            DataLoader(Subset(MNIST(train=train), range(size)), work.N)
+            for train, size in ((True, work.train_size), (False, work.val_size))
+        )
+        last: list[float] = []
+
+        def run() -> None:
+            optimizer = Adam(model.parameters(), lr=work.lr)
+            last[:] = *train_epoch(model, criterion, optimizer, train_data), *evaluate(model, criterion, val_data)
+
+        names = ("train loss", "train accuracy", "val loss", "val accuracy")
+        return run, lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}

@@ -1,0 +1,119 @@
+"""The picture: how long each contender takes beside torch eager, and what an image costs as the work grows."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from .report import per_image
+from .work import COMPILED, EAGER, OURS, TEXTBOOK, TUNED
+
+COLOURS = {EAGER: "#8a8a8a", TUNED: "#c9a227", COMPILED: "#9c6ade", TEXTBOOK: "#9ec5e8", OURS: "#1f6fb4"}
+GOOD, INK = "#2e7d32", "#333333"
+
+
+def draw(path: str | Path, document: dict[str, Any]) -> None:
+    """Whatever of the two the run has; nothing to draw is an error."""
+    rows = [row for row in document["results"] if len(row["contenders"]) > 1]
+    axes_of_scale: dict[str, list[dict[str, Any]]] = {}
+    for point in document["scale"]:
+        axes_of_scale.setdefault(point["axis"], []).append(point)
+    if not rows and not axes_of_scale:
+        raise ValueError("--plot: this run measured nothing that can be drawn; name step, layers, shapes or scale.")
+
+    lines = sum(1 + len(row["contenders"]) for row in rows)
+    heights = [0.14 * lines + 0.8] * bool(rows) + [3.6] * bool(axes_of_scale)
+    with plt.rc_context({"font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#bbbbbb"}):
+        figure = plt.figure(figsize=(11, sum(heights) + 1.1), layout="constrained")
+        machine = document["machine"]
+        versions = machine["versions"]
+        figure.suptitle(
+            f"{machine['cpu']}, {machine['threads']} threads; torch {versions['torch']}, numba {versions['numba']},"
+            f" numpy {versions['numpy']}\n{machine['command']}  ({machine['started'][:10]})",
+            fontsize=9,
+        )
+        parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+        if rows:
+            draw_ratios(parts[0].subplots(), rows)
+        if axes_of_scale:
+            panels = parts[-1].subplots(1, len(axes_of_scale), squeeze=False)[0]
+            for axes, (name, points) in zip(panels, axes_of_scale.items(), strict=True):
+                draw_curve(axes, name, points)
+            panels[0].set_ylabel("microseconds an image")
+            panels[0].legend(frameon=False, fontsize=8)
+        figure.savefig(path, dpi=130)
+        plt.close(figure)
+
+
+def draw_ratios(axes: Axes, rows: list[dict[str, Any]]) -> None:
+    """A group of bars for each work, on a logarithmic axis: half as long is as far from 1 as twice as long."""
+    y, ticks = 0.0, []
+    for row in rows:
+        others = [(name, entry) for name, entry in row["contenders"].items() if name != EAGER]
+        top = y - 0.5
+        for name, entry in others:
+            low, high = entry["ratio_quartiles"]
+            axes.barh(y, entry["ratio"] - 1, left=1, height=0.8, color=COLOURS[name])
+            axes.plot([low, high], [y, y], color=INK, linewidth=1, alpha=0.6)
+            right = entry["ratio"] >= 1
+            axes.annotate(
+                f"{entry['ratio']:.2f}",
+                (max(high, 1) if right else min(low, 1), y),
+                xytext=(4 if right else -4, 0),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="center",
+                fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6},
+                zorder=5,
+            )
+            y += 1
+        for bar in row["bars"]:
+            if bar["against"] == EAGER:
+                axes.plot([bar["bar"]] * 2, [top, y - 0.5], color="#b3261e", linewidth=1.6)
+                axes.plot([bar["aim"]] * 2, [top, y - 0.5], color=GOOD, linewidth=1.6, linestyle=(0, (2, 1)))
+        ticks.append(((top + y - 0.5) / 2, f"{row['work']}, {row['threads']} thread{'s' * (row['threads'] > 1)}"))
+        y += 0.6
+    axes.axvline(1, color=COLOURS[EAGER], linewidth=1.2)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_xlim()
+    axes.set_xlim(low / 1.25, high * 1.25)
+    axes.set_ylim(y - 0.2, -1)
+    axes.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
+    axes.tick_params(left=False, which="both", length=2)
+    axes.set_xlabel("time / torch eager's time (left is faster; line: quartiles over the rounds)")
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    names = [name for name in COLOURS if name != EAGER and any(name in row["contenders"] for row in rows)]
+    handles = [plt.Rectangle((0, 0), 1, 1, color=COLOURS[name]) for name in names]
+    if any(row["bars"] for row in rows):
+        handles += [plt.Line2D([], [], color="#b3261e"), plt.Line2D([], [], color=GOOD, linestyle=(0, (2, 1)))]
+        names += [f"bar for {OURS}", "aim"]
+    axes.legend(handles, names, ncols=len(names), frameon=False, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+
+
+def draw_curve(axes: Axes, name: str, points: list[dict[str, Any]]) -> None:
+    at = [point["at"] for point in points]
+    for contender in points[0]["row"]["contenders"]:
+        costs = [per_image(point, contender) for point in points]
+        thick = 2 if contender.startswith("minicnn") else 1.3
+        axes.plot(at, costs, marker="o", markersize=3.5, linewidth=thick, color=COLOURS[contender], label=contender)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(at, [str(place) for place in at])
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
+    axes.set_xlabel(name)
+    axes.grid(color="#e6e6e6", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,116 @@
+"""The tables, 112 columns wide."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from .work import EAGER, OURS
+
+WIDTH = 112
+COLUMNS = (20, 10, 18, 15, 15, 9, 15, 10)
+HEAD = ("", "median ms", "quartiles", "/ torch eager", "quartiles", "at most", "G mul-adds/s", "of peak")
+
+
+def table_line(*cells: str) -> str:
+    """The first cell to the left, the others to the right."""
+    first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, COLUMNS, strict=True))
+    return f"{cells[0]:<{len(first)}}{''.join(rest)}"
+
+
+def header(machine: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    load, cores = machine["load"] or 0.0, machine["cores"]
+    busy = f"\nNote      {load} processes share {cores} cores: others are at work here and disturb the figures."
+    return (
+        f"Machine   {machine['cpu']}, {machine['cores']} cores, {machine['system']}, load {machine['load']}\n"
+        f"Versions  {versions}\n"
+        f"Threads   {machine['threads']} for everybody\n"
+        f"Command   {machine['command']}\n"
+        f"Started   {machine['started']}{busy if load > cores else ''}"
+    )
+
+
+def peaks(found: dict[int, float]) -> str:
+    shown = ", ".join(f"{n} thread{'s' * (n > 1)}: {peak / 1e9:.1f}" for n, peak in found.items())
+    return f"Peak      matrix product, float32, G multiply-adds/s: {shown}"
+
+
+def section(name: str, about: str) -> str:
+    return f"\n{f'---- {name} ':-<{WIDTH}}\n{about}"
+
+
+def result(row: dict[str, Any]) -> str:
+    """One work: a line for it, one for each contender."""
+    title, threads = f"{row['work']}: {row['what']}", f"{row['threads']} thread{'s' * (row['threads'] > 1)}"
+    return "\n".join([f"\n{title:<{WIDTH - 10}}{threads:>10}", *(line(name, row) for name in row["contenders"])])
+
+
+def line(name: str, row: dict[str, Any]) -> str:
+    entry = row["contenders"][name]
+    low, high = map(ms, entry["quartiles_ms"])
+    ratio_low, ratio_high = entry["ratio_quartiles"]
+    between = "" if name == EAGER else f"{ratio_low:.2f} - {ratio_high:.2f}"
+    limit = next((f"{bar['bar']:.2f}" for bar in row["bars"] if name == OURS and bar["against"] == EAGER), "")
+    speed, share = entry["multiply_adds_per_second"], entry["share_of_peak"]
+    near = (f"{speed / 1e9:.1f}", f"{share:.0%}") if speed else ("-", "-")
+    return table_line(
+        f"  {name}", ms(entry["median_ms"]), f"{low} - {high}", f"{entry['ratio']:.2f}", between, limit, *near
+    )
+
+
+def ms(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
+
+
+def bars(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What was promised of `OURS` beside what was measured."""
+    judged = [(row, bar) for row in rows for bar in row["bars"]]
+    if not judged:
+        return
+    yield section("bars", f"How many times as long as the other {OURS} takes: measured, at most, aim.")
+    yield f"\n{'work':26}{'threads':>8}   {'against':16}{'measured':>10}{'bar':>8}{'aim':>8}"
+    for row, bar in judged:
+        text = f"{row['work']:26}{row['threads']:>8}   {bar['against']:16}{bar['ratio']:>10.2f}{bar['bar']:>8.2f}{bar['aim']:>8.2f}"
+        yield f"{text}   {verdict(bar)}"
+
+
+def verdict(bar: dict[str, Any]) -> str:
+    if bar["met"] is None:
+        return "not judged: a quick run"
+    return "reaches the aim" if bar["ratio"] <= bar["aim"] else "meets the bar" if bar["met"] else "MISSES THE BAR"
+
+
+def first_calls(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Compile time, apart: what the first call of each work took more than a later one."""
+    total: dict[str, float] = {}
+    for row in rows:
+        for name, entry in row["contenders"].items():
+            total[name] = total.get(name, 0.0) + entry["first_call_extra_ms"]
+    if total:
+        yield section(
+            "first calls", "What first calls took beyond a later one: compiling, or loading what was compiled before."
+        )
+        yield "  " + ", ".join(f"{name} {extra / 1e3:.2f} s" for name, extra in total.items())
+
+
+def fact(entry: dict[str, Any]) -> str:
+    """A figure of `cold`."""
+    unit, digits = entry["unit"], 2 if entry["unit"] == "s" else 0
+    text = f"  {entry['what']:50}{entry['value']:>8.{digits}f} {unit:3}"
+    if entry["bar"] is not None:
+        text += f"  at most {entry['bar']:.0f} {unit}: {'met' if entry['met'] else 'MISSED'}"
+    return text + (f"  ({entry['note']})" if entry["note"] else "")
+
+
+def curve(points: list[dict[str, Any]]) -> Iterator[str]:
+    """Cost per image along one axis of `scale`: a column for each contender."""
+    names = list(points[0]["row"]["contenders"])
+    yield f"\n{points[0]['axis'] + ', microseconds an image':40}" + "".join(f"{name:>17}" for name in names)
+    for point in points:
+        entries = point["row"]["contenders"]
+        yield f"{point['at']:>40}" + "".join(f"{ms(per_image(point, name)):>17}" for name in names if name in entries)
+
+
+def per_image(point: dict[str, Any], name: str) -> float:
+    """Microseconds."""
+    return 1e3 * point["row"]["contenders"][name]["median_ms"] / point["images"]

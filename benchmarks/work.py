@@ -1,0 +1,261 @@
+"""What is timed: the layers and the training step of the notebook, shapes from elsewhere, and the bar beside each.
+
+A work knows its data, how many multiply-adds its definition asks for, and how many roundings may pile up in one result.
+It knows nothing of who does it: the contenders have a method for each `kind` of work.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+import minicnn
+from minicnn import geometry
+from minicnn.data import MNIST
+
+EAGER, TUNED, COMPILED, TEXTBOOK = "torch eager", "torch tuned", "torch compiled", "minicnn numpy"
+OURS = "minicnn numba"  # the one that the bars judge
+
+
+class Bar(NamedTuple):
+    """`OURS` should take at most `bar` times, and aims at `aim` times, what `against` takes."""
+
+    against: str
+    bar: float
+    aim: float
+
+
+NEVER_SLOWER = Bar(TEXTBOOK, 1.1, 1.0)
+STEP = (Bar(EAGER, 0.75, 0.5), Bar(TUNED, 1.0, 0.7), Bar(TEXTBOOK, 1.1, 0.2))
+EPOCH = (Bar(EAGER, 0.75, 0.5), NEVER_SLOWER)
+LAYER = (Bar(EAGER, 1.3, 0.8), NEVER_SLOWER)
+INFERENCE = (Bar(EAGER, 1.0, 0.5), NEVER_SLOWER)
+ELSEWHERE = (Bar(EAGER, 2.0, 1.0), NEVER_SLOWER)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer or loss, forward plus backward, with random data of a fixed seed."""
+
+    kind: ClassVar[str] = "layer"
+    name: str
+    layer: str  # its name in torch.nn and in minicnn.nn
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+    shape: tuple[int, ...]
+    input_grad: bool = True  # the first layer's input is the data, which does not learn
+    pooled_grad: bool = False  # the gradient as it leaves pooling and ReLU: 17 % of it is not zero (measured)
+    bars: tuple[Bar, ...] = LAYER
+
+    @property
+    def title(self) -> str:
+        values = [str(a) for a in self.args] + [f"{k}={v}" for k, v in self.options.items()]
+        return f"{self.layer}({', '.join(values)}) on {'x'.join(map(str, self.shape))}"
+
+    def build(self, nn: Any) -> Any:
+        """The layer itself, from torch.nn or minicnn.nn."""
+        return getattr(nn, self.layer)(*self.args, **self.options)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        minicnn.manual_seed(0)
+        return self.build(minicnn.nn).state_dict()
+
+    def data(self) -> tuple[tuple[np.ndarray, ...], np.ndarray | None]:
+        """The inputs, and the gradient that arrives from above (a loss needs none)."""
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal(self.shape, np.float32)
+        if self.layer == "CrossEntropyLoss":
+            return (x, rng.integers(self.shape[1], size=self.shape[0])), None
+        grad = rng.standard_normal(self.output_shape, np.float32)
+        if self.pooled_grad:  # in each 2x2 window one pixel won, and of those ReLU let 68 % through
+            N, O, OH, OW = grad.shape
+            wins = rng.integers(4, size=(N, O, OH // 2, 1, OW // 2, 1)) == np.arange(4).reshape(2, 1, 2)
+            wins &= rng.random((N, O, OH // 2, 1, OW // 2, 1)) < 0.68
+            grad *= wins.reshape(grad.shape)
+        return (x,), grad
+
+    @property
+    def geometry(self) -> geometry.Geometry | None:
+        """Of the convolution, or of the one that a transposed convolution turns round."""
+        if self.layer not in ("Conv2d", "ConvTranspose2d"):
+            return None
+        (C, O, K), o = self.args, self.options
+        G = o.get("groups", 1)
+        if self.layer == "Conv2d":
+            shape, size = (O, C // G, K, K), geometry.conv2d
+        else:
+            shape, size = (C, O // G, K, K), geometry.conv_transpose2d
+        return size(self.shape, shape, **o)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        if self.layer == "ConvTranspose2d":
+            return self.geometry.input_shape
+        if self.layer == "Conv2d":
+            return self.geometry.output_shape
+        if self.layer == "MaxPool2d":
+            K, S, P = self.args[0], self.options.get("stride", self.args[0]), self.options.get("padding", 0)
+            return *self.shape[:2], *(geometry.pool_size(size, K, S, P, 1, False) for size in self.shape[2:])
+        if self.layer == "Flatten":
+            return self.shape[0], math.prod(self.shape[1:])
+        return (self.shape[0], self.args[1]) if self.layer == "Linear" else self.shape
+
+    @property
+    def forward_multiply_adds(self) -> int:
+        """N O OH OW C/G KH KW, or N in out; what only compares and copies counts as nothing."""
+        if self.layer == "Linear":
+            return self.shape[0] * math.prod(self.args)
+        g = self.geometry
+        return 0 if g is None else g.N * g.O * g.OH * g.OW * (g.C // g.G) * g.KH * g.KW
+
+    @property
+    def multiply_adds(self) -> int:
+        """Forward, the gradient to the weights, and the gradient to the input where it is asked for."""
+        return self.forward_multiply_adds * (2 + self.input_grad)
+
+    @property
+    def roundings(self) -> float:
+        """sqrt(n), n the terms in the longest of its sums: see `agreement`."""
+        if self.layer == "Linear":
+            return math.sqrt(max(self.shape[0], *self.args))
+        g = self.geometry
+        if g is None:
+            return math.sqrt(math.prod(self.shape[:2])) if self.layer == "CrossEntropyLoss" else 1.0
+        return math.sqrt(max(g.N * g.OH * g.OW, g.N * g.H * g.W, g.C // g.G * g.KH * g.KW, g.O // g.G * g.KH * g.KW))
+
+
+def notebook(N: int) -> list[Layer]:
+    """Each layer of the course's SimpleCNN on its shapes, in the order in which data flows."""
+    five = {"padding": 2}
+    conv1 = Layer("conv1", "Conv2d", (1, 16, 5), five, (N, 1, 28, 28), input_grad=False)
+    conv2 = Layer("conv2", "Conv2d", (16, 32, 5), five, (N, 16, 14, 14))
+    return [
+        conv1,
+        replace(conv1, name="conv1, pooled grad", pooled_grad=True),
+        Layer("relu1", "ReLU", (), {}, (N, 16, 28, 28)),
+        Layer("pool1", "MaxPool2d", (2,), {}, (N, 16, 28, 28)),
+        conv2,
+        replace(conv2, name="conv2, pooled grad", pooled_grad=True),
+        Layer("relu2", "ReLU", (), {}, (N, 32, 14, 14)),
+        Layer("pool2", "MaxPool2d", (2,), {}, (N, 32, 14, 14)),
+        Layer("flatten", "Flatten", (), {}, (N, 32, 7, 7)),
+        Layer("fc1", "Linear", (1568, 128), {}, (N, 1568)),
+        Layer("relu3", "ReLU", (), {}, (N, 128)),
+        Layer("fc2", "Linear", (128, 10), {}, (N, 128)),
+        Layer("loss", "CrossEntropyLoss", (), {}, (N, 10)),
+    ]
+
+
+def elsewhere(quick: bool = False) -> list[Layer]:
+    """Shapes that the notebook does not have; with `quick` one image of each."""
+
+    def layer(name: str, kind: str, args: tuple, options: dict, shape: Sequence[int]) -> Layer:
+        return Layer(name, kind, args, options, (1 if quick else shape[0], *shape[1:]), bars=ELSEWHERE)
+
+    down, up = {"stride": 2, "padding": 3}, {"stride": 2, "padding": 1}
+    return [
+        layer("ResNet 3x3", "Conv2d", (64, 64, 3), {"padding": 1}, (32, 64, 56, 56)),
+        layer("ResNet stem", "Conv2d", (3, 64, 7), down, (16, 3, 224, 224)),
+        layer("depthwise", "Conv2d", (64, 64, 3), {"padding": 1, "groups": 64}, (32, 64, 56, 56)),
+        layer("dilation 2", "Conv2d", (64, 64, 3), {"padding": 2, "dilation": 2}, (32, 64, 56, 56)),
+        layer("generator", "ConvTranspose2d", (64, 32, 4), up, (64, 64, 25, 25)),
+        layer("ResNet pool", "MaxPool2d", (3,), up, (16, 64, 112, 112)),
+    ]
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the works on the whole SimpleCNN share."""
+
+    N: int
+    bars: tuple[Bar, ...] = ()
+    lr: ClassVar[float] = 1e-3
+
+    def weights(self) -> dict[str, np.ndarray]:
+        minicnn.manual_seed(0)
+        return minicnn.models.SimpleCNN().state_dict()
+
+    def data(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first N images of MNIST, and their labels."""
+        return MNIST().batch(range(self.N))
+
+    @property
+    def forward_multiply_adds(self) -> int:
+        return sum(layer.forward_multiply_adds for layer in notebook(self.N) if not layer.pooled_grad)
+
+    @property
+    def step_multiply_adds(self) -> int:
+        return sum(layer.multiply_adds for layer in notebook(self.N) if not layer.pooled_grad)
+
+    @property
+    def roundings(self) -> float:
+        """The layers' errors add up, on the way there and on the way back."""
+        return 2 * sum(layer.roundings for layer in notebook(self.N) if not layer.pooled_grad)
+
+
+@dataclass(frozen=True)
+class Step(Network):
+    """One training step of SimpleCNN on N images: forward, loss, backward, Adam."""
+
+    kind: ClassVar[str] = "step"
+    name: str = "training step"
+
+    @property
+    def title(self) -> str:
+        return f"SimpleCNN, batch {self.N}: forward, loss, backward, Adam"
+
+    @property
+    def multiply_adds(self) -> int:
+        return self.step_multiply_adds
+
+
+@dataclass(frozen=True)
+class Inference(Network):
+    """SimpleCNN's logits for N images."""
+
+    kind: ClassVar[str] = "inference"
+    name: str = field(default="inference")
+
+    @property
+    def title(self) -> str:
+        return f"SimpleCNN, batch {self.N}: forward, nothing kept"
+
+    @property
+    def multiply_adds(self) -> int:
+        return self.forward_multiply_adds
+
+
+@dataclass(frozen=True)
+class Epoch(Network):
+    """One epoch in batches of N, as `minicnn.train` and `reference/` do it: loader, metrics, validation."""
+
+    kind: ClassVar[str] = "epoch"
+    name: str = "epoch"
+    train_size: int = 5000
+    val_size: int = 1000
+
+    @property
+    def title(self) -> str:
+        return f"{self.train_size:,} images in batches of {self.N}, then {self.val_size:,} to validate"
+
+    @property
+    def multiply_adds(self) -> int:
+        per_step, per_forward = self.step_multiply_adds // self.N, self.forward_multiply_adds // self.N
+        return per_step * self.train_size + per_forward * self.val_size
+
+
+Work = Layer | Step | Inference | Epoch
+
+
+def scale(quick: bool = False) -> Iterator[tuple[str, int, Work]]:
+    """(axis, place on it, work): the step against the batch size, a convolution against image size and channels."""
+    for N in (16, 64) if quick else (16, 32, 64, 128, 256, 512, 1024):
+        yield "batch size", N, Step(N, name=f"batch size {N}")
+    N = 2 if quick else 16
+    for size in (7, 14) if quick else (7, 14, 28, 56, 112):
+        name = f"image size {size}"
+        yield "image size", size, Layer(name, "Conv2d", (16, 32, 5), {"padding": 2}, (N, 16, size, size), bars=())
+    for C in (4, 8) if quick else (4, 8, 16, 32, 64, 128):
+        yield "channels", C, Layer(f"channels {C}", "Conv2d", (C, C, 3), {"padding": 1}, (N, C, 28, 28), bars=())
