@@ -47,22 +47,22 @@ class Geometry(namedtuple("Geometry", "N C H W  O G  KH KW  SH SW  PH PW  DH DW 
         return HP, WP
 
 
-def pair(value, name: str, least: int, who: str) -> tuple[int, int]:
+def pair(value, name: str, least: int, who: str, what: str = "an int or a pair of ints") -> tuple[int, int]:
     """`value` or `(value_h, value_w)` as two ints, each at least `least`."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if any(isinstance(number, bool) or not hasattr(number, "__index__") for number in given):
-        raise TypeError(f"{who}: {name} must be an int or a pair of ints, got {value!r}.")
+        raise TypeError(f"{who}: {name} must be {what}, got {value!r}.")
     values = [operator.index(number) for number in given]
     if len(values) not in (1, 2) or min(values) < least:
-        raise ValueError(f"{who}: {name} must be an int or a pair (height, width), at least {least}, got {value!r}.")
+        raise ValueError(f"{who}: {name} must be {what}, at least {least}, got {value!r}.")
     return values[0], values[-1]
 
 
 def positive(value, name: str, who: str) -> int:
-    """`value` as an int of at least 1."""
+    """`value` as one int of at least 1."""
     if isinstance(value, (tuple, list)):
         raise TypeError(f"{who}: {name} must be one int, got {value!r}.")
-    return pair(value, name, 1, who)[0]
+    return pair(value, name, 1, who, "an int")[0]
 
 
 def check_groups(C: int, O: int, G: int, who: str) -> None:

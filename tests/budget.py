@@ -31,7 +31,9 @@ def lines(path: Path, names: list[str] | None = None) -> int:
 
 def main() -> int:
     conv2d = {name: lines(PACKAGE / name, names) for name, names in CONV2D.items()}
-    files = {path.relative_to(PACKAGE).as_posix(): path.read_text().count("\n") for path in sorted(PACKAGE.rglob("*.py"))}
+    files = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text().count("\n") for path in sorted(PACKAGE.rglob("*.py"))
+    }
     for name, count in conv2d.items():
         print(f"{count:5}  {name}")
     print(f"{sum(conv2d.values()):5}  to understand Conv2d completely (at most {CONV2D_LIMIT})")

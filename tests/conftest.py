@@ -1,9 +1,13 @@
 """Hypothesis profiles: dev while writing, ci on each change, deep for a long differential run.
 
-    pytest --hypothesis-profile=deep
+pytest --hypothesis-profile=deep
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+import minicnn
+from minicnn import kernels
 
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 
@@ -11,3 +15,10 @@ settings.register_profile("dev", max_examples=20, **_COMMON)
 settings.register_profile("ci", max_examples=100, **_COMMON)
 settings.register_profile("deep", max_examples=20_000, **_COMMON)
 settings.load_profile("dev")
+
+
+@pytest.fixture(params=tuple(kernels._MODULES), scope="module")
+def backend(request):
+    """Runs a test once on each kernel set: `pytestmark = pytest.mark.usefixtures("backend")`."""
+    with minicnn.use_backend(request.param):
+        yield request.param

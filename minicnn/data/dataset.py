@@ -63,8 +63,7 @@ def check_index(index: int, dataset: Dataset) -> int:
     index = operator.index(index)
     if not -n <= index < n:
         raise IndexError(
-            f"{type(dataset).__name__} of {n} examples: expected an index i with {-n} <= i < {n}, "
-            f"got {index}."
+            f"{type(dataset).__name__} of {n} examples: expected an index i with {-n} <= i < {n}, got {index}."
         )
     return index
 

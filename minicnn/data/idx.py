@@ -73,15 +73,12 @@ def _read_header(stream, path):
         raise ValueError(f"{path}: expected at most {MAX_DIMS} dimensions, found {ndim}.")
     sizes = stream.read(4 * ndim)
     if len(sizes) < 4 * ndim:
-        raise ValueError(
-            f"{path}: expected a shape of {ndim} numbers, {4 * ndim} bytes; found {len(sizes)}."
-        )
+        raise ValueError(f"{path}: expected a shape of {ndim} numbers, {4 * ndim} bytes; found {len(sizes)}.")
     shape = tuple(np.frombuffer(sizes, ">u4").tolist())
     # Empty dimensions do not count: NumPy refuses (0, 2**32 - 1, 2**32 - 1) as too big as well.
     if dtype.itemsize * math.prod(n for n in shape if n) > MAX_BYTES:
         raise ValueError(
-            f"{path}: the header promises {dtype.name} {shape}; "
-            f"expected at most {MAX_BYTES // 2**30} GiB."
+            f"{path}: the header promises {dtype.name} {shape}; expected at most {MAX_BYTES // 2**30} GiB."
         )
     return dtype, shape
 

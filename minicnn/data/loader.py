@@ -64,9 +64,7 @@ class DataLoader:
 
 def _at_least(least, name, value):
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(
-            f"DataLoader: {name} must be an integer of at least {least}, got {value!r}."
-        )
+        raise ValueError(f"DataLoader: {name} must be an integer of at least {least}, got {value!r}.")
     return int(value)
 
 

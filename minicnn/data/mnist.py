@@ -105,10 +105,7 @@ def find_files(root, split):
 def read_pair(images_path, labels_path):
     """Images (N, H, W) uint8 and labels (N,) int64, if that is what the two files hold."""
     images, labels = read_idx(images_path), read_idx(labels_path)
-    found = (
-        f"found {images.dtype} {images.shape} in {images_path} "
-        f"and {labels.dtype} {labels.shape} in {labels_path}"
-    )
+    found = f"found {images.dtype} {images.shape} in {images_path} and {labels.dtype} {labels.shape} in {labels_path}"
     if images.ndim == 1 and labels.ndim == 3:
         raise ValueError(f"MNIST: images and labels are swapped: {found}. Exchange the two names.")
     if images.ndim != 3 or images.dtype != np.uint8:
@@ -119,8 +116,7 @@ def read_pair(images_path, labels_path):
         raise ValueError(f"MNIST: expected one label for each image; {found}.")
     if labels.size and not 0 <= labels.min() <= labels.max() <= 255:
         raise ValueError(
-            f"MNIST: expected labels in 0..255; {labels_path} has them from {labels.min()} to "
-            f"{labels.max()}."
+            f"MNIST: expected labels in 0..255; {labels_path} has them from {labels.min()} to {labels.max()}."
         )
     return images, labels.astype(np.int64)
 

@@ -18,9 +18,7 @@ def _axis(dim: int, ndim: int, who: str) -> int:
 
 def _check_grad(grad_output, output_shape: tuple[int, ...], who: str) -> None:
     if grad_output.shape != output_shape:
-        raise RuntimeError(
-            f"{who}: grad_output must have the output's shape {output_shape}, got {grad_output.shape}."
-        )
+        raise RuntimeError(f"{who}: grad_output must have the output's shape {output_shape}, got {grad_output.shape}.")
 
 
 class Flatten(Module):

@@ -15,7 +15,7 @@ _generator = np.random.MT19937()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the stream of initial weights at `seed`, any integer of 64 bits; the same seed gives the weights that torch gives."""
+    """Start the stream of initial weights at `seed`, any integer of 64 bits; the same seed gives torch's weights."""
     seed = int(seed)
     if not -(2**63) <= seed < 2**64:
         raise ValueError(f"manual_seed: the seed must fit into 64 bits, from {-(2**63)} to {2**64 - 1}, got {seed}.")

@@ -61,10 +61,11 @@ class Module:
     _kept: tuple | None = None
 
     def __call__(self, *inputs):
-        """forward(*inputs); an error says in which layer it happened."""
+        """forward(*inputs); an error says in which layer it happened, and then nothing is kept."""
         try:
             return self.forward(*inputs)
         except (IndexError, RuntimeError, TypeError, ValueError) as error:
+            self._kept = None
             if not any(self.children()):  # the innermost layer signs
                 error.args = (f"{error} [in {self!r}]",)
             raise

@@ -52,7 +52,7 @@ def sgd(param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nes
         grad = grad + weight_decay * param
     if momentum:
         if momentum_buffer is None:
-            momentum_buffer = grad.copy()
+            momentum_buffer = np.array(grad)
         else:
             momentum_buffer *= momentum
             momentum_buffer += (1 - dampening) * grad

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-FLOATS = ("float32", "float64")
-INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
+FLOATS = (np.dtype("float32"), np.dtype("float64"))
+INTEGERS = tuple(map(np.dtype, ("int64", "int32", "int16", "int8", "uint8")))
+INT64, UINT8 = INTEGERS[:1], INTEGERS[-1:]
 
 
 def array(value, name: str, who: str, dtypes=FLOATS) -> np.ndarray:
@@ -12,11 +13,14 @@ def array(value, name: str, who: str, dtypes=FLOATS) -> np.ndarray:
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{who}: {name} must be a NumPy array, got {type(value).__name__}; np.asarray makes one.")
-    if value.dtype.name not in dtypes:
+    if not value.dtype.isnative:
+        value = value.astype(value.dtype.newbyteorder("="))
+    if value.dtype not in dtypes:
         raise RuntimeError(
-            f"{who}: {name} has dtype {value.dtype}, but must have one of {', '.join(dtypes)}; {name}.astype({dtypes[0]!r}) converts."
+            f"{who}: {name} has dtype {value.dtype}, but must have one of {', '.join(map(str, dtypes))}; "
+            f"{name}.astype({dtypes[0].name!r}) converts."
         )
-    return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
+    return value
 
 
 def like(value, name: str, other: np.ndarray, who: str, shape=None) -> np.ndarray:

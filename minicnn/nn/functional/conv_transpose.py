@@ -12,7 +12,7 @@ from . import checks
 
 def _prepare(input, weight, stride, padding, output_padding, groups, dilation, who):
     """Input and weight checked and batched, whether the input was one image, and the geometry of the convolution."""
-    x, single = checks.images(checks.array(input, "input", who, (*checks.FLOATS, "int64")), who)
+    x, single = checks.images(checks.array(input, "input", who, checks.FLOATS + checks.INT64), who)
     weight = checks.weights(checks.like(weight, "weight", x, who), "(C, O / groups, KH, KW)", who)
     g = geometry.conv_transpose2d(x.shape, weight.shape, stride, padding, output_padding, groups, dilation, who)
     return x, weight, single, g

@@ -11,7 +11,9 @@ from . import checks
 
 def _prepare(input, weight, stride, padding, dilation, groups, who):
     """Input and weight checked and batched, whether the input was one image, and the geometry."""
-    dtypes = checks.FLOATS + (checks.INTEGERS if geometry.pair(dilation, "dilation", 1, who) == (1, 1) else ("int64",))
+    dtypes = checks.FLOATS + (
+        checks.INTEGERS if geometry.pair(dilation, "dilation", 1, who) == (1, 1) else checks.INT64
+    )
     x, single = checks.images(checks.array(input, "input", who, dtypes), who)
     weight = checks.weights(checks.like(weight, "weight", x, who), "(O, C / groups, KH, KW)", who)
     return x, weight, single, geometry.conv2d(x.shape, weight.shape, stride, padding, dilation, groups, who)

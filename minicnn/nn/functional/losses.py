@@ -32,30 +32,26 @@ def _grad(grad_output, x, loss_shape, reduction, who):
 
 
 def _classes(input, target, weight, ignore_index, reduction, label_smoothing, who):
-    """The checked arguments of the kernel, with a batch dimension, and the shape of the losses."""
+    """The kernel's arguments, checked and with a batch dimension; and the shape of the losses."""
     x = checks.array(input, "input", who)
-    indices = ("int64", "uint8") if x.ndim < 3 else ("int64",)  # torch takes uint8 for (N, C) alone
-    target = checks.array(target, "target", who, (*checks.FLOATS, *indices))
     if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
         raise IndexError(
             f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {x.shape}."
         )
-    single = x.ndim == 1
-    C = x.shape[0] if single else x.shape[1]
-    probabilities = target.dtype.kind == "f"
-    expected = x.shape if probabilities else () if single else (x.shape[0], *x.shape[2:])
-    if target.shape != expected and not (single and not probabilities and target.shape == (1,) != x.shape):
+    classes = checks.INT64 + (checks.UINT8 if x.ndim < 3 else ())  # torch takes uint8 for (N, C) alone
+    target = checks.array(target, "target", who, checks.FLOATS + classes)
+    probabilities = target.dtype in checks.FLOATS
+    logits = x[None] if x.ndim == 1 else x  # (N, C, ...)
+    N, C, *rest = logits.shape
+    each = () if x.ndim == 1 else (N, *rest)  # a class for each of these
+    one = x.ndim == 1 and target.shape == (1,) and C > 1  # torch takes (1,) for () here
+    if target.shape != (x.shape if probabilities else each) and (probabilities or not one):
         raise ValueError(
-            f"{who}: for logits of shape {x.shape} the target must hold class indices (int64) of shape "
-            f"{() if single else (x.shape[0], *x.shape[2:])} or probabilities (float) of shape {x.shape}, "
-            f"got {target.dtype} of shape {target.shape}."
+            f"{who}: for logits of shape {x.shape} the target must hold class indices (int64) of shape {each} "
+            f"or probabilities (float) of shape {x.shape}, got {target.dtype} of shape {target.shape}."
         )
-    if weight is not None:
-        weight = checks.like(weight, "weight", x, who, (C,))
     if probabilities and ignore_index >= 0:
-        raise RuntimeError(
-            f"{who}: ignore_index={ignore_index} needs class indices, but the target holds probabilities."
-        )
+        raise RuntimeError(f"{who}: ignore_index={ignore_index} needs class indices, but the target is probabilities.")
     if not probabilities:
         wrong = target[(target != ignore_index) & ((target < 0) | (target >= C))]
         if wrong.size:
@@ -63,11 +59,12 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
                 f"{who}: the target must hold classes from 0 to {C - 1} for logits of {C} classes"
                 f" (or ignore_index={ignore_index}), got {wrong.flat[0]}."
             )
+    if weight is not None:
+        weight = checks.like(weight, "weight", x, who, (C,))
     smoothing = check_label_smoothing(label_smoothing, who)
-    loss_shape = () if single and probabilities else target.shape if not probabilities else (x.shape[0], *x.shape[2:])
-    if single:
-        x, target = x[None], target[None] if probabilities else target.reshape(1)
-    return (x, target, weight, ignore_index, smoothing, check_reduction(reduction, who)), loss_shape
+    batch = target.reshape(logits.shape if probabilities else (N, *rest))
+    arguments = (logits, batch, weight, ignore_index, smoothing, check_reduction(reduction, who))
+    return arguments, each if probabilities else target.shape
 
 
 def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
@@ -151,7 +148,7 @@ def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduc
     return kernels.active().binary_cross_entropy_grad(grad, *arguments)
 
 
-def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction="mean"):
+def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
     """binary_cross_entropy(sigmoid(input), target), exact for any logit; `pos_weight` multiplies the positive part.
 
     >>> print(binary_cross_entropy_with_logits(np.array([-200.0]), np.array([1.0])))
@@ -165,7 +162,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None
 
 
 def binary_cross_entropy_with_logits_backward(
-    grad_output, input, target, weight=None, pos_weight=None, reduction="mean"
+    grad_output, input, target, weight=None, reduction="mean", pos_weight=None
 ) -> np.ndarray:
     """The gradient with respect to the logits."""
     who = "binary_cross_entropy_with_logits_backward"

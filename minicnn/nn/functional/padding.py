@@ -19,8 +19,9 @@ def _widths(pad, who):
     return widths
 
 
-def _check_widths(widths, H, W, mode, who):
+def _check_widths(widths, image, mode, who):
     """A padded pixel must be the copy of one in the image."""
+    H, W = image
     limit = {"constant": None, "replicate": None, "reflect": -1, "circular": 0}
     if mode not in limit:
         raise ValueError(f"{who}: mode must be one of {', '.join(map(repr, limit))}, got {mode!r}.")
@@ -42,7 +43,7 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
     """
     x, single = checks.images(checks.array(input, "input", "pad", checks.FLOATS + checks.INTEGERS), "pad")
     left, right, top, bottom = widths = _widths(pad, "pad")
-    _check_widths(widths, *x.shape[2:], mode, "pad")
+    _check_widths(widths, x.shape[2:], mode, "pad")
     if mode == "constant":
         output = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=value)
     else:
@@ -55,7 +56,7 @@ def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
     grad, single = checks.images(checks.array(grad_output, "grad_output", "pad_backward"), "pad_backward")
     left, right, top, bottom = widths = _widths(pad, "pad_backward")
     H, W = grad.shape[2] - top - bottom, grad.shape[3] - left - right
-    _check_widths(widths, H, W, mode, "pad_backward")
+    _check_widths(widths, (H, W), mode, "pad_backward")
     if mode == "constant":
         grad_input = grad[:, :, top : top + H, left : left + W]
     else:

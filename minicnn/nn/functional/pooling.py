@@ -36,7 +36,7 @@ def max_pool2d_backward(
     )
     grad = checks.array(grad_output, "grad_output", who)
     grad = checks.grad(grad, g.output_shape[single:], grad, who).reshape(g.output_shape)
-    indices = checks.array(indices, "indices", who, ("int64",))
+    indices = checks.array(indices, "indices", who, checks.INT64)
     if indices.shape != grad_output.shape:
         raise RuntimeError(
             f"{who}: indices must have the shape of grad_output, {grad_output.shape}, got {indices.shape}."
