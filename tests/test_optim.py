@@ -1,0 +1,403 @@
+"""Adam and SGD against torch's: every option, several groups and steps, missing gradients, saved and loaded state."""
+
+import copy
+import os
+import platform
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minicnn.nn import Parameter
+from minicnn.optim import SGD, Adam
+
+from .oracle import assert_close, rejects, torch
+from .strategies import FLOATS, seeds
+
+pytestmark = pytest.mark.usefixtures("backend")
+
+PAIRS = {"Adam": (Adam, torch.optim.Adam), "SGD": (SGD, torch.optim.SGD)}
+TORCH_ONLY = {"foreach", "capturable", "differentiable", "fused"}
+
+
+class Run(NamedTuple):
+    """An optimiser's name, its parameter groups (arrays and options), and for each step all gradients, some None."""
+
+    name: str
+    arrays: list[list[np.ndarray]]
+    options: list[dict[str, Any]]
+    grads: list[list[np.ndarray | None]]
+
+    def ours(self):
+        params = [[Parameter(array.copy()) for array in group] for group in self.arrays]
+        return self._optimizer(PAIRS[self.name][0], params), [p for group in params for p in group]
+
+    def torchs(self):
+        params = [[torch.nn.Parameter(torch.tensor(array)) for array in group] for group in self.arrays]
+        return self._optimizer(PAIRS[self.name][1], params), [p for group in params for p in group]
+
+    def _optimizer(self, kind, params):
+        groups = [{"params": group, **options} for group, options in zip(params, self.options, strict=True)]
+        return kind(groups)
+
+
+def advance(optimizer, params, steps):
+    """Give the gradients of each step to the parameters and step."""
+    as_torch = isinstance(params[0], torch.Tensor)
+    for grads in steps:
+        for param, grad in zip(params, grads, strict=True):
+            param.grad = torch.tensor(grad) if as_torch and grad is not None else grad
+        optimizer.step()
+
+
+coins = st.booleans()
+adams = st.fixed_dictionaries(
+    {},
+    optional={
+        "lr": st.sampled_from([0.0, 1e-3, 0.1]),
+        "betas": st.sampled_from([(0.9, 0.999), (0.0, 0.0), (0.3, 0.5), (0.95, 0.9)]),
+        "eps": st.sampled_from([1e-8, 1e-3]),
+        "weight_decay": st.sampled_from([0.0, 0.1]),
+        "amsgrad": coins,
+        "maximize": coins,
+        "decoupled_weight_decay": coins,
+    },
+)
+sgds = st.fixed_dictionaries(
+    {},
+    optional={
+        "lr": st.sampled_from([0.0, 1e-3, 0.1]),
+        "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+        "dampening": st.sampled_from([0.0, 0.3]),
+        "weight_decay": st.sampled_from([0.0, 0.1]),
+        "maximize": coins,
+    },
+)
+nesterovs = st.fixed_dictionaries({"momentum": st.just(0.8), "nesterov": st.just(True), "weight_decay": st.just(0.1)})
+
+
+@st.composite
+def runs(draw, names=tuple(PAIRS)):
+    rng, dtype, name = (
+        np.random.default_rng(draw(seeds)),
+        draw(st.sampled_from(FLOATS)),
+        draw(st.sampled_from(names)),
+    )
+    kinds = {"Adam": adams, "SGD": st.one_of(sgds, nesterovs)}[name]
+    shapes = draw(
+        st.lists(
+            st.lists(st.sampled_from([(3,), (2, 4), (1, 2, 3, 2), (), (0, 2)]), min_size=1, max_size=3),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    arrays = [[np.asarray(rng.standard_normal(shape), dtype) for shape in group] for group in shapes]
+    missing = draw(st.sampled_from([0.0, 0.3]))
+    scale = 10.0 ** draw(st.integers(-3, 3))
+
+    def gradient(array):
+        return None if rng.random() < missing else np.asarray(rng.standard_normal(array.shape) * scale, dtype)
+
+    steps = [[gradient(array) for group in arrays for array in group] for _ in range(draw(st.integers(1, 6)))]
+    return Run(name, arrays, [draw(kinds) for _ in arrays], steps)
+
+
+# ------------------------------------------------------------------------------------------ the bound on errors
+
+
+def adam_magnitudes(
+    p, grads, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False, **_
+):
+    """The absolute values of all that is added up for p, m and v, following torch's Adam.
+
+    A gradient g made of terms of size a has an error of about eps a, so sqrt(v) has one of eps a / sqrt(v) relative to
+    itself, and so has the step. `amsgrad` takes the largest v: a larger denominator, which only makes the step less.
+    """
+    size, m, v, v_size, v_max, steps = np.abs(p), 0.0, 0.0, 0.0, 0.0, [grad for grad in grads if grad is not None]
+    for t, grad in enumerate(steps, 1):
+        a = np.abs(grad.astype(np.float64)) + (0 if decoupled_weight_decay else weight_decay * size)
+        m = m + (1 - betas[0]) * a  # an upper bound: both libraries compute m + (1 - b1) (g - m)
+        v, v_size = (
+            betas[1] * v + (1 - betas[1]) * grad.astype(np.float64) ** 2,
+            betas[1] * v_size + (1 - betas[1]) * a * a,
+        )
+        v_max = np.maximum(v_max, v_size)
+        denominator = np.sqrt(v / (1 - betas[1] ** t)) + eps
+        size = size * (1 + lr * weight_decay) + lr / (1 - betas[0] ** t) * m / denominator * (1 + a / denominator)
+    return {"param": size, "exp_avg": m, "exp_avg_sq": v_size, "max_exp_avg_sq": v_max}
+
+
+def sgd_magnitudes(p, grads, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, **_):
+    """The same for SGD, which is linear: every rounding error is eps times one of these."""
+    size, buffer = np.abs(p.astype(np.float64)), None
+    for grad in (grad for grad in grads if grad is not None):
+        a = np.abs(grad.astype(np.float64)) + weight_decay * size
+        buffer = a if buffer is None or not momentum else momentum * buffer + (1 - dampening) * a
+        size = size + lr * (a + momentum * buffer if nesterov else buffer)
+    return {"param": size, "momentum_buffer": buffer}
+
+
+MAGNITUDES = {"Adam": adam_magnitudes, "SGD": sgd_magnitudes}
+ROUNDINGS = 12  # in one step, counting generously
+
+
+def assert_same_state(run, ours, params, theirs, expected_params, steps):
+    """Parameters and the whole state of both, within the bounds; layout and options equal."""
+    saved, expected = ours.state_dict(), theirs.state_dict()
+    assert list(saved) == list(expected)
+    for group, wanted in zip(saved["param_groups"], expected["param_groups"], strict=True):
+        assert group == {name: value for name, value in wanted.items() if name not in TORCH_ONLY}
+    assert {i: sorted(values) for i, values in saved["state"].items()} == {
+        i: sorted(values) for i, values in expected["state"].items()
+    }
+    arrays = [array for group in run.arrays for array in group]
+    options = [options for group, options in zip(run.arrays, run.options, strict=True) for _ in group]
+    for i, (array, chosen) in enumerate(zip(arrays, options, strict=True)):
+        bounds = MAGNITUDES[run.name](array, [grads[i] for grads in steps], **chosen)
+        results = {"param": (params[i].data, expected_params[i].detach())}
+        results |= {name: (value, expected["state"][i][name]) for name, value in saved["state"].get(i, {}).items()}
+        for name, (value, wanted) in results.items():
+            wanted = wanted.numpy() if isinstance(wanted, torch.Tensor) else wanted
+            if name == "step" or value is None:
+                assert value == wanted
+                continue
+            assert value.dtype == array.dtype
+            bound = np.broadcast_to(bounds[name], array.shape)
+            assert_close(np.asarray(value), wanted, bound, ROUNDINGS * len(steps), f"{name} of parameter {i}")
+
+
+# ------------------------------------------------------------------------------------------------------ torch
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@given(st.data())
+def test_parameters_and_state_are_torchs_with_every_option(name, data):
+    run = data.draw(runs([name]))
+    (ours, params), (theirs, expected) = run.ours(), run.torchs()
+    advance(ours, params, run.grads)
+    advance(theirs, expected, run.grads)
+    assert_same_state(run, ours, params, theirs, expected, run.grads)
+
+
+BIT_FOR_BIT = """
+import numpy as np, torch
+from minicnn.nn import Parameter
+from minicnn.optim import SGD, Adam
+
+rng = np.random.default_rng(0)
+for seed in range(100):
+    start, *grads = rng.standard_normal((7, int(rng.integers(1, 60)))).astype(np.float32)
+    for kind, options in ((Adam, {"lr": 1e-3}), (Adam, {"lr": 0.1}), (SGD, {"lr": 0.1})):
+        ours, theirs = Parameter(start.copy()), torch.nn.Parameter(torch.tensor(start))
+        optimizers = kind([ours], **options), getattr(torch.optim, kind.__name__)([theirs], fused=True, **options)
+        for grad in grads:
+            ours.grad, theirs.grad = grad, torch.tensor(grad)
+            for optimizer in optimizers:
+                optimizer.step()
+            assert ours.data.tobytes() == theirs.detach().numpy().tobytes(), (kind, options, seed)
+"""
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="torch can leave out FMA on x86 only")
+def test_without_options_float32_is_torchs_bit_for_bit():
+    """Where torch rounds each product and each sum: elsewhere it fuses them, and its own variants differ by a unit."""
+    environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
+    done = subprocess.run(
+        [sys.executable, "-c", BIT_FOR_BIT], check=False, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@given(runs())
+def test_torchs_state_loads_and_training_continues_as_torchs(run):
+    (ours, params), (theirs, expected) = run.ours(), run.torchs()
+    half = len(run.grads) // 2
+    advance(theirs, expected, run.grads[:half])
+    ours.load_state_dict(as_arrays(theirs.state_dict()))
+    for param, wanted in zip(params, expected, strict=True):
+        param.data = wanted.detach().numpy().copy()
+    advance(ours, params, run.grads[half:])
+    advance(theirs, expected, run.grads[half:])
+    assert_same_state(run, ours, params, theirs, expected, run.grads)
+
+
+def as_arrays(state):
+    convert = {
+        i: {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in s.items()} for i, s in state["state"].items()
+    }
+    return {"state": convert, "param_groups": state["param_groups"]}
+
+
+@given(runs())
+def test_a_saved_state_continues_bit_for_bit(run):
+    (first, params), (second, copies) = run.ours(), run.ours()
+    half = len(run.grads) // 2
+    advance(first, params, run.grads[:half])
+    saved = copy.deepcopy(first.state_dict())
+    second.load_state_dict(saved)
+    for param, twin in zip(params, copies, strict=True):
+        twin.data = param.data.copy()
+    advance(first, params, run.grads[half:])
+    advance(second, copies, run.grads[half:])
+    for param, twin in zip(params, copies, strict=True):
+        assert param.data.tobytes() == twin.data.tobytes()
+    assert repr(first.state_dict()) == repr(second.state_dict())
+
+
+@given(runs())
+def test_nothing_moves_and_nothing_is_kept_where_no_gradient_is(run):
+    optimizer, params = run.ours()
+    before = [param.data.tobytes() for param in params]
+    advance(optimizer, params, [[None] * len(params)] * 2)
+    assert [param.data.tobytes() for param in params] == before
+    assert optimizer.state_dict()["state"] == {}
+
+
+@given(runs())
+def test_gradients_are_not_changed_by_a_step(run):
+    optimizer, params = run.ours()
+    copies = copy.deepcopy(run.grads)
+    advance(optimizer, params, run.grads)
+    for grads, wanted in zip(run.grads, copies, strict=True):
+        np.testing.assert_equal(grads, wanted)
+
+
+# --------------------------------------------------------------------------------------------------- by hand
+
+
+def parameter(*numbers):
+    return Parameter(np.array(numbers or [1.0, 2.0]))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+def test_adams_first_step_is_lr_whatever_the_scale(scale):
+    p = parameter(1.0, 1.0)
+    p.grad = np.array([scale, -scale])
+    Adam([p], lr=0.1).step()
+    np.testing.assert_allclose(p.data, [0.9, 1.1], rtol=1e-5)
+
+
+def test_dampening_spares_the_first_step():
+    p = parameter(0.0)
+    optimizer = SGD([p], lr=1.0, momentum=0.5, dampening=0.75)
+    for expected in (-1.0, -1.75):  # the buffer is 1, then 0.5 * 1 + 0.25 * 1
+        p.grad = np.array([1.0])
+        optimizer.step()
+        assert p.data == expected
+
+
+def test_a_zero_gradient_still_moves_where_there_is_momentum_and_none_does_not():
+    for optimizer_of in (lambda p: Adam([p], lr=0.1), lambda p: SGD([p], lr=0.1, momentum=0.5)):
+        p = parameter(1.0)
+        optimizer = optimizer_of(p)
+        p.grad = np.array([1.0])
+        optimizer.step()
+        moved = p.data.copy()
+        optimizer.zero_grad()
+        assert p.grad is None
+        optimizer.step()
+        np.testing.assert_array_equal(p.data, moved)
+        p.grad = np.array([1.0])
+        optimizer.zero_grad(set_to_none=False)
+        np.testing.assert_array_equal(p.grad, [0.0])
+        optimizer.step()
+        assert (p.data < moved).all()
+
+
+def test_named_parameters_leave_their_names_in_the_state():
+    ours = Adam([("first", parameter()), ("second", parameter())]).state_dict()["param_groups"]
+    tensors = [("first", torch.nn.Parameter(torch.ones(2))), ("second", torch.nn.Parameter(torch.ones(2)))]
+    theirs = torch.optim.Adam(tensors).state_dict()["param_groups"]
+    assert ours == [{name: value for name, value in theirs[0].items() if name not in TORCH_ONLY}]
+
+
+def test_a_group_can_be_added_later():
+    first, second = parameter(1.0), parameter(1.0)
+    optimizer = SGD([first], lr=1.0)
+    optimizer.add_param_group({"params": second, "lr": 0.5})
+    first.grad = second.grad = np.array([1.0])
+    optimizer.step()
+    assert (first.data, second.data) == (0.0, 0.5)
+
+
+def test_repr_is_torchs_without_its_own_options():
+    for name, (kind, theirs) in PAIRS.items():
+        lines = repr(theirs([torch.nn.Parameter(torch.ones(2))])).splitlines()
+        expected = [line for line in lines if not any(f"{option}:" in line for option in TORCH_ONLY)]
+        assert repr(kind([parameter()])).replace("0.0\n", "0\n") == "\n".join(expected), name
+
+
+# -------------------------------------------------------------------------------------------------- rejections
+
+
+P = parameter()
+REJECTED = {
+    "no parameters": (lambda: Adam([]), ValueError, "params is empty"),
+    "one parameter, not a list": (lambda: Adam(P), TypeError, "Adam: params must be an iterable.*got Parameter"),
+    "one array": (lambda: SGD(np.ones(2)), TypeError, "SGD: params must be an iterable.*got ndarray"),
+    "a number": (lambda: SGD(3), TypeError, "got int"),
+    "arrays": (lambda: SGD([np.ones(2)]), TypeError, "can only optimise Parameters, got ndarray"),
+    "the same twice": (lambda: Adam([{"params": [P]}, {"params": [P]}]), ValueError, "appears twice"),
+    "an unknown option": (lambda: Adam([{"params": [P], "momentum": 1}]), TypeError, "momentum.*there are lr, betas"),
+    "some names": (lambda: Adam([("a", P), parameter()]), (ValueError, TypeError), "names or none, got 1 of 2"),
+    "lr -1": (lambda: Adam([P], lr=-1), ValueError, "Adam: lr must be at least 0, got -1"),
+    "lr NaN": (lambda: Adam([P], lr=float("nan")), ValueError, "got nan"),
+    "eps -1": (lambda: Adam([P], eps=-1), ValueError, "eps must be at least 0, got -1"),
+    "beta 1": (lambda: Adam([P], betas=(0.9, 1.0)), ValueError, r"\[0, 1\), got \(0.9, 1.0\)"),
+    "beta -1": (lambda: Adam([P], betas=(-1, 0.9)), ValueError, r"\[0, 1\), got \(-1, 0.9\)"),
+    "three betas": (lambda: Adam([P], betas=(0.9, 0.9, 0.9)), ValueError, "two numbers"),
+    "weight_decay -1": (lambda: SGD([P], weight_decay=-1), ValueError, "weight_decay must be at least 0, got -1"),
+    "momentum -1": (lambda: SGD([P], momentum=-1), ValueError, "momentum must be at least 0, got -1"),
+    "nesterov alone": (lambda: SGD([P], nesterov=True), ValueError, "nesterov needs momentum above 0"),
+    "nesterov, dampened": (
+        lambda: SGD([P], momentum=1, dampening=1, nesterov=True),
+        ValueError,
+        "dampening 0, got 1 and 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REJECTED)
+def test_a_wrong_argument_is_refused_with_its_numbers(what):
+    call, kind, text = REJECTED[what]
+    with pytest.raises(kind, match=text):
+        call()
+
+
+numbers = st.sampled_from([-1.0, -1e-9, 0.0, 0.5, 1.0, 2.0, float("inf")])
+illegal = {
+    "Adam": st.fixed_dictionaries(
+        {}, optional={"lr": numbers, "betas": st.tuples(numbers, numbers), "eps": numbers, "weight_decay": numbers}
+    ),
+    "SGD": st.fixed_dictionaries(
+        {},
+        optional={"lr": numbers, "momentum": numbers, "dampening": numbers, "weight_decay": numbers, "nesterov": coins},
+    ),
+}
+
+
+@given(st.sampled_from(list(PAIRS)), st.data())
+def test_options_are_refused_when_torch_refuses_them_and_only_then(name, data):
+    options = data.draw(illegal[name])
+    ours, theirs = PAIRS[name]
+    assert rejects(lambda: ours([P], **options)) == rejects(
+        lambda: theirs([torch.nn.Parameter(torch.ones(2))], **options)
+    )
+
+
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
+    optimizer, other = Adam([P], lr=0.1), Adam([parameter(), parameter()])
+    with pytest.raises(ValueError, match=r"groups of \[2\] parameters, this optimiser has groups of \[1\]"):
+        optimizer.load_state_dict(other.state_dict())
+    wrong = parameter(1.0, 2.0, 3.0)
+    wrong.grad = wrong.data
+    other = Adam([wrong])
+    other.step()
+    with pytest.raises(ValueError, match=r"exp_avg has shape \(3,\), its parameter \(2,\)"):
+        optimizer.load_state_dict(other.state_dict())
+    assert optimizer.state == {}
+    assert optimizer.param_groups[0]["lr"] == 0.1
