@@ -16,6 +16,8 @@ settings.register_profile("ci", max_examples=100, **_COMMON)
 settings.register_profile("deep", max_examples=20_000, **_COMMON)
 settings.load_profile("dev")
 
+minicnn.set_num_threads(1)  # the arrays are small, and the test processes share the cores
+
 
 @pytest.fixture(params=tuple(kernels._MODULES), scope="module")
 def backend(request):

@@ -49,7 +49,6 @@ NAMES = {
 # Arguments of torch's that mean nothing here, and those that differ for a reason.
 OMITTED = {"device", "size_average", "reduce", "foreach", "capturable", "differentiable", "fused"}
 DIFFERENT = {
-    ("mse_loss", "weight"): "torch's newest; MSELoss has it in neither library",
     ("pad", "value"): "None means 0 in torch; here it says 0",
 }
 for layer in ("Conv2d", "ConvTranspose2d", "Linear"):

@@ -18,7 +18,7 @@ BUNDLED_DIGESTS = {
     "t10k-images-idx3-ubyte.gz": "1107a88c1dcf1bde0925f29c9f47e943757cc4c8190862d72943ef6e4a638a2c",
     "t10k-labels-idx1-ubyte.gz": "59f1210430c03405bf13b88e2855be7b6adbf45b16966f8f6bf11013873bf815",
 }
-DIGITS = "zero one two three four five six seven eight nine".split()
+DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def _alias(name):

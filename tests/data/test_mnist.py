@@ -67,9 +67,7 @@ def test_a_damaged_bundled_file_is_named(tmp_path, monkeypatch, name):
     content[4] ^= 1  # the time of packing: the images would still be whole
     path.write_bytes(content)
     monkeypatch.setattr(mnist, "BUNDLED", tmp_path / "files")
-    with pytest.raises(
-        ValueError, match=rf"{name}: this bundled file is damaged.* expected \w{{64}}"
-    ):
+    with pytest.raises(ValueError, match=rf"{name}: this bundled file is damaged.* expected \w{{64}}"):
         MNIST(train=name.startswith("train"))
 
 
@@ -137,9 +135,7 @@ def test_examples_are_torchvisions_bit_for_bit(tmp_path):
 def test_every_grey_value_is_divided_by_255_and_rounded_once():
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     assert to_float(grey).shape == (1, 16, 16)
-    np.testing.assert_array_equal(
-        to_float(grey)[0], (grey / np.float64(255)).astype(np.float32), strict=True
-    )
+    np.testing.assert_array_equal(to_float(grey)[0], (grey / np.float64(255)).astype(np.float32), strict=True)
 
 
 def test_batches_through_subset_and_loader_are_the_examples():

@@ -141,14 +141,17 @@ def binary_cross_entropy_with_logits_grad(grad_output, logits, target, weight, p
 
 
 @_silent
-def mse_loss(x, target, reduction):
-    """(x - y)^2."""
+def mse_loss(x, target, weight, reduction):
+    """weight (x - y)^2; the mean divides by the sum of the weights."""
     losses = np.square(x - target)
-    return _reduce(losses, reduction, losses.size)
+    if weight is None:
+        return _reduce(losses, reduction, losses.size)
+    return _reduce(losses * weight, reduction, weight.sum())
 
 
 @_silent
-def mse_loss_grad(grad_output, x, target, reduction):
-    """2 (x - y)."""
-    grad = 2 * (x - target)
-    return (grad * _reduce_grad(grad_output, reduction, x.size)).astype(x.dtype, copy=False)
+def mse_loss_grad(grad_output, x, target, weight, reduction):
+    """2 weight (x - y)."""
+    grad = 2 * (x - target) * (1 if weight is None else weight)
+    divisor = x.size if weight is None else weight.sum()
+    return (grad * _reduce_grad(grad_output, reduction, divisor)).astype(x.dtype, copy=False)

@@ -171,19 +171,26 @@ def binary_cross_entropy_with_logits_backward(
     return kernels.active().binary_cross_entropy_with_logits_grad(grad, *arguments)
 
 
-def mse_loss(input, target, reduction="mean"):
-    """(input - target)^2; both of one shape (torch broadcasts with a warning, here it is an error).
+def _same_shape(input, weight, who):
+    if weight is not None and np.shape(weight) != np.shape(input):
+        raise ValueError(f"{who}: weight must have the input's shape {np.shape(input)}, got {np.shape(weight)}.")
+
+
+def mse_loss(input, target, reduction="mean", weight=None):
+    """weight (input - target)^2, all of one shape (torch broadcasts target with a warning, here it is an error).
 
     >>> print(mse_loss(np.array([1.0, 4.0]), np.array([1.0, 2.0])))
     2.0
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
-    return kernels.active().mse_loss(*_elements(input, target, reduction, "mse_loss"))
+    _same_shape(input, weight, "mse_loss")
+    return kernels.active().mse_loss(*_elements(input, target, reduction, "mse_loss", weight=weight))
 
 
-def mse_loss_backward(grad_output, input, target, reduction="mean") -> np.ndarray:
+def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None) -> np.ndarray:
     """The gradient with respect to the input."""
-    arguments = _elements(input, target, reduction, "mse_loss_backward")
+    _same_shape(input, weight, "mse_loss_backward")
+    arguments = _elements(input, target, reduction, "mse_loss_backward", weight=weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")
     return kernels.active().mse_loss_grad(grad, *arguments)
