@@ -2,8 +2,8 @@
 
 from . import data, models, nn, optim
 from .kernels import get_backend, set_backend, use_backend
+from .kernels.threads import get_num_threads, set_num_threads
 from .nn.init import manual_seed
-from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 

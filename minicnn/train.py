@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 import minicnn
 from minicnn.data import MNIST, DataLoader, Subset
+from minicnn.kernels import announce_compilation
 from minicnn.models import SimpleCNN
 from minicnn.nn import CrossEntropyLoss, Module
 from minicnn.optim import Adam
@@ -188,6 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(str(error))
         if not args.quiet:
             announce(run)
+            announce_compilation(lambda: say("Compiling the kernels for this machine, once: some 15 seconds."))
         train(args, model, train_data, val_data, run)
         images, labels, probabilities = predict(model, val_data)
         if not args.quiet:

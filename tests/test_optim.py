@@ -185,6 +185,9 @@ def test_parameters_and_state_are_torchs_with_every_option(name, data):
 
 BIT_FOR_BIT = """
 import numpy as np, torch
+import minicnn
+
+minicnn.set_backend("numpy")  # the Numba set fuses products and sums, as torch does elsewhere
 from minicnn.nn import Parameter
 from minicnn.optim import SGD, Adam
 

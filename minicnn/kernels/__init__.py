@@ -4,14 +4,14 @@ All sets have the same functions with the same arguments and the same results; `
 """
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from types import ModuleType
 
-_MODULES = {"numpy": "numpy_textbook"}
-_default = "numpy"
+_MODULES = {"numpy": "numpy_textbook", "numba": "numba_fast"}
+_default = "numba"
 _override: ContextVar[str | None] = ContextVar("minicnn_backend", default=None)
 
 
@@ -41,6 +41,13 @@ def use_backend(name: str) -> Iterator[None]:
         yield
     finally:
         _override.reset(token)
+
+
+def announce_compilation(say: Callable[[], None]) -> None:
+    """Call say() once if the kernel set in use has to be compiled, just before it is."""
+    announce = getattr(active(), "announce_compilation", None)
+    if announce is not None:
+        announce(say)
 
 
 def active() -> ModuleType:

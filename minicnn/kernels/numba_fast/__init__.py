@@ -1,0 +1,67 @@
+"""The fast kernels: the textbook's functions, compiled by Numba and made for the machine. Read `lowering` first.
+
+    machine, vectors, team         what Numba lacks: atomic addition, vector registers, a team of threads
+    products, lowering, patches    what the three products of a convolution share
+    convolution, pooling ...       the textbook's names
+
+Whatever had nothing to gain is the textbook's.
+"""
+
+from pathlib import Path
+
+from .compilation import announce_compilation as announce_compilation
+from .compilation import discard_stale_cache
+
+discard_stale_cache(Path(__file__).parent)  # before anything is read from it
+
+from ..numpy_textbook.convolution import col2im, im2col
+from ..numpy_textbook.optimisers import sgd
+from ..numpy_textbook.padding import pad, pad_grad
+from ..numpy_textbook.pointwise import sigmoid, sigmoid_grad, tanh, tanh_grad
+from .convolution import bias_grad, conv2d, conv2d_grad_input, conv2d_grad_weight
+from .linear import linear, linear_grad_input, linear_grad_weight
+from .losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_grad,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_grad,
+    cross_entropy,
+    cross_entropy_grad,
+    mse_loss,
+    mse_loss_grad,
+)
+from .optimisers import adam
+from .pointwise import relu, relu_grad
+from .pooling import max_pool2d, max_pool2d_grad
+
+__all__ = [
+    "adam",
+    "bias_grad",
+    "binary_cross_entropy",
+    "binary_cross_entropy_grad",
+    "binary_cross_entropy_with_logits",
+    "binary_cross_entropy_with_logits_grad",
+    "col2im",
+    "conv2d",
+    "conv2d_grad_input",
+    "conv2d_grad_weight",
+    "cross_entropy",
+    "cross_entropy_grad",
+    "im2col",
+    "linear",
+    "linear_grad_input",
+    "linear_grad_weight",
+    "max_pool2d",
+    "max_pool2d_grad",
+    "mse_loss",
+    "mse_loss_grad",
+    "pad",
+    "pad_grad",
+    "relu",
+    "relu_grad",
+    "sgd",
+    "sigmoid",
+    "sigmoid_grad",
+    "tanh",
+    "tanh_grad",
+]

@@ -1,0 +1,31 @@
+"""How many threads the arithmetic may use: one number for all kernel sets."""
+
+import os
+
+from threadpoolctl import threadpool_limits
+
+MOST = 1024  # more are surely a mistake
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_threads = _cores()
+
+
+def set_num_threads(n: int) -> None:
+    """Use `n` threads, the calling one included: in the Numba kernels and in the matrix products of NumPy's BLAS.
+
+    More than the machine has cores are allowed, and no faster. The Numba kernels' results do not depend on `n`.
+    """
+    global _threads
+    if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n <= MOST:
+        raise ValueError(f"set_num_threads: the number of threads must be an int from 1 to {MOST}, got {n!r}.")
+    threadpool_limits(limits=int(n), user_api="blas")
+    _threads = int(n)
+
+
+def get_num_threads() -> int:
+    """The number of threads in use: at first one for each core that this process may run on."""
+    return _threads
