@@ -15,21 +15,20 @@ from .compilation import discard_stale_cache
 discard_stale_cache(Path(__file__).parent)  # before anything is read from it
 
 from ..numpy_textbook.convolution import col2im, im2col
+from ..numpy_textbook.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_grad,
+    binary_cross_entropy_with_logits,
+    binary_cross_entropy_with_logits_grad,
+    mse_loss,
+    mse_loss_grad,
+)
 from ..numpy_textbook.optimisers import sgd
 from ..numpy_textbook.padding import pad, pad_grad
 from ..numpy_textbook.pointwise import sigmoid, sigmoid_grad, tanh, tanh_grad
 from .convolution import bias_grad, conv2d, conv2d_grad_input, conv2d_grad_weight
 from .linear import linear, linear_grad_input, linear_grad_weight
-from .losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_grad,
-    binary_cross_entropy_with_logits,
-    binary_cross_entropy_with_logits_grad,
-    cross_entropy,
-    cross_entropy_grad,
-    mse_loss,
-    mse_loss_grad,
-)
+from .losses import cross_entropy, cross_entropy_grad
 from .optimisers import adam
 from .pointwise import relu, relu_grad
 from .pooling import max_pool2d, max_pool2d_grad

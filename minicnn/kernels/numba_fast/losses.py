@@ -1,12 +1,68 @@
-"""The losses are the textbook's: 640 logits cost 0.1 ms a step in NumPy."""
+"""Cross-entropy with class indices in one pass over the logits: 0.02 ms a step, in NumPy 0.37. The rest is the textbook's."""
 
-from ..numpy_textbook.losses import (  # noqa: F401
-    binary_cross_entropy,
-    binary_cross_entropy_grad,
-    binary_cross_entropy_with_logits,
-    binary_cross_entropy_with_logits_grad,
-    cross_entropy,
-    cross_entropy_grad,
-    mse_loss,
-    mse_loss_grad,
-)
+import numpy as np
+from numba import njit
+
+from ..numpy_textbook import losses as textbook
+from .arrays import plain
+
+
+def _is_common(logits, target, weight, label_smoothing, reduction):
+    """The case of the notebook."""
+    indices = logits.ndim == 2 and target.dtype == np.int64
+    return indices and weight is None and not label_smoothing and reduction != "none"
+
+
+def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction):
+    if not _is_common(logits, target, weight, label_smoothing, reduction):
+        return textbook.cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction)
+    loss = _cross_entropy_loops(plain(logits), plain(target), ignore_index, reduction == "mean")
+    return logits.dtype.type(loss)
+
+
+def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_smoothing, reduction):
+    if not _is_common(logits, target, weight, label_smoothing, reduction):
+        options = weight, ignore_index, label_smoothing, reduction
+        return textbook.cross_entropy_grad(grad_output, logits, target, *options)
+    grad = logits.dtype.type(grad_output)
+    return _cross_entropy_grad_loops(grad, plain(logits), plain(target), ignore_index, reduction == "mean")
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _log_sum_exp(row):
+    """(m, log(sum exp(x - m))) with m = max x, which keeps exp from overflowing."""
+    top, total = row[0], row.dtype.type(0)
+    for c in range(row.size):
+        top = max(row[c], top)
+    for c in range(row.size):
+        total += np.exp(row[c] - top)
+    return top, np.log(total)
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cross_entropy_loops(logits, target, ignore_index, mean):
+    total, count = logits.dtype.type(0), logits.dtype.type(0)
+    for n in range(target.size):
+        if target[n] != ignore_index:
+            top, log_sum = _log_sum_exp(logits[n])
+            total -= logits[n, target[n]] - top - log_sum
+            count += logits.dtype.type(1)
+    return total / count if mean else total  # 0 / 0 = NaN where nothing counts
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _cross_entropy_grad_loops(grad_output, logits, target, ignore_index, mean):
+    """(p - 1 at the target) * grad_output / count; 0 where the target is ignored, NaN where p is."""
+    N, C = logits.shape
+    grad, count = np.empty_like(logits), logits.dtype.type(0)
+    for n in range(N):
+        count += logits.dtype.type(target[n] != ignore_index)
+    share = grad_output / count if mean else grad_output
+    for n in range(N):
+        top, log_sum = _log_sum_exp(logits[n])
+        factor = share if target[n] != ignore_index else logits.dtype.type(0)
+        for c in range(C):
+            grad[n, c] = np.exp(logits[n, c] - top - log_sum) * factor
+        if target[n] != ignore_index:
+            grad[n, target[n]] -= factor
+    return grad
