@@ -250,7 +250,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--batch-size", "images per step", default=64, **count)
     add("--lr", "learning rate of Adam", default=1e-3, **rate)
     add("--seed", "decides the initial weights and the shuffling", default=0, **seed)
-    add("--backend", "kernel set that does the arithmetic", default=minicnn.get_backend(), metavar="NAME")
+    add(
+        "--backend",
+        "kernel set that does the arithmetic: numba or numpy",
+        default=minicnn.get_backend(),
+        metavar="NAME",
+    )
     add("--threads", "CPU threads (default: as many as the backend takes)", **threads)
     add("--data", "folder with MNIST's IDX files (default: the bundled subset)", **folder)
     add("--train-size", "learn from the first N training images", default=5000, **count)

@@ -273,3 +273,42 @@ def unfolds(draw):
     arguments["kernel_size"] = spelled(draw, (KH, KW))
     shapes = (case.input, None, None, (*batch, C * KH * KW, OH * OW))
     return Case(*shapes, arguments, draw(st.sampled_from(FLOATS)), case.seed)
+
+
+# ------------------------------------------------------------------------------------- how much of a gradient is 0
+
+
+def _pooled(rng, shape):
+    """One pixel of each two by two, as max pooling leaves it."""
+    *_, OH, OW = shape
+    winners = rng.integers(0, 4, (*shape[:-2], -(-OH // 2), -(-OW // 2), 1, 1)) == np.arange(4).reshape(2, 2)
+    return np.moveaxis(winners, -2, -3).reshape(*shape[:-2], OH + OH % 2, OW + OW % 2)[..., :OH, :OW]
+
+
+DENSITIES = {
+    "dense": lambda rng, shape: np.ones(shape, bool),
+    "half": lambda rng, shape: rng.random(shape) < 0.5,
+    "pooled": _pooled,
+    "all zero": lambda rng, shape: np.zeros(shape, bool),
+    "dense from the fifth image on": lambda rng, shape: np.arange(shape[0])[:, None, None, None] + np.zeros(shape) > 3,
+}
+densities = st.sampled_from(list(DENSITIES))
+
+
+@st.composite
+def skippable(draw):
+    """Convolutions with so many products for each pixel that a kernel may look for zeros to skip; up to six images."""
+    N, G, (KH, KW), (SH, SW), (DH, DW) = (
+        draw(st.integers(1, 6)),
+        draw(st.integers(1, 2)),
+        draw(pairs(1, 5)),
+        draw(pairs(1, 2)),
+        draw(pairs(1, 2)),
+    )
+    C, O = G * (-(-64 // (KH * KW)) + draw(st.integers(0, 2))), G * draw(st.integers(4, 10))
+    OH, _, PH, H = window(draw, KH, SH, DH, 3, least=2)
+    OW, _, PW, W = window(draw, KW, SW, DW, 3, least=2)
+    arguments = {"stride": (SH, SW), "padding": (PH, PW), "dilation": (DH, DW), "groups": G}
+    return Case(
+        (N, C, H, W), (O, C // G, KH, KW), None, (N, O, OH, OW), arguments, draw(st.sampled_from(FLOATS)), draw(seeds)
+    )

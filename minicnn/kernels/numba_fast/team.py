@@ -21,8 +21,9 @@ from numba import config, njit
 from ..threads import get_num_threads
 from .machine import fence, fetch_add
 
-WATCH = 400_000  # looks at the bell before a helper goes to sleep, some 10 ms: as long as a training step, lest it sleep within one.
-# With a fortieth of that a step took 8.0 instead of 7.4 ms, and now and then 13: the system put both threads on one core.
+# Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training step, lest it sleep within one. With a
+# fortieth of that a step takes 8.0 instead of 7.4 ms, and now and then 13: the system then puts both threads on one core.
+WATCH = 400_000
 
 
 @njit(nogil=True, cache=True)

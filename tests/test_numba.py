@@ -1,0 +1,497 @@
+"""What only the Numba kernels can get wrong: zeros skipped, threads, forks, caches, memory.
+
+That they compute what the textbook computes is tested where the textbook is: those tests run on both sets.
+"""
+
+import inspect
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minicnn
+from minicnn import geometry
+from minicnn.kernels import numba_fast, numpy_textbook
+from minicnn.kernels.numba_fast import compilation, convolution, team
+from minicnn.nn import functional as F
+from tests import oracle, strategies
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(minicnn.__file__).resolve().parent
+TIMEOUT = 60  # seconds; whoever takes longer hangs
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Whatever a test sets, the next one finds as many threads as before."""
+    before = minicnn.get_num_threads()
+    yield
+    minicnn.set_num_threads(before)
+
+
+# -------------------------------------------------------------------------------------------------- zeros skipped
+
+
+def arrays_of(case, density, values=strategies.integers):
+    """x, weight and grad_output, as much of it as the density says, and the geometry."""
+    x, weight, _, grad = case.arrays(values)
+    grad[~strategies.DENSITIES[density](np.random.default_rng(case.seed), grad.shape)] = 0
+    return x, weight, grad, geometry.conv2d(x.shape, weight.shape, **case.arguments)
+
+
+def gradients(kernels, x, weight, grad, g):
+    return kernels.conv2d_grad_input(grad, weight, g), kernels.conv2d_grad_weight(grad, x, g)
+
+
+def loops_for(*arrays):
+    """The names of the loops that the two gradients take."""
+    taken = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "parallel", lambda loops, *_: taken.append(loops.__name__))
+        gradients(numba_fast, *arrays)
+    return taken
+
+
+DENSE, SKIPPING = ["_gather_loops", "_dense_loops"], ["_scatter_loops", "_skipping_loops"]
+
+
+@given(strategies.skippable(), strategies.densities)
+def test_integer_gradients_are_the_textbooks_bit_for_bit_however_many_zeros_there_are(case, density):
+    arrays = arrays_of(case, density)
+    for result, right in zip(gradients(numba_fast, *arrays), gradients(numpy_textbook, *arrays), strict=True):
+        oracle.assert_equal(result, right, density)
+
+
+@given(strategies.skippable(), strategies.densities)
+def test_zeros_are_skipped_where_most_of_the_first_four_images_is_zero_and_nowhere_else(case, density):
+    x, weight, grad, g = arrays_of(case, density)
+    assert loops_for(x, weight, grad, g) == (SKIPPING if np.mean(grad[:4] != 0) < convolution.DENSE else DENSE)
+
+
+PATHS = {"dense": DENSE, "half": DENSE, "pooled": SKIPPING, "all zero": SKIPPING}
+
+
+@pytest.mark.parametrize("density", PATHS)
+@pytest.mark.parametrize("dtype", strategies.FLOATS)
+def test_the_notebooks_second_convolution_takes_either_path_to_the_textbooks_gradients(density, dtype):
+    case = strategies.Case((9, 16, 14, 14), (32, 16, 5, 5), None, (9, 32, 14, 14), {"padding": 2}, dtype, 5)
+    arrays = arrays_of(case, density)
+    assert loops_for(*arrays) == PATHS[density]
+    for result, right in zip(gradients(numba_fast, *arrays), gradients(numpy_textbook, *arrays), strict=True):
+        oracle.assert_equal(result, right, density)
+
+
+def test_where_the_patches_outgrow_the_cache_the_input_gradient_skips_nothing_and_is_the_textbooks():
+    case = strategies.Case((1, 64, 56, 56), (8, 64, 3, 3), None, (1, 8, 56, 56), {"padding": 1}, "float32", 6)
+    arrays = arrays_of(case, "pooled")
+    assert loops_for(*arrays) == ["_gather_loops", "_skipping_loops"]
+    for result, right in zip(gradients(numba_fast, *arrays), gradients(numpy_textbook, *arrays), strict=True):
+        oracle.assert_equal(result, right)
+
+
+@given(strategies.skippable(), strategies.densities, st.sampled_from(["x", "weight", "grad_output"]))
+def test_nan_and_infinity_are_not_skipped(case, density, where):
+    """0 * inf is NaN in the textbook, so a zero may be skipped only where what it meets is finite."""
+    arrays = arrays_of(case, density)
+    spoiled = arrays[("x", "weight", "grad_output").index(where)].reshape(-1)
+    rng = np.random.default_rng(case.seed)
+    spoiled[rng.integers(0, spoiled.size, 3)] = rng.choice([np.nan, np.inf, -np.inf], 3)
+    with np.errstate(invalid="ignore"):
+        expected = gradients(numpy_textbook, *arrays)
+    for result, right in zip(gradients(numba_fast, *arrays), expected, strict=True):
+        oracle.assert_equal(result, right, f"{density} grad_output, odd values in {where}")
+
+
+@given(strategies.skippable(), strategies.densities)
+def test_real_gradients_agree_within_the_bound_for_sums_however_many_zeros_there_are(case, density):
+    arrays = arrays_of(case, density, strategies.reals)
+    exact = [a.astype(np.float64) for a in arrays[:3]]
+    (N, O, OH, OW), (_, _, KH, KW) = case.output, case.weight
+    for result, right, scale, n in zip(
+        gradients(numba_fast, *arrays),
+        gradients(numpy_textbook, *exact, arrays[3]),
+        gradients(numpy_textbook, *map(np.abs, exact), arrays[3]),
+        (O // case.arguments["groups"] * KH * KW, N * OH * OW),
+        strict=True,
+    ):
+        oracle.assert_close(result, right, scale, n, density)
+
+
+# -------------------------------------------------------------------------------------------------------- threads
+
+
+def two_steps(model=None):
+    """Logits, gradients and weights of two training steps of SimpleCNN; the model's weights are drawn anew."""
+    rng, model, criterion = np.random.default_rng(0), model or minicnn.models.SimpleCNN(), minicnn.nn.CrossEntropyLoss()
+    optimizer = minicnn.optim.Adam(model.parameters())
+    for parameter in model.parameters():
+        parameter.data[...] = rng.uniform(-0.1, 0.1, parameter.data.shape)
+    results = []
+    for _ in range(2):
+        optimizer.zero_grad()
+        results.append(model(rng.standard_normal((16, 1, 28, 28), np.float32)))
+        criterion(results[-1], rng.integers(0, 10, 16))
+        model.backward(criterion.backward())
+        results += [parameter.grad.copy() for parameter in model.parameters()]
+        optimizer.step()
+    return [array.tobytes() for array in (*results, *(parameter.data for parameter in model.parameters()))]
+
+
+def convolution_of(x_shape, weight_shape, **arguments):
+    """A computation: the output and all gradients of a convolution, as bytes."""
+
+    def compute():
+        rng = np.random.default_rng(1)
+        x, weight = rng.standard_normal(x_shape, np.float32), rng.standard_normal(weight_shape, np.float32)
+        output = F.conv2d(x, weight, **arguments)
+        gradient = F.relu(rng.standard_normal(output.shape, np.float32) - 0.7)  # one in four is not 0
+        dense = rng.standard_normal(output.shape, np.float32)
+        both = [*F.conv2d_backward(gradient, x, weight, **arguments), *F.conv2d_backward(dense, x, weight, **arguments)]
+        return [array.tobytes() for array in (output, *both)]
+
+    return compute
+
+
+def transposed_convolution():
+    rng = np.random.default_rng(2)
+    x, weight = rng.standard_normal((8, 32, 13, 13), np.float32), rng.standard_normal((32, 16, 4, 4), np.float32)
+    output = F.conv_transpose2d(x, weight, stride=2, padding=1)
+    grads = F.conv_transpose2d_backward(np.sin(output), x, weight, stride=2, padding=1)
+    return [array.tobytes() for array in (output, *grads)]
+
+
+def pooling():
+    x = np.random.default_rng(3).standard_normal((8, 32, 40, 40), np.float32)
+    output, indices = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+    return [output.tobytes(), indices.tobytes(), F.max_pool2d_backward(output, indices, x.shape, 3, 2, 1).tobytes()]
+
+
+COMPUTATIONS = {
+    "two steps of SimpleCNN": two_steps,
+    "stride": convolution_of((8, 16, 33, 31), (24, 16, 3, 3), stride=2, padding=1),
+    "groups": convolution_of((8, 32, 20, 20), (32, 8, 3, 3), padding=1, groups=4),
+    "depthwise": convolution_of((8, 32, 28, 28), (32, 1, 3, 3), padding=1, groups=32),
+    "dilation": convolution_of((8, 16, 28, 28), (16, 16, 3, 3), padding=2, dilation=2),
+    "one image": convolution_of((1, 16, 64, 64), (32, 16, 3, 3), padding=1),
+    "transposed": transposed_convolution,
+    "pooling": pooling,
+}
+
+
+@pytest.mark.parametrize("name", COMPUTATIONS)
+def test_one_two_three_and_four_threads_give_the_same_bits_run_after_run(name):
+    expected = COMPUTATIONS[name]()
+    for threads in (1, 2, 3, 4):
+        minicnn.set_num_threads(threads)
+        for _ in range(3):
+            assert COMPUTATIONS[name]() == expected, f"{threads} threads"
+
+
+def side_by_side(*calls):
+    """Each call in a Python thread of its own, all begun together; their results."""
+    results, start = [None] * len(calls), threading.Barrier(len(calls))
+
+    def call(k):
+        start.wait()
+        results[k] = calls[k]()
+
+    running = [threading.Thread(target=call, args=(k,), daemon=True) for k in range(len(calls))]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join(TIMEOUT)
+        assert not thread.is_alive(), "a thread hangs"
+    return results
+
+
+@pytest.mark.parametrize("names", [["stride"] * 2, ["transposed", "pooling"], list(COMPUTATIONS)[:4]], ids=", ".join)
+def test_python_threads_that_compute_at_once_get_what_each_gets_alone(names):
+    expected = [COMPUTATIONS[name]() for name in names]
+    minicnn.set_num_threads(2)
+    repeated = [lambda name=name: [COMPUTATIONS[name]() for _ in range(5)] for name in names]
+    for results, right in zip(side_by_side(*repeated), expected, strict=True):
+        assert all(result == right for result in results or [None])
+
+
+def test_the_number_of_threads_may_change_while_others_compute():
+    names, done = ("stride", "two steps of SimpleCNN", "pooling"), threading.Event()
+    expected = [COMPUTATIONS[name]() for name in names]
+
+    def compute():
+        try:
+            return [[COMPUTATIONS[name]() for name in names] for _ in range(5)]
+        finally:
+            done.set()
+
+    def change():
+        while not done.is_set():
+            for threads in (4, 1, 3, 2):
+                minicnn.set_num_threads(threads)
+
+    assert side_by_side(compute, change)[0] == [expected] * 5
+
+
+class Watched:
+    """Loops in Python: part 0 waits until a helper has begun as well, which then does what it is told to."""
+
+    def __init__(self, in_helper):
+        self.in_helper, self.helper_began = in_helper, threading.Event()
+        self.caller = threading.current_thread()
+
+    def __call__(self, counter, parts, done):
+        helper = threading.current_thread() is not self.caller
+        while (part := team.take(counter)) < parts:
+            if helper:
+                self.helper_began.set()
+                self.in_helper()
+            else:
+                assert self.helper_began.wait(TIMEOUT), "no helper came"
+            done[part] += 1
+
+
+def test_a_helper_shares_the_work_and_every_part_is_done_once():
+    minicnn.set_num_threads(2)
+    for _ in range(20):
+        done = np.zeros(50)
+        team.parallel(Watched(lambda: None), 50, done)
+        np.testing.assert_array_equal(done, 1)
+
+
+def test_an_error_in_a_helper_is_raised_by_the_call_and_the_next_one_works():
+    minicnn.set_num_threads(2)
+    for _ in range(3):
+        with pytest.raises(MemoryError, match="of a helper"):
+            team.parallel(Watched(raiser(MemoryError("of a helper"))), 50, np.zeros(50))
+        test_a_helper_shares_the_work_and_every_part_is_done_once()
+
+
+def raiser(error):
+    def fail():
+        raise error
+
+    return fail
+
+
+def test_an_error_in_the_calling_thread_waits_for_the_helpers():
+    minicnn.set_num_threads(2)
+    caller, began, ended = threading.current_thread(), threading.Event(), []
+
+    def loops(counter, parts):
+        part = team.take(counter)
+        if threading.current_thread() is not caller:
+            began.set()
+            threading.Event().wait(0.1)
+            ended.append(part)
+        else:
+            assert began.wait(TIMEOUT), "no helper came"
+            raise MemoryError("of the caller")
+
+    with pytest.raises(MemoryError, match="of the caller"):
+        team.parallel(loops, 2)
+    assert len(ended) == 1
+
+
+# ------------------------------------------------------------------------------------------------------ processes
+
+
+def run(folder, script, root=ROOT, timeout=TIMEOUT, **environment):
+    """What a Python process of its own prints when it runs the script; whoever hangs or fails fails the test."""
+    file = folder / "script.py"
+    prelude = "import multiprocessing, os, sys, threading\nimport numpy as np\nimport minicnn\n"
+    file.write_text(f"{prelude}\n{inspect.getsource(two_steps)}\n{inspect.cleandoc(script)}\n", encoding="utf-8")
+    return run_command([file], root, timeout, **environment)
+
+
+def run_command(arguments, root=ROOT, timeout=TIMEOUT, **environment):
+    environment = os.environ | {"PYTHONPATH": str(root)} | environment
+    process = subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        printed, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its children too
+        raise AssertionError(f"hangs; printed so far: {process.communicate()[0]}") from None
+    assert process.returncode == 0, f"exit code {process.returncode}: {printed}"
+    return printed
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+FORK = """
+def forked(function):
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if function() else 3)
+        finally:
+            os._exit(4)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+"""
+
+
+@forks
+@pytest.mark.parametrize("threads", [2, 4])
+def test_a_forked_child_computes_the_same_and_so_does_its_own_child(tmp_path, threads):
+    script = f"""
+        minicnn.set_num_threads({threads})
+        expected = two_steps()
+        assert forked(lambda: two_steps() == expected and forked(lambda: two_steps() == expected) == 0) == 0
+        assert two_steps() == expected
+    """
+    run(tmp_path, FORK + inspect.cleandoc(script))
+
+
+@forks
+def test_a_child_forked_while_another_thread_is_inside_a_kernel_computes_the_same(tmp_path):
+    script = """
+        minicnn.set_num_threads(2)
+        expected, over, rounds = two_steps(), threading.Event(), []
+        mine, *theirs = [minicnn.models.SimpleCNN() for _ in range(3)]
+        def compute(model):
+            while not over.is_set():
+                rounds.append(two_steps(model) == expected)
+        threads = [threading.Thread(target=compute, args=(model,), daemon=True) for model in theirs]
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            assert forked(lambda: two_steps(mine) == expected) == 0
+        over.set()
+        for thread in threads:
+            thread.join()
+        assert rounds and all(rounds)
+    """
+    run(tmp_path, FORK + inspect.cleandoc(script))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_the_children_of_multiprocessing_compute_the_same(tmp_path, method):
+    if method not in __import__("multiprocessing").get_all_start_methods():
+        pytest.skip(f"no {method} here")
+    script = f"""
+        if __name__ == "__main__":
+            minicnn.set_num_threads(2)
+            expected = two_steps()
+            with multiprocessing.get_context("{method}").Pool(2) as pool:
+                assert pool.map(two_steps, [None] * 4) == [expected] * 4
+            assert two_steps() == expected
+    """
+    run(tmp_path, script)
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(0)", "threading.Thread(target=two_steps).start()"])
+def test_the_interpreter_ends_while_helpers_wait_for_work(tmp_path, end):
+    assert run(tmp_path, f"minicnn.set_num_threads(4); two_steps()\n{end}") == ""
+
+
+# ---------------------------------------------------------------------------------------------------- compilation
+
+
+def test_nothing_is_compiled_at_import_nor_numba_loaded_before_a_kernel_is_used(tmp_path):
+    script = """
+        assert "numba" not in sys.modules, "import minicnn loads numba"
+        import importlib, pkgutil
+        from numba.core import event
+        from numba.core.dispatcher import Dispatcher
+        with event.install_recorder("numba:compile") as compiled:
+            package = importlib.import_module("minicnn.kernels.numba_fast")
+            modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+        loops = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+        assert len(loops) > 10
+        assert not compiled.buffer and not any(one.signatures for one in loops)
+        two_steps()
+        assert sum(len(one.signatures) for one in loops) > 10
+    """
+    run(tmp_path, script)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package without anything compiled."""
+    shutil.copytree(PACKAGE, tmp_path / "minicnn", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_where_the_packages_folder_cannot_be_written_the_cache_goes_to_the_users(copy):
+    folder = copy / "minicnn" / "kernels" / "numba_fast"
+    (folder / "__pycache__").write_text("in the way, for root as well")
+    home = {"HOME": str(copy / "home"), "XDG_CACHE_HOME": str(copy / "home" / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    script = """
+        from numba.core import event
+        with event.install_recorder("numba:compile") as compiled:
+            result = minicnn.nn.functional.relu(np.array([-1.0, 0.0, 2.0]))
+        assert minicnn.__file__.startswith(sys.argv[0].rpartition("/")[0]) and result.tolist() == [0, 0, 2]
+        print(len(compiled.buffer) > 0)
+    """
+    assert [run(copy, script, copy, **home) for _ in range(2)] == ["True\n", "False\n"]  # compiled once
+    assert list((copy / "home").rglob("*.nbi"))
+    assert not list(folder.rglob("*.nbi"))
+
+
+def test_what_was_compiled_from_other_sources_is_forgotten(tmp_path):
+    source, compiled = tmp_path / "a.py", tmp_path / "__pycache__" / "a.loops.nbi"
+    source.write_text("1")
+    compilation.discard_stale_cache(tmp_path)
+    compiled.touch()
+    compilation.discard_stale_cache(tmp_path)
+    assert compiled.exists()
+    source.write_text("2")
+    compilation.discard_stale_cache(tmp_path)
+    assert not compiled.exists()
+
+
+TESTS = [f"tests/test_{name}.py" for name in ("convolution", "conv_transpose", "pooling", "linear", "pointwise")]
+
+
+def test_without_compilation_the_loops_pass_the_same_tests():
+    """Python's own loops: an index past the end is an error, also in what stands for a vector register."""
+    overflow = "ignore::RuntimeWarning"  # NumPy warns about single numbers, never about compiled ones
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=dev", "-W", overflow]
+    chosen = "numba and (bit_for_bit or within_the_bound or as_in_torch) or however_many_zeros"
+    printed = run_command(["-m", "pytest", *options, *TESTS, __file__, "-k", chosen], NUMBA_DISABLE_JIT="1")
+    assert " passed" in printed and " skipped" not in printed, printed
+
+
+def test_compiled_with_checked_bounds_the_loops_pass_the_same_tests(tmp_path):
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=dev"]
+    chosen = "numba and within_the_bound"
+    checked = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "1"}
+    printed = run_command(["-m", "pytest", *options, *TESTS, __file__, "-k", chosen], timeout=120, **checked)
+    assert " passed" in printed and " skipped" not in printed, printed
+
+
+# --------------------------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
+def test_no_patch_matrix_of_the_whole_batch_is_ever_held(tmp_path):
+    script = """
+        def peak():
+            return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+        def step(N):
+            x, grad = np.ones((N, 16, 28, 28), np.float32), np.ones((N, 16, 28, 28), np.float32)
+            F.conv2d_backward(grad, x, weight, padding=2)
+            return F.conv2d(x, weight, padding=2)
+        F, weight = minicnn.nn.functional, np.ones((16, 16, 5, 5), np.float32)
+        minicnn.set_num_threads(2)
+        step(1)
+        before = peak()
+        step(256)
+        print(peak() - before)
+    """
+    patch_matrix = 256 * 16 * 25 * 28 * 28 * 4 / 2**20  # 306 MB; the four arrays of the step are 12 MB each
+    assert float(run(tmp_path, script)) < patch_matrix / 4
