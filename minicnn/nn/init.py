@@ -26,6 +26,17 @@ def manual_seed(seed: int) -> None:
 manual_seed(67280421310721)  # where torch starts when no seed is given
 
 
+def get_state() -> tuple[np.ndarray, int]:
+    """Where the stream stands: the twister's 624 words, and how many of them are used up."""
+    state = _generator.state["state"]
+    return state["key"].copy(), int(state["pos"])
+
+
+def set_state(key: np.ndarray, position: int) -> None:
+    """Go on from where `get_state` was."""
+    _generator.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
+
+
 def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
     """Numbers drawn evenly from [-bound, bound), in the order in which torch draws them."""
     n = math.prod(shape)

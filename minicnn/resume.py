@@ -1,0 +1,104 @@
+"""A training's whole state in one file, from which it goes on as if it had never stopped, to the same bits.
+
+checkpoint.safetensors holds
+
+    model.<name>               the weights
+    optimizer.<i>.<name>       what the optimiser keeps for parameter i: Adam's averages and step count
+    random.key                 the Mersenne Twister of the initial weights; the order of the images needs nothing kept,
+                               it follows from seed and epoch
+
+and in its header, as JSON, the configuration, the metrics so far (so: the epoch) and the optimiser's options. A digest over all of
+it tells a damaged file from a whole one. It is no pickle: reading it runs nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors import numpy as safetensors
+
+from .checkpoints import write_whole
+from .nn import Module, init
+from .optim import Optimizer
+
+FORMAT = "1"
+PLACES = ("model", "optimizer", "random")
+
+
+class Checkpoint(NamedTuple):
+    """What a file held: the header's entries, and the arrays by name."""
+
+    path: Path
+    config: dict[str, Any]
+    history: list[list[float]]
+    options: list[dict[str, Any]]  # the optimiser's groups
+    position: int  # of the random stream
+    arrays: dict[str, np.ndarray]
+
+    def restore(self, model: Module, optimizer: Optimizer) -> None:
+        """Weights, optimiser and random stream as they were; a network that does not fit is refused whole."""
+        weights = {name.removeprefix("model."): a for name, a in self.arrays.items() if name.startswith("model.")}
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{self.path} holds another network: {error}") from error
+        state: dict[int, dict[str, Any]] = {}
+        for name, array in self.arrays.items():
+            if name.startswith("optimizer."):
+                _, number, key = name.split(".", 2)
+                state.setdefault(int(number), {})[key] = array
+        optimizer.load_state_dict({"state": state, "param_groups": self.options})
+        init.set_state(self.arrays["random.key"], self.position)
+
+
+def save(
+    path: Path, model: Module, optimizer: Optimizer, config: Mapping[str, Any], history: list[tuple[float, ...]]
+) -> None:
+    """Write the checkpoint: all of it, or the old one stays."""
+    kept = optimizer.state_dict()
+    key, position = init.get_state()
+    arrays = {f"model.{name}": to_numpy(value) for name, value in model.state_dict().items()}
+    for number, values in kept["state"].items():
+        arrays |= {f"optimizer.{number}.{name}": to_numpy(value) for name, value in values.items() if value is not None}
+    arrays["random.key"] = key
+    header = {"config": dict(config), "history": history, "options": kept["param_groups"], "position": position}
+    text = json.dumps(header)
+    metadata = {"minicnn": FORMAT, "header": text, "sha256": digest(text, arrays)}
+    write_whole(path, safetensors.save(arrays, metadata))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. ValueError says why a file is none."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("minicnn") != FORMAT:
+                raise ValueError(
+                    f"{path} is no checkpoint of this version: expected format {FORMAT}, got {metadata.get('minicnn')!r}."
+                )
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error}. Start the training anew.") from error
+    text = metadata.get("header", "")
+    if digest(text, arrays) != metadata.get("sha256"):
+        raise ValueError(f"{path} is damaged: its content does not have the digest it names. Start the training anew.")
+    return Checkpoint(path, arrays=arrays, **json.loads(text))
+
+
+def digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over the header and every array: name, dtype, shape, bytes."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """An array, a number, or a tensor on any device as an array in C order."""
+    return np.array(value.cpu() if hasattr(value, "cpu") else value, order="C")
