@@ -31,7 +31,7 @@ class SimpleCNN(nn.Module):
     def forward(self, x):
         if x.ndim != 4 or x.shape[1:] != (1, 28, 28):
             raise RuntimeError(
-                f"SimpleCNN: the input must be grey images of shape (N, 1, 28, 28), got {x.shape}; one image becomes a batch with x[None]."
+                f"SimpleCNN: the input must be grey images of shape (N, 1, 28, 28), got {tuple(x.shape)}; one image becomes a batch with x[None]."
             )
         return self.linear_block(self.flatten(self.cnn(x)))
 

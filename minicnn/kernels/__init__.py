@@ -1,6 +1,7 @@
 """How it is computed: arrays in, arrays out. A kernel set keeps nothing and checks nothing.
 
-All sets have the same functions with the same arguments and the same results; `functional` calls the one in use.
+All sets have the same functions with the same arguments and the same results; `functional` calls the one that suits:
+the set in use for NumPy arrays, the torch set for torch tensors.
 """
 
 import importlib
@@ -9,8 +10,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from types import ModuleType
+from typing import Any
 
-_MODULES = {"numpy": "numpy_textbook", "numba": "numba_fast"}
+from .arrays import is_tensor
+
+_MODULES = {"numpy": "numpy_textbook", "numba": "numba_fast", "torch": "torch_gpu"}
 _default = "numba"
 _override: ContextVar[str | None] = ContextVar("minicnn_backend", default=None)
 
@@ -22,7 +26,7 @@ def _check(name: str) -> str:
 
 
 def set_backend(name: str) -> None:
-    """Use the kernel set `name` from now on, in every thread."""
+    """Use the kernel set `name` for NumPy arrays from now on, in every thread."""
     global _default
     _load(_check(name))
     _default = name
@@ -53,6 +57,11 @@ def announce_compilation(say: Callable[[], None]) -> None:
 def active() -> ModuleType:
     """The kernel set in use."""
     return _load(get_backend())
+
+
+def suited(x: Any) -> ModuleType:
+    """The kernel set that computes x: torch's for a tensor, whatever is in use; for a NumPy array the one in use."""
+    return _load("torch") if is_tensor(x) else active()
 
 
 @cache

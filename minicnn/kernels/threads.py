@@ -1,6 +1,7 @@
 """How many threads the arithmetic may use: one number for all kernel sets."""
 
 import os
+import sys
 
 from threadpoolctl import threadpool_limits
 
@@ -15,7 +16,8 @@ _threads = _cores()
 
 
 def set_num_threads(n: int) -> None:
-    """Use `n` threads, the calling one included: in the Numba kernels and in the matrix products of NumPy's BLAS.
+    """Use `n` threads, the calling one included: in the Numba kernels, in the matrix products of NumPy's BLAS,
+    and in torch where it is loaded.
 
     More than the machine has cores are allowed, and no faster. The Numba kernels' results do not depend on `n`.
     """
@@ -23,6 +25,8 @@ def set_num_threads(n: int) -> None:
     if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n <= MOST:
         raise ValueError(f"set_num_threads: the number of threads must be an int from 1 to {MOST}, got {n!r}.")
     threadpool_limits(limits=int(n), user_api="blas")
+    if hasattr(sys.modules.get("torch"), "set_num_threads"):
+        sys.modules["torch"].set_num_threads(int(n))
     _threads = int(n)
 
 

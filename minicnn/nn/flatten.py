@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Sequence
 
+from .functional.checks import plain
 from .module import Module
 
 
@@ -16,9 +17,12 @@ def _axis(dim: int, ndim: int, who: str) -> int:
     return dim % ndim
 
 
-def _check_grad(grad_output, output_shape: tuple[int, ...], who: str) -> None:
+def _reshape_grad(grad_output, input_shape: tuple[int, ...], output_shape: tuple[int, ...], who: str):
     if grad_output.shape != output_shape:
-        raise RuntimeError(f"{who}: grad_output must have the output's shape {output_shape}, got {grad_output.shape}.")
+        raise RuntimeError(
+            f"{who}: grad_output must have the output's shape {output_shape}, got {tuple(grad_output.shape)}."
+        )
+    return plain(grad_output).reshape(input_shape)
 
 
 class Flatten(Module):
@@ -41,16 +45,15 @@ class Flatten(Module):
         first, last = _axis(self.start_dim, max(x.ndim, 1), "Flatten"), _axis(self.end_dim, max(x.ndim, 1), "Flatten")
         if first > last:
             raise RuntimeError(
-                f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {x.shape}."
+                f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {tuple(x.shape)}."
             )
-        output = x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
-        self.keep(x.shape, output.shape)
+        output = plain(x).reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        self.keep(tuple(x.shape), tuple(output.shape))
         return output
 
     def backward(self, grad_output):
         input_shape, output_shape = self.kept()
-        _check_grad(grad_output, output_shape, "Flatten")
-        return grad_output.reshape(input_shape)
+        return _reshape_grad(grad_output, input_shape, output_shape, "Flatten")
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
@@ -80,18 +83,17 @@ class Unflatten(Module):
         fits = known and x.shape[dim] % known == 0 if -1 in self.unflattened_size else known == x.shape[dim]
         if not fits:
             raise RuntimeError(
-                f"Unflatten: dimension {self.dim} of an input {x.shape} has {x.shape[dim]} elements, "
+                f"Unflatten: dimension {self.dim} of an input {tuple(x.shape)} has {x.shape[dim]} elements, "
                 f"which do not fill {self.unflattened_size}."
             )
         sizes = [x.shape[dim] // known if size == -1 else size for size in self.unflattened_size]
-        output = x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
-        self.keep(x.shape, output.shape)
+        output = plain(x).reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+        self.keep(tuple(x.shape), tuple(output.shape))
         return output
 
     def backward(self, grad_output):
         input_shape, output_shape = self.kept()
-        _check_grad(grad_output, output_shape, "Unflatten")
-        return grad_output.reshape(input_shape)
+        return _reshape_grad(grad_output, input_shape, output_shape, "Unflatten")
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -4,32 +4,38 @@ There is no tape. `forward(x)` keeps what `backward(grad_output)` will need, and
 latest forward, and may be called once for it.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels import arrays
+
 
 class Parameter:
-    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does)."""
+    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
 
-    def __init__(self, data: np.ndarray):
+    Both are NumPy arrays, or torch tensors after `Module.to(device)`.
+    """
+
+    def __init__(self, data: Any):
         self.data = data
-        self.grad: np.ndarray | None = None
+        self.grad: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return tuple(self.data.shape)
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> Any:
         return self.data.dtype
 
     @property
     def size(self) -> int:
-        return self.data.size
+        return math.prod(self.data.shape)
 
-    def accumulate(self, grad: np.ndarray) -> None:
+    def accumulate(self, grad: Any) -> None:
         """Add to `grad`: gradients of several backward passes sum up until `zero_grad`, as in torch."""
         self.grad = grad if self.grad is None else self.grad + grad
 
@@ -130,14 +136,31 @@ class Module:
     def eval(self) -> "Module":
         return self.train(False)
 
+    def to(self, device: Any) -> "Module":
+        """Move parameters, their gradients and other arrays (such as a loss's weights) to a torch device, in place.
+
+        There they are torch tensors, and so are inputs and outputs; what forward kept is forgotten. "cpu", "cuda", "cuda:1",
+        "mps" or a torch.device; "numpy" makes NumPy arrays of them again.
+        """
+        move = arrays.mover(device)
+        for parameter in self.parameters():
+            parameter.data = move(parameter.data)
+            parameter.grad = None if parameter.grad is None else move(parameter.grad)
+        for module in self.modules():
+            module._kept = None
+            for name, value in vars(module).items():
+                if arrays.is_array(value):
+                    setattr(module, name, move(value))
+        return self
+
     # ------------------------------------------------------------------------------------- saving and loading
 
-    def state_dict(self) -> dict[str, np.ndarray]:
-        """Name -> array, for all parameters: the arrays themselves, not copies."""
+    def state_dict(self) -> dict[str, Any]:
+        """Name -> array (tensor, on a device), for all parameters: the arrays themselves, not copies."""
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
-    def load_state_dict(self, state_dict: Mapping[str, np.ndarray], strict: bool = True) -> KeysReport:
-        """Copy the arrays into the parameters and take over their dtype.
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> KeysReport:
+        """Copy the arrays or tensors into the parameters, where those live, and take over their dtype.
 
         Keys and shapes that do not fit are listed all at once, and then nothing has been loaded. With strict=False missing
         and unexpected keys are allowed (and returned), wrong shapes are not.
@@ -145,23 +168,24 @@ class Module:
         own = dict(self.named_parameters())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
-        arrays = {name: np.asarray(state_dict[name]) for name in own if name in state_dict}
+        found = {name: state_dict[name] for name in own if name in state_dict}
+        found = {name: value if arrays.is_array(value) else np.asarray(value) for name, value in found.items()}
         problems = [
-            f"{name}: expected shape {own[name].shape}, got {value.shape}"
-            for name, value in arrays.items()
+            f"{name}: expected shape {own[name].shape}, got {tuple(value.shape)}"
+            for name, value in found.items()
             if value.shape != own[name].shape
         ]
         problems += [
-            f"{name}: expected float32 or float64, got {value.dtype}"
-            for name, value in arrays.items()
-            if value.dtype.name not in ("float32", "float64")
+            f"{name}: expected float32 or float64, got {arrays.dtype_name(value)}"
+            for name, value in found.items()
+            if arrays.dtype_name(arrays.plain(value)) not in ("float32", "float64")
         ]
         if strict:
             problems += [f"{name}: missing" for name in missing] + [f"{name}: unexpected" for name in unexpected]
         if problems:
             raise RuntimeError(f"{type(self).__name__} cannot load this state_dict:\n  " + "\n  ".join(problems))
-        for name, value in arrays.items():
-            own[name].data = np.array(value, dtype=value.dtype.newbyteorder("="), order="C")
+        for name, value in found.items():
+            own[name].data = arrays.copied(value, own[name].data)
             own[name].grad = None
         return KeysReport(missing, unexpected)
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import kernels
+from ..kernels import arrays
 from .optimizer import Optimizer, check_at_least_zero
 
 
@@ -53,12 +54,12 @@ class Adam(Optimizer):
     def update(self, parameter, grad, state, group):
         if not state:
             state["step"] = np.float32(0)
-            state["exp_avg"] = np.zeros_like(parameter.data)
-            state["exp_avg_sq"] = np.zeros_like(parameter.data)
+            state["exp_avg"] = arrays.full(parameter.shape, 0, parameter.data)
+            state["exp_avg_sq"] = arrays.full(parameter.shape, 0, parameter.data)
             if group["amsgrad"]:
-                state["max_exp_avg_sq"] = np.zeros_like(parameter.data)
+                state["max_exp_avg_sq"] = arrays.full(parameter.shape, 0, parameter.data)
         state["step"] += np.float32(1)
-        kernels.active().adam(
+        kernels.suited(parameter.data).adam(
             parameter.data,
             grad,
             state["exp_avg"],

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kernels import arrays
 from ..nn.module import Parameter
 
 
@@ -64,7 +65,7 @@ class Optimizer:
     def check_options(self, group: dict[str, Any]) -> None:
         """Raise ValueError if the options make no sense."""
 
-    def update(self, parameter: Parameter, grad: np.ndarray, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(self, parameter: Parameter, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         raise NotImplementedError(f"{self._who} defines no update.")
 
     def step(self) -> None:
@@ -72,14 +73,28 @@ class Optimizer:
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self.update(parameter, parameter.grad, self.state.setdefault(parameter, {}), group)
+                    self.update(parameter, self._grad(parameter), self._state(parameter), group)
+
+    def _grad(self, parameter: Parameter) -> Any:
+        if not arrays.together(parameter.grad, parameter.data):
+            raise RuntimeError(f"{self._who}: {arrays.apart('grad', parameter.grad, 'its parameter', parameter.data)}")
+        return parameter.grad
+
+    def _state(self, parameter: Parameter) -> dict[str, Any]:
+        """What is kept for a parameter, beside it: where a model was moved in between, its state follows."""
+        state = self.state.setdefault(parameter, {})
+        for name, value in state.items():
+            if arrays.is_array(value) and not arrays.together(value, parameter.data):
+                state[name] = arrays.copied(value, parameter.data, parameter.dtype)
+        return state
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; with set_to_none=False they become zeros, which still move a parameter with momentum."""
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    parameter.grad = None if set_to_none else np.zeros_like(parameter.grad)
+                    grad = parameter.grad
+                    parameter.grad = None if set_to_none else arrays.full(grad.shape, 0, grad)
 
     # ------------------------------------------------------------------------------------- saving and loading
 
@@ -121,11 +136,11 @@ class Optimizer:
         if value is None:
             return None
         if name == "step":
-            return np.float32(value)
-        array = np.array(value)
+            return np.float32(float(value))
+        array = arrays.copied(value, parameter.data, parameter.dtype)
         if array.ndim and array.shape != parameter.shape:
-            raise ValueError(f"{self._who}: {name} has shape {array.shape}, its parameter {parameter.shape}.")
-        return array.astype(parameter.dtype)
+            raise ValueError(f"{self._who}: {name} has shape {tuple(array.shape)}, its parameter {parameter.shape}.")
+        return array
 
     def __repr__(self) -> str:
         lines = []

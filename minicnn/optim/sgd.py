@@ -48,6 +48,6 @@ class SGD(Optimizer):
     def update(self, parameter, grad, state, group):
         names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
         options = [group[name] for name in names]
-        buffer = kernels.active().sgd(parameter.data, grad, state.get("momentum_buffer"), *options)
+        buffer = kernels.suited(parameter.data).sgd(parameter.data, grad, state.get("momentum_buffer"), *options)
         if buffer is not None:
             state["momentum_buffer"] = buffer

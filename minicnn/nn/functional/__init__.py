@@ -1,6 +1,7 @@
 """The operations without state, with torch's names and arguments; beside each its gradient, `<name>_backward`.
 
-An operation checks its arguments, then calls the kernel set in use. A gradient takes grad_output first, then what forward
+An operation checks its arguments, then calls the kernel set that suits them: NumPy arrays in give NumPy arrays out, torch
+tensors in (all on one device) tensors out. A gradient takes grad_output first, then what forward
 took; the pointwise ones take forward's output instead, max pooling its indices.
 """
 

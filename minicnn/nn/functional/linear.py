@@ -13,7 +13,7 @@ def _prepare(input, weight, who):
     x = checks.array(input, "input", who, checks.FLOATS + checks.INTEGERS)
     weight = checks.like(weight, "weight", x, who)
     if weight.ndim != 2:
-        raise RuntimeError(f"{who}: weight must be (out_features, in_features), got shape {weight.shape}.")
+        raise RuntimeError(f"{who}: weight must be (out_features, in_features), got shape {tuple(weight.shape)}.")
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         hint = (
             " Did Flatten see one image (C, H, W) without its batch dimension? Then pass x[None]."
@@ -21,7 +21,7 @@ def _prepare(input, weight, who):
             else ""
         )
         raise RuntimeError(
-            f"{who}: the input's last dimension must be in_features = {weight.shape[1]}, got an input of shape {x.shape}.{hint}"
+            f"{who}: the input's last dimension must be in_features = {weight.shape[1]}, got an input of shape {tuple(x.shape)}.{hint}"
         )
     *leading, features = x.shape
     return x.reshape(math.prod(leading), features), weight, (*leading, weight.shape[0])
@@ -37,7 +37,7 @@ def linear(input, weight, bias=None) -> np.ndarray:
     """
     x, weight, output_shape = _prepare(input, weight, "linear")
     bias = bias if bias is None else checks.like(bias, "bias", x, "linear", weight.shape[:1])
-    return kernels.active().linear(x, weight, bias).reshape(output_shape)
+    return kernels.suited(x).linear(x, weight, bias).reshape(output_shape)
 
 
 def linear_backward(
@@ -46,6 +46,6 @@ def linear_backward(
     """The gradients with respect to (input, weight, bias); without `needs_input_grad` the first is None and costs nothing."""
     x, weight, output_shape = _prepare(input, weight, "linear_backward")
     grad = checks.grad(grad_output, output_shape, x, "linear_backward").reshape(len(x), len(weight))
-    kernel = kernels.active()
+    kernel = kernels.suited(x)
     grad_input = kernel.linear_grad_input(grad, weight).reshape(input.shape) if needs_input_grad else None
     return grad_input, kernel.linear_grad_weight(grad, x), kernel.bias_grad(grad)

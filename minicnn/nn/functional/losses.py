@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import kernels
+from ...kernels import arrays
 from . import checks
 
 
@@ -21,10 +22,15 @@ def check_label_smoothing(label_smoothing: float, who: str) -> float:
 
 def _grad(grad_output, x, loss_shape, reduction, who):
     """The gradient with respect to the loss as an array of the input's dtype: one number, or one for each loss."""
-    grad = np.asarray(grad_output, dtype=x.dtype)
+    if isinstance(grad_output, (int, float, np.number)):
+        grad = arrays.full((), grad_output, x)
+    elif arrays.is_array(grad_output):
+        grad = arrays.cast(checks.together(arrays.plain(grad_output), "grad_output", x, who), x.dtype)
+    else:
+        grad = arrays.copied(grad_output, x, x.dtype)
     expected = loss_shape if reduction == "none" else ()
     if grad.shape != expected:
-        raise RuntimeError(f"{who}: grad_output must have the shape of the loss, {expected}, got {grad.shape}.")
+        raise RuntimeError(f"{who}: grad_output must have the shape of the loss, {expected}, got {tuple(grad.shape)}.")
     return grad
 
 
@@ -36,24 +42,25 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
     x = checks.array(input, "input", who)
     if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
         raise IndexError(
-            f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {x.shape}."
+            f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {tuple(x.shape)}."
         )
     classes = checks.INT64 + (checks.UINT8 if x.ndim < 3 else ())  # torch takes uint8 for (N, C) alone
-    target = checks.array(target, "target", who, checks.FLOATS + classes)
-    probabilities = target.dtype in checks.FLOATS
+    target = checks.together(checks.array(target, "target", who, checks.FLOATS + classes), "target", x, who)
+    probabilities = arrays.dtype_name(target) in checks.FLOATS
     logits = x[None] if x.ndim == 1 else x  # (N, C, ...)
     N, C, *rest = logits.shape
     each = () if x.ndim == 1 else (N, *rest)  # a class for each of these
     one = x.ndim == 1 and target.shape == (1,) and C > 1  # torch takes (1,) for () here
     if target.shape != (x.shape if probabilities else each) and (probabilities or not one):
         raise ValueError(
-            f"{who}: for logits of shape {x.shape} the target must hold class indices (int64) of shape {each} "
-            f"or probabilities (float) of shape {x.shape}, got {target.dtype} of shape {target.shape}."
+            f"{who}: for logits of shape {tuple(x.shape)} the target must hold class indices (int64) of shape {each} "
+            f"or probabilities (float) of shape {tuple(x.shape)}, got {arrays.dtype_name(target)} of shape {tuple(target.shape)}."
         )
     if probabilities and ignore_index >= 0:
         raise RuntimeError(f"{who}: ignore_index={ignore_index} needs class indices, but the target is probabilities.")
     if not probabilities:
-        wrong = target[(target != ignore_index) & ((target < 0) | (target >= C))]
+        labels = arrays.at_hand(target)
+        wrong = labels[(labels != ignore_index) & ((labels < 0) | (labels >= C))]
         if wrong.size:
             raise IndexError(
                 f"{who}: the target must hold classes from 0 to {C - 1} for logits of {C} classes"
@@ -76,7 +83,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, "cross_entropy")
-    loss = kernels.active().cross_entropy(*arguments)
+    loss = kernels.suited(arguments[0]).cross_entropy(*arguments)
     return loss.reshape(loss_shape) if reduction == "none" else loss
 
 
@@ -89,7 +96,7 @@ def cross_entropy_backward(
     x = arguments[0]
     grad = _grad(grad_output, x, loss_shape, reduction, who)
     grad = grad.reshape(x.shape[0], *x.shape[2:]) if reduction == "none" else grad
-    return kernels.active().cross_entropy_grad(grad, *arguments).reshape(input.shape)
+    return kernels.suited(x).cross_entropy_grad(grad, *arguments).reshape(input.shape)
 
 
 # ----------------------------------------------------------------------------------- binary cross-entropy, MSE
@@ -106,12 +113,12 @@ def _elements(input, target, reduction, who, **factors):
     target = checks.like(target, "target", x, who)
     if target.shape != x.shape:
         raise ValueError(
-            f"{who}: input and target must have the same shape, got {x.shape} and {target.shape}; reshape one of them."
+            f"{who}: input and target must have the same shape, got {tuple(x.shape)} and {tuple(target.shape)}; reshape one of them."
         )
     for name, factor in factors.items():
         if factor is not None and not _broadcasts(checks.like(factor, name, x, who).shape, x.shape):
             raise ValueError(
-                f"{who}: {name} of shape {factor.shape} does not broadcast to the input's shape {x.shape}."
+                f"{who}: {name} of shape {tuple(factor.shape)} does not broadcast to the input's shape {tuple(x.shape)}."
             )
     return x, target, *factors.values(), check_reduction(reduction, who)
 
@@ -119,6 +126,7 @@ def _elements(input, target, reduction, who, **factors):
 def _probabilities(input, target, weight, reduction, who):
     arguments = _elements(input, target, reduction, who, weight=weight)[:3]
     for name, values in zip(("input", "target"), arguments, strict=False):
+        values = arrays.at_hand(values)
         if not ((values >= 0) & (values <= 1)).all():
             raise RuntimeError(
                 f"{who}: the {name} must lie between 0 and 1, got values from {values.min()} to {values.max()}; "
@@ -135,9 +143,8 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
-    return kernels.active().binary_cross_entropy(
-        *_probabilities(input, target, weight, reduction, "binary_cross_entropy")
-    )
+    arguments = _probabilities(input, target, weight, reduction, "binary_cross_entropy")
+    return kernels.suited(arguments[0]).binary_cross_entropy(*arguments)
 
 
 def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduction="mean") -> np.ndarray:
@@ -145,7 +152,7 @@ def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduc
     who = "binary_cross_entropy_backward"
     arguments = _probabilities(input, target, weight, reduction, who)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
-    return kernels.active().binary_cross_entropy_grad(grad, *arguments)
+    return kernels.suited(arguments[0]).binary_cross_entropy_grad(grad, *arguments)
 
 
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
@@ -158,7 +165,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
     """
     who = "binary_cross_entropy_with_logits"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
-    return kernels.active().binary_cross_entropy_with_logits(*arguments)
+    return kernels.suited(arguments[0]).binary_cross_entropy_with_logits(*arguments)
 
 
 def binary_cross_entropy_with_logits_backward(
@@ -168,12 +175,14 @@ def binary_cross_entropy_with_logits_backward(
     who = "binary_cross_entropy_with_logits_backward"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
-    return kernels.active().binary_cross_entropy_with_logits_grad(grad, *arguments)
+    return kernels.suited(arguments[0]).binary_cross_entropy_with_logits_grad(grad, *arguments)
 
 
 def _same_shape(input, weight, who):
     if weight is not None and np.shape(weight) != np.shape(input):
-        raise ValueError(f"{who}: weight must have the input's shape {np.shape(input)}, got {np.shape(weight)}.")
+        raise ValueError(
+            f"{who}: weight must have the input's shape {tuple(np.shape(input))}, got {tuple(np.shape(weight))}."
+        )
 
 
 def mse_loss(input, target, reduction="mean", weight=None):
@@ -185,7 +194,8 @@ def mse_loss(input, target, reduction="mean", weight=None):
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
     _same_shape(input, weight, "mse_loss")
-    return kernels.active().mse_loss(*_elements(input, target, reduction, "mse_loss", weight=weight))
+    arguments = _elements(input, target, reduction, "mse_loss", weight=weight)
+    return kernels.suited(arguments[0]).mse_loss(*arguments)
 
 
 def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None) -> np.ndarray:
@@ -193,4 +203,4 @@ def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None)
     _same_shape(input, weight, "mse_loss_backward")
     arguments = _elements(input, target, reduction, "mse_loss_backward", weight=weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")
-    return kernels.active().mse_loss_grad(grad, *arguments)
+    return kernels.suited(arguments[0]).mse_loss_grad(grad, *arguments)

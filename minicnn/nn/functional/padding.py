@@ -5,6 +5,7 @@ import operator
 import numpy as np
 
 from ... import geometry, kernels
+from ...kernels import arrays
 from . import checks
 
 
@@ -45,9 +46,11 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
     left, right, top, bottom = widths = _widths(pad, "pad")
     _check_widths(widths, x.shape[2:], mode, "pad")
     if mode == "constant":
-        output = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=value)
+        N, C, H, W = x.shape
+        output = arrays.full((N, C, top + H + bottom, left + W + right), value, x)
+        output[:, :, top : top + H, left : left + W] = x
     else:
-        output = kernels.active().pad(x, left, right, top, bottom, mode)
+        output = kernels.suited(x).pad(x, left, right, top, bottom, mode)
     return output[0] if single else output
 
 
@@ -60,7 +63,7 @@ def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
     if mode == "constant":
         grad_input = grad[:, :, top : top + H, left : left + W]
     else:
-        grad_input = kernels.active().pad_grad(grad, left, right, top, bottom, mode)
+        grad_input = kernels.suited(grad).pad_grad(grad, left, right, top, bottom, mode)
     return grad_input[0] if single else grad_input
 
 
@@ -79,7 +82,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
     kernel_size = geometry.pair(kernel_size, "kernel_size", 1, "unfold")
     padding = geometry.pair(padding, "padding", 0, "unfold")  # numbers alone: unfold knows no 'same'
     g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who="unfold")
-    cols = kernels.active().im2col(x, g)
+    cols = kernels.suited(x).im2col(x, g)
     return cols[0] if single else cols
 
 
@@ -98,7 +101,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np
     if cols.ndim not in (2, 3) or cols.shape[-2] < 1 or cols.shape[-2] % (KH * KW):
         raise RuntimeError(
             f"fold: the input must be (N, C * KH * KW, L) or (C * KH * KW, L), its rows a multiple of KH * KW = {KH * KW}, "
-            f"got shape {cols.shape}."
+            f"got shape {tuple(cols.shape)}."
         )
     batch = cols[None] if cols.ndim == 2 else cols
     N, C = len(batch), cols.shape[-2] // (KH * KW)
@@ -108,7 +111,7 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np
         raise RuntimeError(
             f"fold: an output of {H} x {W} has OH * OW = {g.OH} * {g.OW} = {g.OH * g.OW} patches, got {cols.shape[-1]}."
         )
-    image = kernels.active().col2im(batch, g)
+    image = kernels.suited(batch).col2im(batch, g)
     return image[0] if cols.ndim == 2 else image
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import kernels
+from ...kernels import arrays
 from . import checks
 
 
@@ -12,13 +13,13 @@ def relu(input, inplace: bool = False) -> np.ndarray:
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
-    output = kernels.active().relu(checks.array(input, "input", "relu", checks.FLOATS + checks.INTEGERS))
+    x = checks.array(input, "input", "relu", checks.FLOATS + checks.INTEGERS)
+    output = kernels.suited(x).relu(x).reshape(x.shape)
     if not inplace:
         return output
-    if not input.flags.writeable:
+    if not arrays.is_writeable(input):
         raise RuntimeError("relu: inplace=True writes into the input, but the input is read-only; pass a copy.")
-    input[...] = output
-    return input
+    return arrays.overwrite(input, output)
 
 
 def relu_backward(grad_output, output) -> np.ndarray:
@@ -32,7 +33,7 @@ def sigmoid(input) -> np.ndarray:
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
     """
-    return np.asarray(kernels.active().sigmoid(checks.array(input, "input", "sigmoid")))  # of a 0-D array too
+    return _forward("sigmoid", input)
 
 
 def sigmoid_backward(grad_output, output) -> np.ndarray:
@@ -46,7 +47,7 @@ def tanh(input) -> np.ndarray:
     >>> tanh(np.array([0.0, 1000.0]))
     array([0., 1.])
     """
-    return np.asarray(kernels.active().tanh(checks.array(input, "input", "tanh")))
+    return _forward("tanh", input)
 
 
 def tanh_backward(grad_output, output) -> np.ndarray:
@@ -54,7 +55,12 @@ def tanh_backward(grad_output, output) -> np.ndarray:
     return _backward("tanh", grad_output, output)
 
 
+def _forward(name, input):
+    x = checks.array(input, "input", name)
+    return getattr(kernels.suited(x), name)(x).reshape(x.shape)  # NumPy makes one number of a 0-dimensional array
+
+
 def _backward(name, grad_output, output):
     output = checks.array(output, "output", f"{name}_backward")
     grad = checks.grad(grad_output, output.shape, output, f"{name}_backward")
-    return np.asarray(getattr(kernels.active(), f"{name}_grad")(grad, output))
+    return getattr(kernels.suited(output), f"{name}_grad")(grad, output).reshape(output.shape)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import geometry, kernels
+from ...kernels import arrays
 from . import checks
 
 
@@ -20,7 +21,7 @@ def max_pool2d(
     """
     x, single = checks.images(checks.array(input, "input", "max_pool2d", checks.FLOATS + checks.INTEGERS), "max_pool2d")
     g = geometry.max_pool2d(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    output, indices = kernels.active().max_pool2d(x, g)
+    output, indices = kernels.suited(x).max_pool2d(x, g)
     output, indices = (output[0], indices[0]) if single else (output, indices)
     return (output, indices) if return_indices else output
 
@@ -37,14 +38,16 @@ def max_pool2d_backward(
     grad = checks.array(grad_output, "grad_output", who)
     grad = checks.grad(grad, g.output_shape[single:], grad, who).reshape(g.output_shape)
     indices = checks.array(indices, "indices", who, checks.INT64)
+    checks.together(indices, "indices", grad, who, "grad_output")
     if indices.shape != grad_output.shape:
         raise RuntimeError(
-            f"{who}: indices must have the shape of grad_output, {grad_output.shape}, got {indices.shape}."
+            f"{who}: indices must have the shape of grad_output, {tuple(grad_output.shape)}, got {tuple(indices.shape)}."
         )
-    if indices.size and not (0 <= indices.min() and indices.max() < g.H * g.W):
+    places = arrays.at_hand(indices)
+    if places.size and not (0 <= places.min() and places.max() < g.H * g.W):
         raise IndexError(
             f"{who}: indices must lie in [0, {g.H * g.W}), a plane of {g.H} x {g.W}, "
-            f"got {indices.min()} to {indices.max()}."
+            f"got {places.min()} to {places.max()}."
         )
-    grad_input = kernels.active().max_pool2d_grad(grad, indices.reshape(g.output_shape), g)
+    grad_input = kernels.suited(grad).max_pool2d_grad(grad, indices.reshape(g.output_shape), g)
     return grad_input[0] if single else grad_input

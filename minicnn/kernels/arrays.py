@@ -1,0 +1,128 @@
+"""NumPy array or torch tensor: the few things in which they differ, so that nobody else needs to ask which one it is.
+
+torch is not imported here: where there are tensors, somebody has imported it.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def is_tensor(x: Any) -> bool:
+    return not isinstance(x, np.ndarray) and isinstance(x, getattr(sys.modules.get("torch"), "Tensor", ()))
+
+
+def is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray) or is_tensor(x)
+
+
+def plain(x: Any) -> Any:
+    """x as bare numbers: a tensor without the tape of torch's autograd, an array in this machine's byte order."""
+    if is_tensor(x):
+        return x.detach() if x.requires_grad else x
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """The values as a NumPy array; from another device they are copied, which waits for what it still computes."""
+    return x.numpy(force=True) if is_tensor(x) else np.asarray(x)
+
+
+def at_hand(x: Any) -> np.ndarray:
+    """The values to look at before a kernel runs: all of an array's or a CPU tensor's, none of one on another device.
+
+    To look there would make every training step wait for the device. So on a GPU nobody checks that classes, indices
+    and probabilities lie in their range, except torch itself: CUDA stops the process with a "device-side assert".
+    """
+    return np.empty(0, np.float32) if is_tensor(x) and x.device.type != "cpu" else to_numpy(x)
+
+
+# ---------------------------------------------------------------------------------------------- dtype and place
+
+
+def dtype_name(x: Any) -> str:
+    """ "float32" for NumPy's float32 and for torch's."""
+    return str(x.dtype).removeprefix("torch.")
+
+
+def conversion(name: str, x: Any, dtype: str) -> str:
+    """What to write to convert x, which the user calls `name`."""
+    return f"{name}.to(torch.{dtype})" if is_tensor(x) else f"{name}.astype({dtype!r})"
+
+
+def place(x: Any) -> str:
+    """ "numpy", or the tensor's device: what `Module.to` takes."""
+    return str(x.device) if is_tensor(x) else "numpy"
+
+
+def together(x: Any, y: Any) -> bool:
+    """Whether one kernel can take both: two NumPy arrays, or two tensors on the same device."""
+    return is_tensor(x) == is_tensor(y) and x.device == y.device
+
+
+def apart(name: str, x: Any, other: str, y: Any) -> str:
+    """Says that x, which the user calls `name`, and y, called `other`, are not together, and how to change that."""
+    kinds = ["a NumPy array" if place(a) == "numpy" else f"a torch tensor on {a.device}" for a in (x, y)]
+    return (
+        f"{other} is {kinds[1]} but {name} is {kinds[0]}, and nothing is moved silently; "
+        f"{_move(other, place(x))} or {_move(name, place(y))} brings them together, "
+        f"and a whole model is moved by model.to({place(x)!r}) or model.to({place(y)!r})."
+    )
+
+
+def _move(name: str, device: str) -> str:
+    return f"{name}.numpy(force=True)" if device == "numpy" else f"torch.as_tensor({name}, device={device!r})"
+
+
+# --------------------------------------------------------------------------------------- writing and new arrays
+
+
+def is_writeable(x: Any) -> bool:
+    return is_tensor(x) or x.flags.writeable
+
+
+def overwrite(x: Any, values: Any) -> Any:
+    """Write the values into x, and return it."""
+    x = plain(x) if is_tensor(x) else x
+    x[...] = values
+    return x
+
+
+def full(shape: tuple[int, ...], value: Any, x: Any) -> Any:
+    """An array of x's kind, dtype and place, filled with one number."""
+    return x.new_full(shape, value) if is_tensor(x) else np.full(shape, value, x.dtype)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    return x.to(dtype) if is_tensor(x) else np.asarray(x, dtype)
+
+
+def copied(value: Any, x: Any, dtype: Any = None) -> Any:
+    """A copy of an array, tensor or number that lives where x does; in the given dtype of x's kind, or its own."""
+    if is_tensor(x):
+        tensor = moved(value if is_array(value) else np.asarray(value), x.device)
+        return tensor.to(dtype or tensor.dtype, copy=True).contiguous()
+    return _array_of(to_numpy(value), dtype)
+
+
+def _array_of(array: np.ndarray, dtype: Any = None) -> np.ndarray:
+    return np.array(array, dtype or array.dtype.newbyteorder("="), order="C")
+
+
+def moved(x: Any, device: Any) -> Any:
+    """x as a tensor on a torch device, or as an array for "numpy"; what is there already is not copied."""
+    if device == "numpy":
+        return _array_of(to_numpy(x)) if is_tensor(x) else x
+    return x.detach().to(device) if is_tensor(x) else sys.modules["torch"].from_numpy(_array_of(x)).to(device)
+
+
+def mover(device: Any) -> Callable[[Any], Any]:
+    """x -> moved(x, device), for any name of a device; an error says at once if there is no such device here."""
+    if isinstance(device, str) and device == "numpy":
+        return lambda x: moved(x, "numpy")
+    from .torch_gpu.devices import find_device
+
+    found = find_device(device)
+    return lambda x: moved(x, found)

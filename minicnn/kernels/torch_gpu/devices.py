@@ -1,0 +1,29 @@
+"""Which devices there are, and how exactly they multiply."""
+
+import torch
+
+
+def find_device(name: "str | torch.device" = "auto") -> torch.device:
+    """The torch device called `name`, if it is here: "cpu", "cuda", "cuda:1", "mps"; "auto" takes a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
+    if not isinstance(name, (str, torch.device)):
+        raise TypeError(f"device must be a string or a torch.device, got {type(name).__name__}: {name!r}.")
+    kind, _, number = str(name).partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdecimal()):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' (or 'cuda:1' ...) or 'mps', got {str(name)!r}.")
+    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.mps.is_available())}[kind]
+    if count <= int(number or 0):
+        built = "; this build of torch is for the CPU alone" if kind == "cuda" and torch.version.cuda is None else ""
+        raise RuntimeError(
+            f"device {str(name)!r} was asked for, but torch finds {count} device(s) of the kind {kind!r} here{built}. "
+            "'cpu' is everywhere; 'auto' takes a GPU where there is one."
+        )
+    return torch.device(name)
+
+
+def allow_tf32(allowed: bool) -> None:
+    """Whether NVIDIA GPUs may round float32 factors to 10 bits (TF32): faster, and some 1000 times less exact. At first: no."""
+    precision = "tf32" if allowed else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
