@@ -3,6 +3,7 @@
 config.json        what was asked for, enough to repeat it
 metrics.csv        one row per finished epoch, all digits
 model.safetensors  the weights after the last finished epoch, under torch's names
+filters.safetensors  the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
 *.png              the pictures, see plots
 """
 
@@ -40,10 +41,17 @@ class Run:
         self.folder = new_folder(Path("runs") / name) if folder is None else claim_folder(folder)
         self.config = config
         self.history: list[Metrics] = []
+        self.filters: dict[str, np.ndarray] = {}
         # Mode "x" fails if the file exists: of two trainings started at once, one gets the folder.
         with (self.folder / "config.json").open("x", encoding="utf-8") as file:
             json.dump(config, file, indent=2)
             file.write("\n")
+
+    def keep_filters(self, epoch: int, filters: np.ndarray) -> None:
+        """Add the filters to the file, which is written from the first epoch on: then there is something to compare."""
+        self.filters[f"epoch-{epoch:03d}"] = filters.copy()
+        if epoch:
+            save_weights(self.folder / "filters.safetensors", self.filters)
 
     def finish_epoch(self, metrics: Metrics, state_dict: Mapping[str, np.ndarray]) -> None:
         """Keep the weights, then add the row: no row without weights that are safe on disk."""
