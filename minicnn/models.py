@@ -13,10 +13,10 @@ class SimpleCNN(nn.Module):
     cnn.5  MaxPool (N, 32, 7, 7)
     flatten        (N, 1568)
     linear_block.0 (N, 128)            200,832     93 % of all 215,370
-    linear_block.2 (N, 10)               1,290     one logit for each digit
+    linear_block.2 (N, 10)               1,290     one logit for each digit; `outputs` makes it another number
     """
 
-    def __init__(self):
+    def __init__(self, outputs: int = 10):
         self.cnn = nn.Sequential(
             nn.Conv2d(1, 16, kernel_size=5, padding=2),
             nn.ReLU(),
@@ -26,14 +26,109 @@ class SimpleCNN(nn.Module):
             nn.MaxPool2d(2),
         )
         self.flatten = nn.Flatten()
-        self.linear_block = nn.Sequential(nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, 10))
+        self.linear_block = nn.Sequential(nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, outputs))
 
     def forward(self, x):
         if x.ndim != 4 or x.shape[1:] != (1, 28, 28):
             raise RuntimeError(
-                f"SimpleCNN: the input must be grey images of shape (N, 1, 28, 28), got {tuple(x.shape)}; one image becomes a batch with x[None]."
+                f"{type(self).__name__}: the input must be grey images of shape (N, 1, 28, 28), got {tuple(x.shape)}; one image becomes a batch with x[None]."
             )
         return self.linear_block(self.flatten(self.cnn(x)))
 
     def backward(self, grad_output):
         return self.cnn.backward(self.flatten.backward(self.linear_block.backward(grad_output)))
+
+
+class ParityCNN(SimpleCNN):
+    """Odd or even? The course's exercise: SimpleCNN with one output neuron and a sigmoid.
+
+    linear_block.2 (N, 1)                  129     one logit
+    sigmoid        (N, 1)                          the probability that the digit is odd
+
+    The sigmoid stands in the network and BCELoss after it, as the course asks: what comes out is a probability. Their
+    two gradients multiply to p - y, as BCEWithLogitsLoss computes it at once, until p rounds to 0 or 1 in float32 (a
+    logit beyond 16); there nothing would be learnt any more. Ten epochs on digits stay below that.
+    """
+
+    def __init__(self):
+        super().__init__(outputs=1)
+        self.sigmoid = nn.Sigmoid()
+
+    def forward(self, x):
+        return self.sigmoid(super().forward(x))
+
+    def backward(self, grad_output):
+        return super().backward(self.sigmoid.backward(grad_output))
+
+
+class Generator(nn.Module):
+    """The course's exercise: a few numbers become a colour image of 100 x 100 pixels.
+
+    latent         (N, latent_dim)
+    linear_block.2 (N, 10000)        a small rough picture, 16 channels of 25 x 25
+    cnn.0          (N, 8, 50, 50)    each transposed convolution doubles height and width
+    cnn.2          (N, 3, 100, 100)  red, green, blue
+
+    No sigmoid stands at the end. Black and full ink are exactly 0 and 1, which a sigmoid reaches at infinity alone and where
+    its slope vanishes: with one, four epochs left all digits grey (loss 0.024, not 0.014).
+
+    With K = 4, S = 2, P = 1 the size is (H - 1) 2 - 2 + 3 + 1 = 2 H. The kernel size is a multiple of the stride: so each
+    output pixel (but those at the rim) gets 2 x 2 stamps. With K = 3 it would get one, two or four, in turn, and these
+    show in the picture as a checkerboard (Odena et al., 2016, https://distill.pub/2016/deconv-checkerboard/).
+
+    25 is odd and no double. A convolution with K = 4, S = 2, P = 2 takes images of 24 and of 25 pixels to 13, so on the way back 13
+    could mean either: it becomes 24, and `output_padding=1` says that 25 is meant.
+
+    >>> import numpy as np
+    >>> one, double = {"kernel_size": 4, "stride": 2, "padding": 2}, {"kernel_size": 4, "stride": 2, "padding": 1}
+    >>> x = np.zeros((1, 1, 13, 13), np.float32)
+    >>> nn.ConvTranspose2d(1, 1, **one)(x).shape
+    (1, 1, 24, 24)
+    >>> for layer in [nn.ConvTranspose2d(1, 1, **one, output_padding=1)] + 2 * [nn.ConvTranspose2d(1, 1, **double)]:
+    ...     x = layer(x)
+    ...     print(x.shape)
+    (1, 1, 25, 25)
+    (1, 1, 50, 50)
+    (1, 1, 100, 100)
+    """
+
+    def __init__(self, latent_dim: int = 16):
+        self.linear_block = nn.Sequential(
+            nn.Linear(latent_dim, 128),
+            nn.ReLU(),
+            nn.Linear(128, 16 * 25 * 25),
+            nn.ReLU(),
+            nn.Unflatten(1, (16, 25, 25)),
+        )
+        self.cnn = nn.Sequential(
+            nn.ConvTranspose2d(16, 8, kernel_size=4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1),
+        )
+
+    def forward(self, latent):
+        return self.cnn(self.linear_block(latent))
+
+    def backward(self, grad_output):
+        return self.linear_block.backward(self.cnn.backward(grad_output))
+
+
+class Autoencoder(nn.Module):
+    """A digit becomes `latent_dim` numbers, and these become its picture in colour.
+
+    encoder    (N, 1, 28, 28) -> (N, latent_dim)           SimpleCNN; what it says is a place in latent space
+    generator  (N, latent_dim) -> (N, 3, 100, 100)
+
+    Whatever the generator is to paint has to pass through these few numbers. So similar pictures come to lie close to
+    each other, and the generator learns to paint the places in between as well.
+    """
+
+    def __init__(self, latent_dim: int = 16):
+        self.encoder = SimpleCNN(outputs=latent_dim)
+        self.generator = Generator(latent_dim)
+
+    def forward(self, x):
+        return self.generator(self.encoder(x))
+
+    def backward(self, grad_output):
+        return self.encoder.backward(self.generator.backward(grad_output))

@@ -3,19 +3,26 @@
 config.json        what was asked for, enough to repeat it
 metrics.csv        one row per finished epoch, all digits
 model.safetensors  the weights after the last finished epoch, under torch's names
+filters.safetensors  the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
 *.png              the pictures, see plots
 """
 
 import csv
+import io
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from filelock import FileLock, Timeout
 
-from .checkpoints import save_weights
+from . import resume
+from .checkpoints import load_weights, save_weights, write_whole
+from .kernels.arrays import to_numpy
+from .nn import Module
+from .optim import Optimizer
 
 
 class Metrics(NamedTuple):
@@ -30,7 +37,7 @@ class Metrics(NamedTuple):
 
 
 class Run:
-    """A new run folder that belongs to one training alone.
+    """A run folder that belongs to one training alone.
 
     With `folder=None` it is runs/<name>, or runs/<name>-2, -3, ... when that exists. A folder that
     is asked for must be new or empty: earlier results are never overwritten.
@@ -38,28 +45,59 @@ class Run:
 
     def __init__(self, folder: Path | None, name: str, config: Mapping[str, Any]) -> None:
         self.folder = new_folder(Path("runs") / name) if folder is None else claim_folder(folder)
-        self.config = config
+        self.config = dict(config)
         self.history: list[Metrics] = []
+        self.filters: dict[str, np.ndarray] = {}
         # Mode "x" fails if the file exists: of two trainings started at once, one gets the folder.
         with (self.folder / "config.json").open("x", encoding="utf-8") as file:
-            json.dump(config, file, indent=2)
-            file.write("\n")
+            file.write(self._config())
+        self._lock()
 
-    def finish_epoch(self, metrics: Metrics, state_dict: Mapping[str, np.ndarray]) -> None:
-        """Keep the weights, then add the row: no row without weights that are safe on disk."""
-        save_weights(self.folder / "model.safetensors", state_dict)
-        with (self.folder / "metrics.csv").open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if not self.history:
-                writer.writerow(metrics._fields)
-            writer.writerow(metrics)  # csv writes floats with repr: reading gives the same bits
-        self.history.append(metrics)
+    @classmethod
+    def reopen(cls, folder: Path, config: Mapping[str, Any], history: Sequence[Sequence[float]]) -> "Run":
+        """The folder of a training that stopped after the epochs in `history`; it goes on with `config`."""
+        run = cls.__new__(cls)
+        run.folder, run.config = folder, dict(config)
+        run._lock()
+        run.history = [Metrics(int(epoch), *figures) for epoch, *figures in history]
+        run.filters = earlier_filters(folder / "filters.safetensors", len(run.history))
+        write_whole(folder / "config.json", run._config().encode())
+        return run
+
+    def _config(self) -> str:
+        return json.dumps(self.config, indent=2) + "\n"
+
+    def _lock(self) -> None:
+        """The system gives the lock back when the process ends, however it ends."""
+        self.lock = FileLock(self.folder / ".lock", blocking=False)
+        try:
+            self.lock.acquire()
+        except Timeout:
+            raise FileExistsError(f"{self.folder} is in use by another training: wait for it, or stop it.") from None
+
+    def keep_filters(self, filters: np.ndarray) -> None:
+        """Add the filters to the file, which is written from the first epoch on: then there is something to compare."""
+        self.filters[f"epoch-{len(self.history):03d}"] = to_numpy(filters).copy()
+        if self.history:
+            save_weights(self.folder / "filters.safetensors", self.filters)
+
+    def keep(self, model: Module, optimizer: Optimizer) -> None:
+        """The checkpoint first: everything else is written anew from it when the training goes on."""
+        resume.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
+        if self.history:
+            save_weights(self.folder / "model.safetensors", model.state_dict())
+            table = io.StringIO()
+            csv.writer(table).writerows([Metrics._fields, *self.history])  # floats with repr: reading gives the same bits
+            write_whole(self.folder / "metrics.csv", table.getvalue().encode())
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
 
     def kept(self) -> str:
         """What a training that ends here leaves behind, as a sentence."""
         epochs = len(self.history)
         if epochs == 0:
-            return f"No epoch was finished; {self.folder} holds config.json only."
+            return f"No epoch was finished; {self.folder} holds config.json and the initial state only."
         finished = "epoch 1" if epochs == 1 else f"epochs 1 to {epochs}"
         return f"{self.folder} holds the metrics of {finished} and the weights after that."
 
@@ -88,3 +126,12 @@ def claim_folder(folder: Path) -> Path:
             " name another folder, or remove this one yourself."
         )
     return folder
+
+
+def earlier_filters(path: Path, epochs: int) -> dict[str, np.ndarray]:
+    """What was kept until then; nothing, where the file is missing or damaged: it is for looking at alone."""
+    try:
+        kept = load_weights(path)
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, value in kept.items() if name <= f"epoch-{epochs:03d}"}

@@ -1,17 +1,15 @@
-"""Train the course's SimpleCNN on MNIST: `python -m minicnn.train`.
+"""Train the course's SimpleCNN on MNIST: `python -m minicnn.train`; `--task` trains the course's exercises.
 
-From top to bottom: one epoch, the whole training, its parts, what is shown at the end, the command
-line. The network's own work is in models and nn, the run folder's in runs and plots.
+From top to bottom: one epoch, the whole training, its parts, what is shown at the end, the command. The network's own work
+is in models and nn, what a task is in tasks, the flags in arguments, the run folder in runs and plots.
 """
 
 import argparse
 import io
-import math
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,56 +17,75 @@ import numpy as np
 from tqdm import tqdm
 
 import minicnn
+from minicnn.arguments import make_parser, parse
 from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.kernels import announce_compilation
-from minicnn.models import SimpleCNN
-from minicnn.nn import CrossEntropyLoss, Module
+from minicnn.nn import Conv2d, Module
 from minicnn.optim import Adam
 from minicnn.runs import Metrics, Run
+from minicnn.tasks import TASKS, Exercises, Task
+from minicnn.tasks.task import Batches, Criterion
 
-Batches = Iterable[tuple[np.ndarray, ...]]  # each an (images, labels)
+CountRight = Callable[[np.ndarray, np.ndarray], Any]
 
 
-def train_epoch(model: Module, criterion: CrossEntropyLoss, optimizer: Adam, batches: Batches) -> tuple[float, float]:
+def train_epoch(
+    model: Module,
+    criterion: Criterion,
+    optimizer: Adam,
+    batches: Batches,
+    count_right: CountRight = TASKS["digits"].count_right,
+) -> tuple[float, float]:
     """Learn from each batch once; mean loss and accuracy, measured while the weights change."""
     model.train()
-    total_loss, right, seen = 0.0, 0, 0
-    for images, labels in batches:
+    steps = []
+    for images, targets in batches:
         optimizer.zero_grad()
-        logits = model(images)  # (N, 10)
-        loss = criterion(logits, labels)
+        outputs = model(images)  # (N, 10) logits, or what else the task's network gives
+        loss = criterion(outputs, targets)
         model.backward(criterion.backward())
         optimizer.step()
 
-        total_loss += float(loss) * len(labels)  # the last batch may be smaller and counts less
-        right += count_right(logits, labels)
-        seen += len(labels)
-    return total_loss / seen, right / seen
+        steps.append((loss, count_right(outputs, targets), len(targets)))
+    return averages(steps)
 
 
-def evaluate(model: Module, criterion: CrossEntropyLoss, batches: Batches) -> tuple[float, float]:
+def evaluate(
+    model: Module,
+    criterion: Criterion,
+    batches: Batches,
+    count_right: CountRight = TASKS["digits"].count_right,
+) -> tuple[float, float]:
     """Mean loss and accuracy; nothing is learnt."""
     model.eval()
-    total_loss, right, seen = 0.0, 0, 0
-    for images, labels in batches:
-        logits = model(images)
-        total_loss += float(criterion(logits, labels)) * len(labels)
-        right += count_right(logits, labels)
-        seen += len(labels)
-    return total_loss / seen, right / seen
+    steps = []
+    for images, targets in batches:
+        outputs = model(images)
+        steps.append((criterion(outputs, targets), count_right(outputs, targets), len(targets)))
+    return averages(steps)
 
 
-def count_right(logits: np.ndarray, labels: np.ndarray) -> int:
-    """The class with the largest logit is the answer."""
-    return int((logits.argmax(axis=1) == labels).sum())
+def averages(steps: Sequence[tuple[Any, Any, int]]) -> tuple[float, float]:
+    """Mean loss and accuracy over all images, from each step's (mean loss, number of right answers, number of images).
+
+    Only here do the losses become Python numbers (of 64 bits): float() in each step would make a GPU wait.
+    """
+    seen = sum(size for _, _, size in steps)
+    total_loss = sum(float(loss) * size for loss, _, size in steps)  # the last batch may be smaller and counts less
+    return total_loss / seen, sum(int(right) for _, right, _ in steps) / seen
 
 
-def train(args: argparse.Namespace, model: Module, train_data: DataLoader, val_data: DataLoader, run: Run) -> None:
+def train(
+    args: argparse.Namespace, task: Task, model: Module, train_images: Subset, val_images: Subset, run: Run
+) -> None:
     """Train for `args.epochs` epochs; after each, keep the weights and say how far it got."""
-    criterion = CrossEntropyLoss()
+    train_data = DataLoader(Exercises(train_images, task), args.batch_size, shuffle=args.shuffle, seed=args.seed)
+    val_data = DataLoader(Exercises(val_images, task), args.batch_size)
+    criterion = task.criterion()
     optimizer = Adam(model.parameters(), lr=args.lr)
+    run.keep_filters(0, first_filters(model))
     if not args.quiet:
-        loss, accuracy = evaluate(model, criterion, val_data)
+        loss, accuracy = evaluate(model, criterion, val_data, task.count_right)
         say(f"Before training - Val Loss: {loss:.4f}, Val Acc: {accuracy:.4f}")
 
     for epoch in range(1, args.epochs + 1):
@@ -76,11 +93,12 @@ def train(args: argparse.Namespace, model: Module, train_data: DataLoader, val_d
         no_bar = True if args.quiet else None  # None: no bar unless the output is a terminal
         name = f"Epoch {epoch}/{args.epochs}"
         batches = tqdm(train_data, name, unit=" batches", leave=False, disable=no_bar)
-        train_loss, train_accuracy = train_epoch(model, criterion, optimizer, batches)
-        val_loss, val_accuracy = evaluate(model, criterion, val_data)
+        train_loss, train_accuracy = train_epoch(model, criterion, optimizer, batches, task.count_right)
+        val_loss, val_accuracy = evaluate(model, criterion, val_data, task.count_right)
 
         seconds = time.perf_counter() - started
         metrics = Metrics(epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds)
+        run.keep_filters(epoch, first_filters(model))
         run.finish_epoch(metrics, model.state_dict())
         say(
             f"{name} - Train Loss: {train_loss:.4f}, Train Acc: {train_accuracy:.4f}"
@@ -88,31 +106,27 @@ def train(args: argparse.Namespace, model: Module, train_data: DataLoader, val_d
         )
 
 
-def prepare(args: argparse.Namespace) -> tuple[SimpleCNN, DataLoader, DataLoader, Run]:
+def prepare(args: argparse.Namespace, task: Task) -> tuple[Module, Subset, Subset, Run]:
     """The parts that the flags ask for; what cannot be had is refused, and nothing written."""
     minicnn.set_backend(args.backend)
     if args.threads is not None:
         minicnn.set_num_threads(args.threads)
-    train_images = first_images(args.data, True, args.train_size)
-    val_images = first_images(args.data, False, args.val_size)
     minicnn.manual_seed(args.seed)
-    model = SimpleCNN()
-    model.cnn[0].needs_input_grad = False  # below it are the pixels, which do not learn
+    model = task.network(vars(args))
+    first_convolution(model).needs_input_grad = False  # below it are the pixels, which do not learn
+    network = type(model).__name__
+    train_images = first_images(args.data, True, args.train_size, network)
+    val_images = first_images(args.data, False, args.val_size, network)
     config = {name: str(v) if isinstance(v, Path) else v for name, v in vars(args).items()} | {
         "threads": minicnn.get_num_threads(),
-        "network": type(model).__name__,
+        "network": network,
         "parameters": sum(parameter.data.size for parameter in model.parameters()),
     }
-    return (
-        model,
-        DataLoader(train_images, args.batch_size, shuffle=args.shuffle, seed=args.seed),
-        DataLoader(val_images, args.batch_size),
-        Run(args.out, f"simplecnn-seed{args.seed}", config),
-    )
+    return model, train_images, val_images, Run(args.out, f"{network.lower()}-seed{args.seed}", config)
 
 
-def first_images(folder: Path | None, train: bool, size: int) -> Subset:
-    """The first `size` images of a data set that SimpleCNN can learn."""
+def first_images(folder: Path | None, train: bool, size: int, network: str) -> Subset:
+    """The first `size` images of a data set that the networks can learn."""
     dataset = MNIST(folder, train=train)
     name = folder or "the bundled MNIST"
     if size > len(dataset):
@@ -124,13 +138,23 @@ def first_images(folder: Path | None, train: bool, size: int) -> Subset:
     height, width = dataset.images.shape[1:]
     if (height, width) != (28, 28) or dataset.labels.max() > 9:
         raise ValueError(
-            f"SimpleCNN learns images of 28x28 pixels with labels from 0 to 9;"
+            f"{network} learns images of 28x28 pixels with labels from 0 to 9;"
             f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
         )
     return Subset(dataset, range(size))
 
 
-def announce(run: Run) -> None:
+def first_convolution(model: Module) -> Conv2d:
+    """The layer that sees the pixels."""
+    return next(module for module in model.modules() if isinstance(module, Conv2d))
+
+
+def first_filters(model: Module) -> np.ndarray:
+    """What it looks for: (16, 1, 5, 5)."""
+    return first_convolution(model).weight.data
+
+
+def announce(run: Run, task: Task) -> None:
     """Say what is going to happen."""
     config = run.config
     order = "a new order each epoch" if config["shuffle"] else "the same order each epoch"
@@ -140,36 +164,19 @@ def announce(run: Run) -> None:
         f"Network   {config['network']}, {config['parameters']:,} parameters,"
         f" initial weights from seed {config['seed']}\n"
         f"Training  epochs: {config['epochs']}, batch size: {config['batch_size']}, {order},"
-        f" cross-entropy, Adam with learning rate {config['lr']:g}\n"
+        f" {task.loss}, Adam with learning rate {config['lr']:g}\n"
         f"Backend   {config['backend']}, threads: {config['threads']}\n"
         f"Run       {run.folder}\n"
     )
 
 
-def predict(model: Module, batches: Batches) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images (N, 1, 28, 28), labels (N,) and the class probabilities (N, 10) the network gives."""
-    model.eval()
-    images, labels, logits = (
-        np.concatenate(parts) for parts in zip(*((x, y, model(x)) for x, y in batches), strict=True)
-    )
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return images, labels, odds / odds.sum(axis=1, keepdims=True)
-
-
-def report(run: Run, labels: np.ndarray, probabilities: np.ndarray) -> None:
-    """Say what was learnt and what was not, on the validation images."""
-    predictions = probabilities.argmax(axis=1)
+def report(run: Run, learnt: str) -> None:
+    """Say how well it went, and what the task has to say of it."""
     best = max(run.history, key=lambda metrics: metrics.val_accuracy)
     say(
         f"\nFinal validation accuracy {run.history[-1].val_accuracy:.4f},"
-        f" best {best.val_accuracy:.4f} after epoch {best.epoch}\n"
-        f"The first images   {' '.join(map(str, labels[:20]))}\n"
-        f"are read as        {' '.join(map(str, predictions[:20]))}"
+        f" best {best.val_accuracy:.4f} after epoch {best.epoch}\n{learnt}"
     )
-    wrong = predictions != labels
-    confused = Counter(zip(labels[wrong], predictions[wrong], strict=True)).most_common(3)
-    pairs = (f"{truth} read as {answer} ({times}x)" for (truth, answer), times in confused)
-    say(f"Most often wrong   {', '.join(pairs) or 'none'}")
 
 
 def say(text: str) -> None:
@@ -180,25 +187,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     started = time.perf_counter()
     parser = make_parser()
-    args = parser.parse_args(arguments)
-    run = None
+    args = parse(parser, arguments)
+    task, run = TASKS[args.task], None
     try:
         try:
-            model, train_data, val_data, run = prepare(args)
+            model, train_images, val_images, run = prepare(args, task)
         except (ImportError, OSError, ValueError) as error:
             parser.error(str(error))
         if not args.quiet:
-            announce(run)
+            announce(run, task)
             announce_compilation(lambda: say("Compiling the kernels for this machine, once: some 15 seconds."))
-        train(args, model, train_data, val_data, run)
-        images, labels, probabilities = predict(model, val_data)
+        train(args, task, model, train_images, val_images, run)
+        results = task.examine(model, DataLoader(val_images, args.batch_size))
         if not args.quiet:
-            report(run, labels, probabilities)
+            report(run, task.report(results))
         if not args.no_plots:
-            from minicnn import plots  # only now: Matplotlib takes its time to import
-
-            weight = model.state_dict()["cnn.0.weight"]
-            plots.draw_run(run.folder, run.history, weight, images, labels, probabilities)
+            task.draw(run.folder, run.history, first_filters(model), results)
         if not args.quiet:
             files = ", ".join(sorted(path.name for path in run.folder.iterdir()))
             say(f"\n{run.folder} holds {files}")
@@ -221,65 +225,6 @@ def stop(status: int, reason: str, run: Run | None) -> int:
     """Say why the training ends here and what is left of it."""
     print(f"\n{reason} {run.kept() if run else 'Nothing was written.'}", file=sys.stderr)
     return status
-
-
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m minicnn.train",
-        usage="%(prog)s [options]",
-        description="Train the course's SimpleCNN on handwritten digits and show what it learnt.",
-        epilog="""examples:
-  python -m minicnn.train                                   the course's training
-  python -m minicnn.train --epochs 1 --train-size 1000      a quick look
-  python -m minicnn.train --data data/mnist --train-size 60000 --val-size 10000 --shuffle""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    count = checked("N", int, lambda n: n >= 1, "a whole number of at least 1")
-    seed = checked("N", int, lambda n: n >= 0, "a whole number of at least 0")
-    threads = checked("N", int, lambda n: 1 <= n <= 1024, "a whole number from 1 to 1024")
-    rate = checked("RATE", float, lambda x: 0 < x < math.inf, "a finite number above 0")
-    share = checked("SHARE", float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95")
-    folder = {"type": Path, "metavar": "DIR"}
-
-    def add(flag: str, help: str, **settings: Any) -> None:
-        default = "" if settings.get("default") is None else " (default: %(default)s)"
-        parser.add_argument(flag, help=help + default, **settings)
-
-    add("--epochs", "passes over the training images", default=10, **count)
-    add("--batch-size", "images per step", default=64, **count)
-    add("--lr", "learning rate of Adam", default=1e-3, **rate)
-    add("--seed", "decides the initial weights and the shuffling", default=0, **seed)
-    add(
-        "--backend",
-        "kernel set that does the arithmetic: numba or numpy",
-        default=minicnn.get_backend(),
-        metavar="NAME",
-    )
-    add("--threads", "CPU threads (default: as many as the backend takes)", **threads)
-    add("--data", "folder with MNIST's IDX files (default: the bundled subset)", **folder)
-    add("--train-size", "learn from the first N training images", default=5000, **count)
-    add("--val-size", "validate on the first N test images", default=1000, **count)
-    add("--shuffle", "draw a new order of the training images each epoch", action="store_true")
-    add("--out", "run folder, new or empty (default: a new one in runs/)", **folder)
-    add("--no-plots", "draw no pictures", action="store_true")
-    add("--quiet", "print the line after each epoch and nothing else", action="store_true")
-    add("--target-accuracy", "exit with status 1 if the final validation accuracy is lower", **share)
-    return parser
-
-
-def checked(metavar: str, convert: Callable, fits: Callable[[Any], bool], expected: str) -> dict[str, Any]:
-    """What argparse wants to know of a value: its name, and how to read it or refuse it clearly."""
-
-    def parse(text: str) -> Any:
-        try:
-            if fits(value := convert(text)):
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-
-    return {"type": parse, "metavar": metavar}
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ NAMES = {
     ),
     "minicnn.optim": "Adam SGD",
     "minicnn.data": "DataLoader Dataset MNIST Subset",
-    "minicnn.models": "SimpleCNN",
+    "minicnn.models": "Autoencoder Generator ParityCNN SimpleCNN",
 }
 
 # Arguments of torch's that mean nothing here, and those that differ for a reason.
@@ -184,10 +184,25 @@ MAY_IMPORT = {
     "models.py": {"nn"},
     "threads.py": {"kernels"},
     "checkpoints.py": set(),
-    "plots.py": {"data", "runs"},
+    "plots/": {"data", "plots", "runs"},
     "runs.py": {"checkpoints"},
     "__init__.py": {"data", "kernels", "models", "nn", "optim", "threads"},
-    "": {"", "data", "kernels", "models", "nn", "optim", "threads", "checkpoints", "plots", "runs", "predict"},
+    "tasks/": {"", "data", "models", "nn", "plots", "runs", "tasks"},
+    "": {
+        "",
+        "arguments",
+        "checkpoints",
+        "data",
+        "kernels",
+        "models",
+        "nn",
+        "optim",
+        "plots",
+        "predict",
+        "runs",
+        "tasks",
+        "threads",
+    },
 }
 
 

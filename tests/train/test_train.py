@@ -121,7 +121,7 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
     assert err == ""
 
     folder = Path("runs/simplecnn-seed0")
-    names = sorted(["config.json", "metrics.csv", "model.safetensors", *PICTURES])
+    names = sorted(["config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *PICTURES])
     assert sorted(path.name for path in folder.iterdir()) == names
     assert f"{folder} holds {', '.join(names)}\n" in results
     assert list(metrics(folder)[0]) == [
@@ -133,6 +133,7 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
         assert all(repr(float(x)) == x for x in (*figures, seconds))
         assert float(seconds) > 0
     assert config(folder) == {
+        "task": "digits",
         "epochs": 2,
         "batch_size": 64,
         "lr": 0.001,
@@ -233,7 +234,7 @@ def test_data(tmp_path, capsys):
 
 def test_no_plots():
     assert main([*SMALL, "--no-plots", "--out", "out"]) == 0
-    names = ["config.json", "metrics.csv", "model.safetensors"]
+    names = ["config.json", "filters.safetensors", "metrics.csv", "model.safetensors"]
     assert sorted(path.name for path in Path("out").iterdir()) == names
 
 
@@ -279,7 +280,7 @@ finally:
     )
     assert found.returncode == 0
     assert "heavy: None" in found.stdout
-    flags = "epochs batch-size lr seed backend threads data train-size val-size shuffle out no-plots"
+    flags = "task epochs batch-size lr latent-dim seed backend threads data train-size val-size shuffle out no-plots"
     for flag in [*flags.split(), "quiet", "target-accuracy"]:
         assert f"--{flag} " in found.stdout
     for default in ("10", "64", "0.001", "0", "5000", "1000"):

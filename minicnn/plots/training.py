@@ -1,7 +1,4 @@
-"""The pictures of a training run, as PNG files.
-
-They are drawn on `Figure` objects, not through pyplot: no display is needed, no state shared.
-"""
+"""How the training went, what the first layer has become, what a classifier gets wrong."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from .runs import Metrics
+from ..runs import Metrics
 
 TRAINING, VALIDATION = "#1f77b4", "#d95f02"
 RIGHT, WRONG, OTHER = "#2a9d5c", "#c8443c", "#b9bec6"
@@ -27,12 +24,13 @@ def draw_run(
     images: np.ndarray,
     labels: np.ndarray,
     probabilities: np.ndarray,
+    classes: Sequence[str] | None = None,
 ) -> None:
-    """All pictures of a run: how it went, what the first layer has become, what it gets wrong."""
+    """All pictures of a classifier's run. `classes` are the names of the classes, if they are not just numbers."""
     draw_history(folder / "history.png", history)
     draw_filters(folder / "filters.png", weight)
-    draw_confusion(folder / "confusion.png", labels, probabilities)
-    draw_mistakes(folder / "mistakes.png", images, labels, probabilities)
+    draw_confusion(folder / "confusion.png", labels, probabilities, classes)
+    draw_mistakes(folder / "mistakes.png", images, labels, probabilities, classes=classes)
 
 
 def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
@@ -72,12 +70,14 @@ def draw_filters(path: str | Path, weight: np.ndarray) -> None:
     figure.savefig(path, dpi=150)
 
 
-def draw_confusion(path: str | Path, labels: np.ndarray, probabilities: np.ndarray) -> None:
+def draw_confusion(
+    path: str | Path, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] | None = None
+) -> None:
     """How many images of each class (row) were taken for which class (column)."""
-    classes = np.arange(probabilities.shape[1])
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
+    numbers = np.arange(probabilities.shape[1])
+    counts = np.zeros((len(numbers), len(numbers)), dtype=int)
     np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
-    mistakes = counts * (classes[:, None] != classes)
+    mistakes = counts * (numbers[:, None] != numbers)
     figure = Figure(figsize=(7, 6.4), layout="constrained")
     axes = figure.subplots()
     # The right answers stay out of the colour scale: they would drown the mistakes.
@@ -97,8 +97,10 @@ def draw_confusion(path: str | Path, labels: np.ndarray, probabilities: np.ndarr
         title=f"{right} of {counts.sum()} validation images are right ({right / counts.sum():.1%})",
         xlabel="Predicted",
         ylabel="Truth",
-        xticks=classes,
-        yticks=classes,
+        xticks=numbers,
+        yticks=numbers,
+        xticklabels=classes or numbers,
+        yticklabels=classes or numbers,
     )
     axes.tick_params(length=0)
     axes.spines[:].set_color("#dddddd")
@@ -112,9 +114,11 @@ def draw_mistakes(
     probabilities: np.ndarray,
     rows: int = 4,
     columns: int = 4,
+    classes: Sequence[str] | None = None,
 ) -> None:
     """The images (N, 1, H, W) whose true class got least of its probabilities (N, K)."""
     predictions = probabilities.argmax(axis=1)
+    names = classes or range(probabilities.shape[1])
     wrong = np.flatnonzero(predictions != labels)
     worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][: rows * columns]
     rows = max(1, math.ceil(len(worst) / columns))
@@ -125,14 +129,14 @@ def draw_mistakes(
     for index, (left, right) in zip(worst, grid.reshape(-1, 2), strict=False):
         left.imshow(images[index, 0], cmap="gray_r", vmin=0, vmax=1)
         left.set_anchor("E")  # close to its own bars
-        draw_probabilities(right, probabilities[index], labels[index], predictions[index])
+        draw_probabilities(right, probabilities[index], labels[index], predictions[index], classes)
         left.set_title(
-            f"truth {labels[index]}: {probabilities[index, labels[index]]:.1%}",
+            f"truth {names[labels[index]]}: {probabilities[index, labels[index]]:.1%}",
             color=RIGHT,
             fontsize=9,
         )
         right.set_title(
-            f"predicted {predictions[index]}: {probabilities[index].max():.1%}",
+            f"predicted {names[predictions[index]]}: {probabilities[index].max():.1%}",
             color=WRONG,
             fontsize=9,
         )
@@ -142,12 +146,14 @@ def draw_mistakes(
     figure.savefig(path, dpi=150)
 
 
-def draw_probabilities(axes: Axes, probabilities: np.ndarray, truth: int | None, prediction: int) -> None:
+def draw_probabilities(
+    axes: Axes, probabilities: np.ndarray, truth: int | None, prediction: int, classes: Sequence[str] | None = None
+) -> None:
     """One bar for each class."""
-    classes = np.arange(len(probabilities))
-    colours = [WRONG if k == prediction else RIGHT if k == truth else OTHER for k in classes]
+    numbers = np.arange(len(probabilities))
+    colours = [WRONG if k == prediction else RIGHT if k == truth else OTHER for k in numbers]
     axes.set_axis_on()
-    axes.bar(classes, probabilities, color=colours)
-    axes.set(ylim=(0, 1), xticks=classes, yticks=[])
+    axes.bar(numbers, probabilities, color=colours)
+    axes.set(ylim=(0, 1), xticks=numbers, yticks=[], xticklabels=classes or numbers)
     axes.tick_params(length=0, labelsize=7)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -1,0 +1,10 @@
+"""What can be learnt: `python -m minicnn.train --task NAME`. Read `task` first, then `digits`, `parity`, `painting`."""
+
+from .digits import Digits
+from .painting import Painting
+from .parity import Parity
+from .task import Exercises, Task
+
+TASKS: dict[str, Task] = {task.name: task for task in (Digits(), Parity(), Painting())}
+
+__all__ = ["TASKS", "Digits", "Exercises", "Painting", "Parity", "Task"]

@@ -1,0 +1,59 @@
+"""Odd or even? The course's first exercise."""
+
+from collections import Counter
+
+import numpy as np
+
+from ..models import ParityCNN
+from ..nn import BCELoss
+from .digits import Answers
+from .task import Task, gather
+
+
+class Parity(Task):
+    """Two classes, one output: the probability that the digit is odd, taught by binary cross-entropy.
+
+    The answer is "odd" from probability 0.5 on. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
+    asks which of the outputs is largest; of one output that is always number 0. So the accuracy would freeze at the share
+    of even digits, 0.4926 of the training images, however well the network learns.
+    """
+
+    name = "parity"
+    question = "is the digit odd or even?"
+    loss = "binary cross-entropy"
+
+    def network(self, config):
+        return ParityCNN()
+
+    def criterion(self):
+        return BCELoss()
+
+    def targets(self, images, labels):
+        return (labels % 2)[:, None].astype(images.dtype)  # (N, 1): 1.0 for odd
+
+    def count_right(self, outputs, targets):
+        return ((outputs >= 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
+
+    def examine(self, model, batches):
+        model.eval()
+        images, labels, odd = gather((x, y, model(x)) for x, y in batches)
+        return Answers(images, labels, np.hstack([1 - odd, odd]))  # the classes: even, odd
+
+    def report(self, results):
+        _, labels, probabilities = results
+        odd = probabilities[:, 1] >= 0.5
+        wrong = Counter(labels[odd != labels % 2]).most_common(3)
+        mistakes = ", ".join(f"{digit} taken for {'even' if digit % 2 else 'odd'} ({n}x)" for digit, n in wrong)
+        first = list(zip(labels[:20], odd[:20], strict=True))
+        return (
+            f"The first images   {' '.join(str(digit) for digit, _ in first)}\n"
+            f"taken for odd      {' '.join(str(digit) if answer else ' ' for digit, answer in first)}\n"
+            f"taken for even     {' '.join(' ' if answer else str(digit) for digit, answer in first)}\n"
+            f"Most often wrong   {mistakes or 'none'}"
+        )
+
+    def draw(self, folder, history, filters, results):
+        from .. import plots  # only now: Matplotlib takes its time to import
+
+        images, labels, probabilities = results
+        plots.draw_run(folder, history, filters, images, labels % 2, probabilities, classes=("even", "odd"))
