@@ -23,7 +23,7 @@ from .nn import Parameter
 class Alone:
     """The only process: nobody to share with."""
 
-    rank, local_rank, size = 0, 0, 1
+    rank, size = 0, 1
 
     def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
         """The part of each batch that this process computes."""
@@ -40,18 +40,18 @@ class Alone:
         """The work is done."""
 
 
+ALONE = Alone()
+
+
 class Together(Alone):
     """One of the processes that torchrun started."""
 
-    def __init__(self, device: str = "cpu"):
+    def __init__(self, device: Any):
         import torch
         from torch import distributed
 
-        self.torch, self.distributed = torch, distributed
-        self.local_rank = int(os.environ["LOCAL_RANK"])
-        self.device = torch.device(device, self.local_rank) if device == "cuda" else torch.device("cpu")
-        engine = "nccl" if device == "cuda" else "gloo"
-        distributed.init_process_group(engine, timeout=timedelta(minutes=5))
+        self.torch, self.distributed, self.device = torch, distributed, device
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=5))
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
 
     def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
@@ -88,6 +88,16 @@ class Together(Alone):
         self.distributed.destroy_process_group()
 
 
-def join(device: str = "cpu") -> Alone:
-    """This process's place among those that torchrun started; without torchrun it is alone."""
-    return Together(device) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else Alone()
+def started() -> int:
+    """How many processes torchrun started; 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def local() -> tuple[int, int]:
+    """Which of the processes on this machine this one is, and how many there are."""
+    return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def join(device: Any) -> Alone:
+    """This process's place among those that torchrun started; `device` is the torch device that it computes on."""
+    return Together(device) if started() > 1 else ALONE

@@ -13,7 +13,7 @@ it tells a damaged file from a whole one. It is no pickle: reading it runs nothi
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
 from .checkpoints import write_whole
+from .kernels.arrays import to_numpy
 from .nn import Module, init
 from .optim import Optimizer
 
@@ -56,7 +57,7 @@ class Checkpoint(NamedTuple):
 
 
 def save(
-    path: Path, model: Module, optimizer: Optimizer, config: Mapping[str, Any], history: list[tuple[float, ...]]
+    path: Path, model: Module, optimizer: Optimizer, config: Mapping[str, Any], history: Sequence[tuple[float, ...]]
 ) -> None:
     """Write the checkpoint: all of it, or the old one stays."""
     kept = optimizer.state_dict()
@@ -65,7 +66,8 @@ def save(
     for number, values in kept["state"].items():
         arrays |= {f"optimizer.{number}.{name}": to_numpy(value) for name, value in values.items() if value is not None}
     arrays["random.key"] = key
-    header = {"config": dict(config), "history": history, "options": kept["param_groups"], "position": position}
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    header = {"config": dict(config), "history": list(history), "options": kept["param_groups"], "position": position}
     text = json.dumps(header)
     metadata = {"minicnn": FORMAT, "header": text, "sha256": digest(text, arrays)}
     write_whole(path, safetensors.save(arrays, metadata))
@@ -97,8 +99,3 @@ def digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
         found.update(f"{name} {array.dtype} {array.shape}".encode())
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()
-
-
-def to_numpy(value: Any) -> np.ndarray:
-    """An array, a number, or a tensor on any device as an array in C order."""
-    return np.array(value.cpu() if hasattr(value, "cpu") else value, order="C")

@@ -1,10 +1,13 @@
 """The run folder: everything that one training leaves behind.
 
-config.json        what was asked for, enough to repeat it
-metrics.csv        one row per finished epoch, all digits
-model.safetensors  the weights after the last finished epoch, under torch's names
-filters.safetensors  the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
-*.png              the pictures, see plots
+config.json             what was asked for, enough to repeat it
+checkpoint.safetensors  the whole state after the last finished epoch, see resume
+metrics.csv             one row per finished epoch, all digits
+model.safetensors       the weights after the last finished epoch, under torch's names
+filters.safetensors     the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
+*.png                   the pictures, see plots
+
+Every file is written whole or not at all, so a training that is killed leaves the files of a finished epoch.
 """
 
 import csv
@@ -87,7 +90,9 @@ class Run:
         if self.history:
             save_weights(self.folder / "model.safetensors", model.state_dict())
             table = io.StringIO()
-            csv.writer(table).writerows([Metrics._fields, *self.history])  # floats with repr: reading gives the same bits
+            csv.writer(table).writerows(
+                [Metrics._fields, *self.history]
+            )  # floats with repr: reading gives the same bits
             write_whole(self.folder / "metrics.csv", table.getvalue().encode())
 
     def files(self) -> list[str]:
@@ -100,6 +105,22 @@ class Run:
             return f"No epoch was finished; {self.folder} holds config.json and the initial state only."
         finished = "epoch 1" if epochs == 1 else f"epochs 1 to {epochs}"
         return f"{self.folder} holds the metrics of {finished} and the weights after that."
+
+
+class Bystander(Run):
+    """For the processes that leave the writing to the first one."""
+
+    def __init__(self, config: Mapping[str, Any], history: Sequence[Metrics] = ()) -> None:
+        self.config, self.history = dict(config), list(history)
+
+    def keep_filters(self, filters: np.ndarray) -> None:
+        """Nothing is kept here."""
+
+    def keep(self, model: Module, optimizer: Optimizer) -> None:
+        """Nothing is kept here."""
+
+    def kept(self) -> str:
+        return "The first process says what is left."
 
 
 def new_folder(wanted: Path) -> Path:

@@ -40,6 +40,23 @@ class Dataset:
         return tuple(np.stack(column) for column in zip(*examples, strict=True))
 
 
+class Held(Dataset):
+    """Examples as columns that are held whole, arrays or torch tensors on any device: made once, indexed for each batch."""
+
+    def __init__(self, *columns: Any):
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return tuple(column[check_index(index, self)] for column in self.columns)
+
+    def batch(self, indices: Iterable[int]) -> tuple[Any, ...]:
+        chosen = check_indices(indices, self)
+        return tuple(column[chosen] for column in self.columns)
+
+
 class Subset(Dataset):
     """The examples of another data set at `indices`, in that order, as in torch."""
 

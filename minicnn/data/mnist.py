@@ -36,7 +36,8 @@ class MNIST(Dataset):
         MNIST("data", download=True)   the same, fetched first if it is not there
 
     A folder holds the IDX files, gzipped or not, itself or in `raw` or `MNIST/raw`, as torchvision
-    keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`.
+    keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`. With `dtype=np.float64` the images have
+    that type, for gradient checks.
 
         dataset[i]                (1, 28, 28) float32 in [0, 1], int      what ToTensor makes of it
         dataset.batch(indices)    (B, 1, 28, 28) float32, (B,) int64
@@ -50,6 +51,7 @@ class MNIST(Dataset):
         train: bool = True,
         download: bool = False,
         mirrors: str | Sequence[str] = MIRRORS,
+        dtype: type = np.float32,
     ):
         if root is None and download:
             raise ValueError("MNIST: download=True needs a folder: MNIST(root, download=True).")
@@ -68,6 +70,7 @@ class MNIST(Dataset):
         if root is None:
             check_digests(paths)
         self.images, self.labels = read_pair(*paths)
+        self.dtype = np.dtype(dtype)
         self.classes = [f"{digit} - {word}" for digit, word in enumerate(DIGITS)]
         if self.labels.max(initial=0) > 9:
             self.classes = [str(label) for label in range(self.labels.max() + 1)]
@@ -77,18 +80,18 @@ class MNIST(Dataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         index = check_index(index, self)
-        return to_float(self.images[index]), int(self.labels[index])
+        return to_float(self.images[index], self.dtype), int(self.labels[index])
 
     def batch(self, indices: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
         indices = check_indices(indices, self)
-        return to_float(self.images[indices]), self.labels[indices]
+        return to_float(self.images[indices], self.dtype), self.labels[indices]
 
     data, targets = _alias("images"), _alias("labels")  # torch's names
 
 
-def to_float(images: np.ndarray) -> np.ndarray:
-    """uint8 (..., H, W) in 0..255 becomes float32 (..., 1, H, W) in [0, 1]; nowhere else."""
-    return np.divide(images, 255, dtype=np.float32)[..., np.newaxis, :, :]
+def to_float(images: np.ndarray, dtype: type | np.dtype = np.float32) -> np.ndarray:
+    """uint8 (..., H, W) in 0..255 becomes float32 (..., 1, H, W) in [0, 1]; nowhere else. float64 holds the same numbers."""
+    return np.divide(images, 255, dtype=np.float32).astype(dtype, copy=False)[..., np.newaxis, :, :]
 
 
 def find_files(root, split):
