@@ -1,0 +1,176 @@
+"""`--resume`: a training that was killed goes on, and ends with the bits of one that never stopped."""
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import minicnn
+from minicnn.train import main
+
+ROOT = Path(minicnn.__file__).parents[1]
+FLAGS = ["--epochs", "4", "--train-size", "100", "--val-size", "20", "--batch-size", "16", "--shuffle", "--no-plots"]
+BACKENDS = list(minicnn.kernels._MODULES)
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
+    yield
+    minicnn.set_backend(backend)
+    minicnn.set_num_threads(threads)
+
+
+def start(*flags):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "minicnn.train", *flags]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def bits(folder):
+    """Everything in a run folder that does not tell the time."""
+    with Path(folder, "metrics.csv").open(newline="") as file:
+        rows = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+    return rows, *(Path(folder, name).read_bytes() for name in ("model.safetensors", "filters.safetensors"))
+
+
+def refused(capsys, *flags):
+    with pytest.raises(SystemExit) as stopped:
+        main(list(flags))
+    assert stopped.value.code == 2
+    return capsys.readouterr().err.splitlines()[1].removeprefix("python -m minicnn.train: error: ")
+
+
+@pytest.mark.parametrize(("backend", "seed"), [*((name, 0) for name in BACKENDS), ("numpy", 1), ("numpy", 2)])
+def test_killed_at_random_moments_it_ends_with_the_same_bits(backend, seed):
+    if backend == "torch":
+        pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
+    flags = [*FLAGS, "--backend", backend, "--threads", "1", "--seed", str(seed)]
+    started = start(*flags, "--out", "whole")
+    _, error = started.communicate()
+    assert started.returncode == 0, error
+
+    moments, kills = random.Random(seed), 0
+    more = [*flags, "--out", "killed"]
+    for _ in range(3):
+        process = start(*more, "--quiet")
+        checkpoint = Path("killed", "checkpoint.safetensors")
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        while process.poll() is None and not (checkpoint.exists() and checkpoint.stat().st_mtime_ns != before):
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.25))  # four epochs take about that long
+        kills += process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        more = ["--resume", "killed"]
+    started = start("--resume", "killed")
+    _, error = started.communicate()
+    assert started.returncode == 0, error
+    assert bits("killed") == bits("whole")
+    assert kills, "every training ended before it was killed"
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_stopped_between_epochs_it_goes_on_as_if_it_had_not(backend):
+    flags = [*FLAGS, "--backend", backend, "--quiet"]
+    assert main([*flags, "--out", "whole"]) == 0
+    assert main([*flags, "--out", "begun", "--epochs", "1"]) == 0
+    assert main(["--resume", "begun", "--epochs", "4"]) == 0
+    assert bits("begun") == bits("whole")
+    assert json.loads(Path("begun", "config.json").read_text())["epochs"] == 4
+
+
+def test_what_was_finished_is_only_drawn_anew(capsys):
+    assert main([*FLAGS, "--backend", "numpy", "--out", "run"]) == 0
+    before = bits("run")
+    assert main(["--resume", "run"]) == 0
+    assert bits("run") == before
+    assert "Epoch" not in capsys.readouterr().out.rpartition("Run  ")[2]
+
+
+def test_what_would_change_the_result_is_refused(capsys):
+    assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
+    capsys.readouterr()
+    for flag, value, was in (("--lr", "0.1", "0.001"), ("--seed", "3", "0"), ("--backend", "numba", "numpy")):
+        expected = f"{flag}: run was begun with {was}, not {value}; to change it begin a new training."
+        assert refused(capsys, "--resume", "run", "--epochs", "9", flag, value) == expected
+    assert refused(capsys, "--resume", "run", "--epochs", "2") == "--epochs 2: run has finished 4 epochs already."
+    assert (
+        refused(capsys, "--resume", "run", "--out", "new")
+        == "--resume goes on in the folder it names; leave out --out."
+    )
+    found = refused(capsys, "--resume", "nowhere")
+    assert found == "--resume nowhere: there is no checkpoint.safetensors in it; name the folder of a training."
+
+
+def test_other_data_are_refused(capsys, tmp_path):
+    from minicnn.data.idx import write_idx
+    from minicnn.data.mnist import MNIST
+
+    assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
+    for train, kind in ((True, "train"), (False, "t10k")):
+        data = MNIST(train=train)
+        images = data.images[:100].copy()
+        images[7, 14, 14] ^= train  # one pixel of one training image
+        write_idx(tmp_path / f"{kind}-images-idx3-ubyte", images)
+        write_idx(tmp_path / f"{kind}-labels-idx1-ubyte", data.labels[:100].astype("u1"))
+    capsys.readouterr()
+    found = refused(capsys, "--resume", "run", "--epochs", "9", "--data", str(tmp_path))
+    assert found.startswith("run/checkpoint.safetensors was written with another data: ")
+
+
+def test_a_damaged_checkpoint_is_refused(capsys):
+    assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
+    path = Path("run", "checkpoint.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    capsys.readouterr()
+    assert "run/checkpoint.safetensors is damaged" in refused(capsys, "--resume", "run", "--epochs", "9")
+
+
+def test_a_folder_in_use_is_refused(capsys):
+    from minicnn.runs import Run
+
+    assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
+    capsys.readouterr()
+    other = Run.reopen(Path("run"), {}, [])
+    try:
+        found = refused(capsys, "--resume", "run", "--epochs", "9")
+        assert found == "run is in use by another training: wait for it, or stop it."
+    finally:
+        other.lock.release()
+
+
+def test_terminated_it_says_so_and_keeps_what_was_finished():
+    process = start(*FLAGS, "--epochs", "400", "--backend", "numpy", "--out", "run")
+    for line in process.stdout:
+        if line.startswith("Epoch 1/"):
+            break
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate()
+    assert process.returncode == 143
+    assert error.startswith("\nTerminated. run holds the metrics of epoch")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy tells of the overflow too
+@pytest.mark.parametrize("flags", [[], ["--allow-nan"]], ids=["stops", "goes on"])
+def test_a_loss_that_is_not_finite(capsys, flags):
+    status = main([*FLAGS, "--backend", "numpy", "--lr", "1e30", "--out", "run", "--epochs", "2", *flags])
+    printed = capsys.readouterr()
+    if flags:
+        assert status == 0
+        assert "Epoch 2/2 - Train Loss: nan" in printed.out
+        return
+    assert status == 1
+    assert "Epoch 1: the loss of step " in printed.err
+    assert "the learning rate is too high (it is 1e+30: try a tenth)" in printed.err
+    assert "No epoch was finished; run holds config.json and the initial state only." in printed.err
