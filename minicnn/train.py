@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not quiet:
             announce(parts)
             announce_compilation(lambda: say("Compiling the kernels for this machine, once: some 15 seconds."))
-        train(parts, args.epochs, args.allow_nan, quiet)
+        train(parts, args.epochs, args.allow_nan, args.quiet)  # the same in every process: they wait for each other
         parts.group.leave()
         if first and not (quiet and args.no_plots):
             results = task.examine(model.to("numpy"), DataLoader(parts.val_images, args.batch_size))
