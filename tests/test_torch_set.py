@@ -29,9 +29,9 @@ WAYS = ("arrays", "tensors")
 
 def tensor(value):
     """An array as a tensor in the same layout where torch knows it; floats require grad, which must not matter."""
-    if not isinstance(value, np.ndarray):
+    if not isinstance(value, (np.ndarray, np.generic)):
         return value
-    native = value.astype(value.dtype.newbyteorder("="), copy=False)
+    native = np.asarray(value).astype(value.dtype.newbyteorder("="), copy=False)
     fits = min(native.strides, default=0) >= 0 and native.flags.writeable
     made = torch.from_numpy(native if fits else native.copy("C"))
     return made.requires_grad_() if made.is_floating_point() else made
@@ -577,8 +577,10 @@ MIXES = {
     "array into a model on a device": (
         lambda: small_model().to("cpu")(A),
         r"conv|pad|Conv2d",
-        r"input is a NumPy array but weight is a torch tensor on cpu.*torch.as_tensor\(input, device='cpu'\) or "
-        r"weight.numpy\(force=True\) brings them together.*model.to\('numpy'\)",
+        (
+            r"input is a NumPy array but weight is a torch tensor on cpu.*torch.as_tensor\(input, device='cpu'\) or "
+            r"weight.numpy\(force=True\) brings them together.*model.to\('numpy'\)"
+        ),
     ),
     "tensor into a model of arrays": (
         lambda: small_model()(T),
