@@ -177,7 +177,7 @@ MAY_IMPORT = {
     "kernels/__init__.py": {"kernels"},
     "kernels/": {"geometry", "kernels"},
     "nn/functional/": {"geometry", "kernels", "nn.functional"},
-    "nn/module.py": {"kernels.arrays"},  # parameters move between devices
+    "nn/module.py": {"kernels"},  # arrays: parameters move between devices
     "nn/": {"geometry", "nn"},
     "optim/": {"kernels", "nn.module", "optim"},
     "data/": {"data"},

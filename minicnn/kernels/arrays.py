@@ -18,6 +18,11 @@ def is_array(x: Any) -> bool:
     return isinstance(x, np.ndarray) or is_tensor(x)
 
 
+def from_number(x: Any) -> Any:
+    """x as an array again, where a NumPy function turned an array without dimensions into one number."""
+    return np.asarray(x) if isinstance(x, np.generic) else x
+
+
 def plain(x: Any) -> Any:
     """x as bare numbers: a tensor without the tape of torch's autograd, an array in this machine's byte order."""
     if is_tensor(x):

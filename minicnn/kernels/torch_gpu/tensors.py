@@ -38,7 +38,9 @@ def in_place(kernel):
             if isinstance(given, np.ndarray) and not _shareable(given) and given.tobytes() != tensor.numpy().tobytes():
                 given[...] = tensor.numpy()
         same = [given for given, tensor in zip(arguments, tensors, strict=True) if tensor is result]
-        return same[0] if same else _array(result) if isinstance(arguments[0], np.ndarray) else result
+        if same or result is None:
+            return same[0] if same else None
+        return result.numpy() if isinstance(arguments[0], np.ndarray) else result
 
     return wrapped
 

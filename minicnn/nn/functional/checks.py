@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from ...kernels import arrays
 from ...kernels.arrays import plain
 
@@ -14,8 +12,7 @@ INT64, UINT8 = INTEGERS[:1], INTEGERS[-1:]
 
 def array(value, name: str, who: str, dtypes=FLOATS) -> Any:
     """`value`, an array or a tensor of one of the `dtypes`, in this machine's byte order and without autograd's tape."""
-    if isinstance(value, np.generic):  # one number, as NumPy returns instead of a 0-dimensional array
-        value = np.asarray(value)
+    value = arrays.from_number(value)
     if not arrays.is_array(value):
         raise TypeError(
             f"{who}: {name} must be a NumPy array, got {type(value).__name__}; np.asarray makes one. "

@@ -14,7 +14,7 @@ def relu(input, inplace: bool = False) -> np.ndarray:
     array([0., 0., 3.])
     """
     x = checks.array(input, "input", "relu", checks.FLOATS + checks.INTEGERS)
-    output = kernels.suited(x).relu(x).reshape(x.shape)
+    output = arrays.from_number(kernels.suited(x).relu(x))
     if not inplace:
         return output
     if not arrays.is_writeable(input):
@@ -57,10 +57,10 @@ def tanh_backward(grad_output, output) -> np.ndarray:
 
 def _forward(name, input):
     x = checks.array(input, "input", name)
-    return getattr(kernels.suited(x), name)(x).reshape(x.shape)  # NumPy makes one number of a 0-dimensional array
+    return arrays.from_number(getattr(kernels.suited(x), name)(x))
 
 
 def _backward(name, grad_output, output):
     output = checks.array(output, "output", f"{name}_backward")
     grad = checks.grad(grad_output, output.shape, output, f"{name}_backward")
-    return getattr(kernels.suited(output), f"{name}_grad")(grad, output).reshape(output.shape)
+    return arrays.from_number(getattr(kernels.suited(output), f"{name}_grad")(grad, output))
