@@ -176,8 +176,8 @@ MUTANTS = {
     ),
     "loading keeps the old dtype": Mutant(
         "nn/module.py",
-        'np.array(value, dtype=value.dtype.newbyteorder("="), order="C")',
-        'np.array(value, dtype=own[name].dtype, order="C")',
+        "arrays.copied(value, own[name].data)",
+        "arrays.copied(value, own[name].data, own[name].dtype)",
         MODULE,
     ),
     "Sequential goes backward in the order of forward": Mutant(
@@ -204,7 +204,7 @@ MUTANTS = {
     ),
     "a step counts for parameters without a gradient": Mutant(
         "optim/optimizer.py",
-        "if parameter.grad is not None:\n                    self.update(parameter, parameter.grad,",
+        "if parameter.grad is not None:\n                    self.update(parameter, self._grad(parameter),",
         "if (grad := 0 * parameter.data if parameter.grad is None else parameter.grad) is not None:\n"
         "                    self.update(parameter, grad,",
         OPTIMISERS,

@@ -2,8 +2,11 @@
 
 import importlib
 import inspect
+import subprocess
+import sys
 import threading
 
+import numpy as np
 import pytest
 
 import minicnn
@@ -41,6 +44,36 @@ def test_use_backend_holds_inside_its_block_and_in_its_thread_alone(name):
         thread.join()
     assert minicnn.get_backend() == before
     assert seen == [before]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tensors_suit_the_torch_set_and_arrays_the_set_in_use(name):
+    torch = pytest.importorskip("torch")
+    with minicnn.use_backend(name):
+        assert kernels.suited(np.zeros(1)) is kernel_set(name)
+        assert kernels.suited(torch.zeros(1)) is kernel_set("torch")
+        assert kernels.suited(torch.nn.Parameter(torch.zeros(1))) is kernel_set("torch")
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # as if it were not installed
+import numpy as np, minicnn
+minicnn.set_num_threads(1)
+layer = minicnn.nn.Linear(2, 2).to("numpy")
+assert layer(np.ones((1, 2), np.float32)).shape == (1, 2)
+for call in (lambda: minicnn.set_backend("torch"), lambda: layer.to("cpu")):
+    try:
+        call()
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_without_torch_arrays_work_and_whatever_needs_it_says_what_to_install():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=False, capture_output=True, text=True)
+    text = "tensors, devices and backend 'torch' need PyTorch: pip install 'minicnn[torch]'."
+    assert (done.stdout.splitlines(), done.stderr) == ([text, text], "")
 
 
 def test_use_backend_ends_with_an_error_too():

@@ -556,6 +556,7 @@ def test_a_state_follows_a_model_that_is_moved_later():
         for step, place in enumerate(["numpy", "cpu", "numpy"]):
             layer.to(place if moved else "numpy")
             stepped(layer, optimizer, [step])
+            assert type(optimizer.state[layer.weight]["exp_avg"]) is type(layer.weight.data)
         results.append(layer.weight.data)
     oracle.assert_identical(*results)
 
