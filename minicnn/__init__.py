@@ -4,6 +4,7 @@ from . import data, models, nn, optim
 from .kernels import get_backend, set_backend, use_backend
 from .kernels.threads import get_num_threads, set_num_threads
 from .nn.init import manual_seed
+from .summary import summary
 
 __version__ = "0.1.0"
 
@@ -17,5 +18,6 @@ __all__ = [
     "optim",
     "set_backend",
     "set_num_threads",
+    "summary",
     "use_backend",
 ]
