@@ -1,6 +1,7 @@
 """Convolutional networks from scratch: read them, prove them against PyTorch, train them."""
 
 from . import data, models, nn, optim
+from .gradcheck import gradcheck
 from .kernels import get_backend, set_backend, use_backend
 from .kernels.threads import get_num_threads, set_num_threads
 from .nn.init import manual_seed
@@ -12,6 +13,7 @@ __all__ = [
     "data",
     "get_backend",
     "get_num_threads",
+    "gradcheck",
     "manual_seed",
     "models",
     "nn",

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables = []
     for name in names:
         model = known[name]()
-        tables.append(str(summary(model, model.input_shape)))
+        tables.append(str(summary(model, getattr(model, "input_shape"))))  # noqa: B009 - not every Module has one
     print("\n\n".join(tables))
     print("\nMultiply-adds (forward) and kept bytes are for one example. `help(minicnn.summary)` explains the columns.")
     return 0
