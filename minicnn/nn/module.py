@@ -11,7 +11,16 @@ import numpy as np
 
 
 class Parameter:
-    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does)."""
+    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
+
+    >>> p = Parameter(np.array([1.0, 2.0]))
+    >>> p.accumulate(np.array([0.5, 0.0]))
+    >>> p.accumulate(np.array([0.5, 1.0]))
+    >>> p.grad
+    array([1., 1.])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+    """
 
     def __init__(self, data: np.ndarray):
         self.data = data
@@ -52,6 +61,18 @@ class Module:
 
     `training` is True at first. After `eval()` forward keeps nothing: that saves memory and lets several threads use one
     model, and it means that backward needs `train()` before forward.
+
+    >>> class Double(Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...     def backward(self, grad_output):
+    ...         return 2 * grad_output
+    >>> layer = Double()
+    >>> layer(np.array([1, 2])), layer.backward(np.array([1, 1]))
+    (array([2, 4]), array([2, 2]))
+
+    A misconception: calling a module is not calling its forward; layer(x) does, and lets an error say where it happened.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
 
     training = True
