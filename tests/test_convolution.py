@@ -304,7 +304,12 @@ REJECTED = {
         RuntimeError,
         r"width 3 becomes floor\(\(3 \+ 0 .*dilation 2 \* \(kernel_size 3 - 1\) - 1\) / stride 1\) \+ 1 = -1; ",
     ),
-    "no rows": ((zeros(1, 2, 0, 6), WEIGHT), {"padding": 3}, RuntimeError, r"height 0 becomes .*input and output must each be at least 1"),
+    "no rows": (
+        (zeros(1, 2, 0, 6), WEIGHT),
+        {"padding": 3},
+        RuntimeError,
+        r"height 0 becomes .*input and output must each be at least 1",
+    ),
     "stride 0": ((X, WEIGHT), {"stride": 0}, ValueError, "stride .*got 0"),
     "stride -1": ((X, WEIGHT), {"stride": (1, -1)}, ValueError, r"stride .*got \(1, -1\)"),
     "stride 1.0": ((X, WEIGHT), {"stride": 1.0}, TypeError, "stride .*got 1.0"),

@@ -218,8 +218,7 @@ def test_a_layer_that_makes_no_sense_is_refused_when_it_is_made(name, arguments,
         (
             nn.MaxPool2d(3),
             (1, 1, 2, 9),
-            r"height 2 becomes floor\(\(2 \+ 2 \* padding 0 - dilation 1 \* \(kernel_size 3 - 1\) - 1\) / stride 3\) \+ 1 = 0; "
-            r".*Give a larger input.*\[in MaxPool2d",
+            r"height 2 becomes floor\(\(2 \+ 2 \* padding 0 - dilation 1 \* .*\) / stride 3\) \+ 1 = 0; .*\[in MaxPool2d",
         ),
         (nn.MaxPool2d(4, stride=1, ceil_mode=True), (1, 1, 2, 9), r"height 2 becomes ceil.* = -1; "),
         (

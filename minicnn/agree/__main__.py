@@ -9,6 +9,7 @@ import numpy as np
 
 import minicnn
 from minicnn.kernels import _MODULES, announce_compilation
+from minicnn.nn import functional as F
 
 from .judge import Verdict, judge
 from .trials import OPERATIONS
@@ -57,8 +58,9 @@ def check(args: argparse.Namespace) -> int:
     import torch
 
     minicnn.set_backend(args.backend)
-    print(f"{args.backend} kernels in {args.dtype} against torch {torch.__version__} in float64, seed {args.seed}")
     announce_compilation(lambda: print("Compiling the kernels for this machine, once: some 15 seconds.", flush=True))
+    F.relu(np.zeros(1, args.dtype))  # that line, if it comes, before the table
+    print(f"{args.backend} kernels in {args.dtype} against torch {torch.__version__} in float64, seed {args.seed}")
     print("The largest error over the bound that rounding explains; up to 1 is right, - has no such gradient.\n")
     wide = max(map(len, OPERATIONS))
     print("  ".join([f"{'operation':{wide}}", f"{'tried':>6}", *(f"{title:>11}" for title in TITLES)]))
