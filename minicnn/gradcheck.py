@@ -10,9 +10,9 @@ Where h and the tolerance come from, in float64 (eps = 2^-52):
     the formula   D(2h) - D(h) = 3 h^2 f''' / 6: three times the error of D(h). Twice that difference is allowed, so that also
                   a bend as near as h/2 is covered (below).
     rounding      An output computed with n additions errs by sqrt(n) u Y when the errors are independent, u = eps / 2, Y
-                  the largest output (Higham and Mary, 2019); eight times as much never happens by chance. Weighted with
-                  grad_output and divided by h: 8 sqrt(n) eps Y |grad_output| / h over the outputs that changed at all, n
-                  being at most the number of inputs and parameters.
+                  the largest output (Higham and Mary, 2019); eight times as much never happens by chance. n is at most the
+                  number of inputs and parameters. So 8 sqrt(n) eps Y |grad_output| / h is allowed, over the outputs that
+                  changed; one that did not may still have moved by less than it can show, eps Y.
 
 A kink is a place where the slope jumps: ReLU at 0, a tie in max pooling. There the slopes to both sides,
 (f(x + h) - f(x)) / h and (f(x) - f(x - h)) / h, do not approach each other when h is halved, as they do where f is smooth;
@@ -161,7 +161,12 @@ class _Check:
         self.module = _in_float64(module)
         self.inputs = [_float64(x, i) for i, x in enumerate(inputs if isinstance(inputs, tuple) else (inputs,))]
         self.parameters = dict(self.module.named_parameters())
-        self.output = self.forward()
+        try:
+            self.output = self.forward()
+        except TypeError as error:
+            raise TypeError(
+                f"gradcheck: inputs must be all that {self.who}.forward takes, as a tuple: {error}"
+            ) from error
         if not np.array_equal(self.output, self.forward(), equal_nan=True):
             raise ValueError(
                 f"gradcheck: {self.who}.forward gave two different outputs for the same input; "
@@ -176,7 +181,8 @@ class _Check:
             raise ValueError(f"gradcheck: {self.who}.forward returned NaN or infinity; nothing can be compared there.")
         self.grad_output = self.rng.standard_normal(self.output.shape)
         n = sum(x.size for x in self.inputs) + sum(p.size for p in self.parameters.values())
-        self.rounding = 8 * math.sqrt(n) * EPS * np.abs(self.output).max(initial=0.0)
+        self.unit = EPS * np.abs(self.output).max(initial=0.0)
+        self.noise = 8 * math.sqrt(n) * self.unit
 
     def forward(self) -> np.ndarray:
         output = self.module(*(x.copy() for x in self.inputs))  # a layer may work in place
@@ -186,7 +192,15 @@ class _Check:
         """One forward and backward pass: the gradients of the inputs."""
         self.forward()
         given = self.grad_output.copy() if self.grad_output.ndim else float(self.grad_output)
-        grads = self.module.backward(given)
+        try:
+            grads = self.module.backward(given)
+        except TypeError as error:
+            if "NoneType" not in str(error):
+                raise
+            raise TypeError(
+                f"gradcheck: {self.who}.backward met a None: {error}. .grad is None before the first backward pass; "
+                "parameter.accumulate(gradient) takes care of that."
+            ) from error
         return grads if isinstance(grads, tuple) else (grads,)
 
     def report(self) -> Report:
@@ -256,7 +270,8 @@ class _Check:
             return float((self.grad_output * (high[0] - low[0])).sum() / (high[1] - low[1]))
 
         changed = (steps[1][0] != 0) | (steps[-1][0] != 0)
-        rounding = self.rounding * float(np.sqrt((self.grad_output**2 * changed).sum())) / h
+        noise = np.where(changed, self.noise, self.unit)
+        rounding = float(np.sqrt(((self.grad_output * noise) ** 2).sum()) / h)
         near, far = slope(-1, 1), slope(-2, 2)
         left, right, left2, right2 = slope(-1, 0), slope(0, 1), slope(-2, 0), slope(0, 2)
         gap, gap2 = abs(right - left), abs(right2 - left2)

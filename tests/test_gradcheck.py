@@ -86,6 +86,11 @@ def test_the_module_is_left_as_it_was():
     assert layer.bias.grad is None
 
 
+def test_where_the_output_is_too_coarse_to_show_a_change_a_tiny_gradient_is_right():
+    """tanh(-16.755) is -1 to the last bit, its slope 1e-14."""
+    assert gradcheck(nn.Tanh(), np.array([-16.7550035, 0.3, 8.0, 12.0]))
+
+
 # -------------------------------------------------------------------------------------------------------- bugs
 
 
@@ -242,6 +247,11 @@ class Noise(nn.Module):
         return x + self.rng.random()
 
 
+class Adds(Own):
+    def backward(self, grad_output):
+        self.weight.grad += grad_output  # None at first
+
+
 class Narrow(nn.Module):
     def forward(self, x):
         return x.astype(np.float32)
@@ -254,6 +264,8 @@ class Narrow(nn.Module):
         (nn.ReLU(), [1.0, 2.0], TypeError, "input 0 must be a NumPy array, got list; np.asarray makes one"),
         (nn.ReLU(), np.array([1.0, np.nan]), ValueError, "input 0 must be finite"),
         (nn.ReLU(), np.ones((0, 3)), ValueError, "nothing to differentiate"),
+        (nn.MSELoss(), np.ones(2), TypeError, "inputs must be all that MSELoss.forward takes, as a tuple: .*'target'"),
+        (Adds(None), np.ones((2, 3)), TypeError, r"Adds.backward met a None: .*accumulate\(gradient\) takes care"),
         (Noise(), np.ones(2), ValueError, "Noise.forward gave two different outputs"),
         (Narrow(), np.ones(2), ValueError, "Narrow.forward returned float32 for a float64 input"),
         (

@@ -12,14 +12,13 @@ import numpy as np
 
 class Parameter:
     """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
 
     >>> p = Parameter(np.array([1.0, 2.0]))
     >>> p.accumulate(np.array([0.5, 0.0]))
     >>> p.accumulate(np.array([0.5, 1.0]))
     >>> p.grad
     array([1., 1.])
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
 
     def __init__(self, data: np.ndarray):
@@ -71,7 +70,7 @@ class Module:
     >>> layer(np.array([1, 2])), layer.backward(np.array([1, 1]))
     (array([2, 4]), array([2, 2]))
 
-    A misconception: calling a module is not calling its forward; layer(x) does, and lets an error say where it happened.
+    Call layer(x), not layer.forward(x): then an error says in which layer it happened.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
 
