@@ -9,10 +9,11 @@ Where h and the tolerance come from, in float64 (eps = 2^-52):
                   the step itself is exact).
     the formula   D(2h) - D(h) = 3 h^2 f''' / 6: three times the error of D(h). Twice that difference is allowed, so that also
                   a bend as near as h/2 is covered (below).
-    rounding      An output computed with n additions errs by sqrt(n) u Y when the errors are independent, u = eps / 2, Y
-                  the largest output (Higham and Mary, 2019); eight times as much never happens by chance. n is at most the
-                  number of inputs and parameters. So 8 sqrt(n) eps Y |grad_output| / h is allowed, over the outputs that
-                  changed; one that did not may still have moved by less than it can show, eps Y.
+    rounding      An output computed with n additions errs by sqrt(n) u Y when the errors are independent, u = eps / 2 (Higham
+                  and Mary, 2019); eight times as much never happens by chance. n is at most the number of inputs and
+                  parameters, Y the largest output or input, as a difference of large inputs may be a small output. So
+                  8 sqrt(n) eps Y |grad_output| / h is allowed, over the outputs that changed; one that did not may still
+                  have moved by less than it can show, eps Y.
 
 A kink is a place where the slope jumps: ReLU at 0, a tie in max pooling. There the slopes to both sides,
 (f(x + h) - f(x)) / h and (f(x) - f(x - h)) / h, do not approach each other when h is halved, as they do where f is smooth;
@@ -181,7 +182,8 @@ class _Check:
             raise ValueError(f"gradcheck: {self.who}.forward returned NaN or infinity; nothing can be compared there.")
         self.grad_output = self.rng.standard_normal(self.output.shape)
         n = sum(x.size for x in self.inputs) + sum(p.size for p in self.parameters.values())
-        self.unit = EPS * np.abs(self.output).max(initial=0.0)
+        floats = [self.output, *(x for x in self.inputs if x.dtype == np.float64)]
+        self.unit = EPS * max(np.abs(array).max(initial=0.0) for array in floats)
         self.noise = 8 * math.sqrt(n) * self.unit
 
     def forward(self) -> np.ndarray:

@@ -91,6 +91,11 @@ def test_where_the_output_is_too_coarse_to_show_a_change_a_tiny_gradient_is_righ
     assert gradcheck(nn.Tanh(), np.array([-16.7550035, 0.3, 8.0, 12.0]))
 
 
+def test_where_large_numbers_cancel_in_a_small_output_their_rounding_is_allowed():
+    options = {"weight": np.array(2.16435243), "pos_weight": np.array(2.82031958)}
+    assert gradcheck(nn.BCEWithLogitsLoss(**options), (np.array(-4.08463486), np.array(0.0)))
+
+
 # -------------------------------------------------------------------------------------------------------- bugs
 
 
