@@ -1,9 +1,11 @@
 """Convolutional networks from scratch: read them, prove them against PyTorch, train them."""
 
 from . import data, models, nn, optim
+from .gradcheck import gradcheck
 from .kernels import get_backend, set_backend, use_backend
 from .kernels.threads import get_num_threads, set_num_threads
 from .nn.init import manual_seed
+from .summary import summary
 
 __version__ = "0.1.0"
 
@@ -11,11 +13,13 @@ __all__ = [
     "data",
     "get_backend",
     "get_num_threads",
+    "gradcheck",
     "manual_seed",
     "models",
     "nn",
     "optim",
     "set_backend",
     "set_num_threads",
+    "summary",
     "use_backend",
 ]

@@ -8,12 +8,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from .kernels.arrays import to_numpy
-
 
 def save_weights(path: str | Path, state_dict: Mapping[str, np.ndarray]) -> None:
     """Write a `state_dict()` to a safetensors file."""
-    arrays = {name: np.asarray(to_numpy(array), order="C") for name, array in state_dict.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in state_dict.items()}
     write_whole(Path(path), safetensors.save(arrays))
 
 

@@ -107,13 +107,13 @@ def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1,
             f"its shape is {tuple(input_shape)}, read as (N, C, H, W)."
         )
     check_groups(C, O, G, who)
-    for axis, size, K, P, D in (("height", H, KH, PT + PB, DH), ("width", W, KW, PL + PR, DW)):
-        if size < 1 or size + P < D * (K - 1) + 1:
-            raise RuntimeError(
-                f"{who}: the kernel does not fit into the input's {axis}: {size} + {P} of padding = {size + P}, but it spans "
-                f"dilation * (kernel_size - 1) + 1 = {D} * {K - 1} + 1 = {D * (K - 1) + 1}. Give a larger input or padding."
-            )
     OH, OW = conv_size(H, KH, SH, PT + PB, DH), conv_size(W, KW, SW, PL + PR, DW)
+    for axis, size, K, S, P, D, out in (("height", H, KH, SH, PT + PB, DH, OH), ("width", W, KW, SW, PL + PR, DW, OW)):
+        if size < 1 or out < 1:
+            raise RuntimeError(
+                f"{who}: {axis} {size} becomes floor(({size} + {P} of padding - dilation {D} * (kernel_size {K} - 1) - 1) "
+                f"/ stride {S}) + 1 = {out}; input and output must each be at least 1. Give a larger input or padding."
+            )
     return Geometry(N, C, H, W, O, G, KH, KW, SH, SW, PT, PL, DH, DW, OH, OW)
 
 
@@ -233,8 +233,9 @@ def max_pool2d(
         out = pool_size(size, K, S, P, D, ceil_mode)
         if C < 1 or size < 1 or out < 1:
             raise RuntimeError(
-                f"{who}: no window fits into the input {tuple(input_shape)}: its {axis} {size} with {P} of padding on each side "
-                f"is {size + 2 * P}, the window spans dilation * (kernel_size - 1) + 1 = {D * (K - 1) + 1}."
+                f"{who}: no window fits into the input {tuple(input_shape)}: {axis} {size} becomes "
+                f"{'ceil' if ceil_mode else 'floor'}(({size} + 2 * padding {P} - dilation {D} * (kernel_size {K} - 1) - 1) / "
+                f"stride {S}) + 1 = {out}; channels, input and output must be at least 1. Give a larger input or padding."
             )
         if has_empty_window(size, S, P, D, out):
             raise ValueError(

@@ -16,6 +16,8 @@ class SimpleCNN(nn.Module):
     linear_block.2 (N, 10)               1,290     one logit for each digit; `outputs` makes it another number
     """
 
+    input_shape = (1, 28, 28)  # of one image
+
     def __init__(self, outputs: int = 10):
         self.cnn = nn.Sequential(
             nn.Conv2d(1, 16, kernel_size=5, padding=2),

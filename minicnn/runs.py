@@ -80,7 +80,7 @@ class Run:
 
     def keep_filters(self, filters: np.ndarray) -> None:
         """Add the filters to the file, which is written from the first epoch on: then there is something to compare."""
-        self.filters[f"epoch-{len(self.history):03d}"] = to_numpy(filters).copy()
+        self.filters[f"epoch-{len(self.history):03d}"] = filters.copy()
         if self.history:
             save_weights(self.folder / "filters.safetensors", self.filters)
 
@@ -88,7 +88,8 @@ class Run:
         """The checkpoint first: everything else is written anew from it when the training goes on."""
         resume.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
         if self.history:
-            save_weights(self.folder / "model.safetensors", model.state_dict())
+            weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
+            save_weights(self.folder / "model.safetensors", weights)
             table = io.StringIO()
             csv.writer(table).writerows(
                 [Metrics._fields, *self.history]

@@ -1,9 +1,7 @@
 """torch as the judge: its output and gradients as arrays, and how far apart two correct results may lie.
 
-A sum of n products in floating point differs from the true sum by at most n u / (1 - n u) times the sum of the products'
-absolute values, whatever the order of summation; u = eps / 2 is half a unit in the last place (Higham, 2002, section 3.1).
-Two such sums differ by at most about n eps times it. All operations here with rounding are such sums, so the operation
-itself, applied to absolute values, gives the scale of the error of each element.
+All operations here with rounding are sums, so the operation itself, applied to absolute values, gives the scale of the error
+of each element; `minicnn.agree.bounds` derives the bound from it.
 """
 
 import warnings
@@ -11,6 +9,8 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+
+from minicnn.agree import bounds
 
 torch = pytest.importorskip("torch", reason="torch is the oracle: pip install 'minicnn[test]'")
 torch.set_num_threads(1)
@@ -91,10 +91,10 @@ def assert_equal(actual, expected, what="result"):
 def assert_close(actual, expected, magnitude, n, what="result"):
     """Same shape, and each element within the bound for sums of n terms in the precision of `actual`.
 
-    `expected` may be more precise. One term more than n covers the second order in eps and the rounding of `magnitude`.
+    `expected` may be more precise.
     """
     assert actual.shape == expected.shape, f"{what} has shape {actual.shape}, expected {expected.shape}"
-    bound = (n + 1) * np.finfo(actual.dtype).eps * magnitude.astype(np.float64)
+    bound = bounds.of_sums(magnitude, n, actual.dtype)
     error = np.abs(actual.astype(np.float64) - expected)
     if not (error <= bound).all():
         place = np.unravel_index(np.argmax(error - bound), error.shape)

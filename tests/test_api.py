@@ -19,7 +19,8 @@ ROOT = Path(minicnn.__file__).resolve().parent
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 NAMES = {
-    "minicnn": "data get_backend get_num_threads manual_seed models nn optim set_backend set_num_threads use_backend",
+    "minicnn": """data get_backend get_num_threads gradcheck manual_seed models nn optim set_backend set_num_threads summary
+        use_backend""",
     "minicnn.nn": """BCELoss BCEWithLogitsLoss Conv2d ConvTranspose2d CrossEntropyLoss Flatten Linear MSELoss MaxPool2d
         Module Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
     "minicnn.nn.functional": " ".join(
@@ -182,23 +183,31 @@ MAY_IMPORT = {
     "optim/": {"kernels", "nn.module", "optim"},
     "data/": {"data"},
     "models.py": {"nn"},
+    "gradcheck.py": {"nn"},
+    "summary/": {"kernels", "models", "nn", "summary"},
+    "agree/": {"", "agree", "kernels", "nn"},
     "threads.py": {"kernels"},
     "checkpoints.py": set(),
     "plots/": {"data", "plots", "runs"},
-    "runs.py": {"checkpoints"},
-    "__init__.py": {"data", "kernels", "models", "nn", "optim", "threads"},
-    "tasks/": {"", "data", "models", "nn", "plots", "runs", "tasks"},
+    "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary", "threads"},
+    "tasks/": {"", "data", "kernels", "models", "nn", "plots", "runs", "tasks"},
+    "resume.py": {"checkpoints", "kernels", "nn", "optim"},
+    "runs.py": {"checkpoints", "kernels", "nn", "optim", "resume"},
+    "distributed.py": {"nn"},
     "": {
         "",
         "arguments",
         "checkpoints",
         "data",
+        "distributed",
         "kernels",
         "models",
         "nn",
         "optim",
         "plots",
         "predict",
+        "prepare",
+        "resume",
         "runs",
         "tasks",
         "threads",

@@ -207,7 +207,7 @@ def test_a_layer_that_makes_no_sense_is_refused_when_it_is_made(name, arguments,
     [
         (nn.Conv2d(3, 4, 3), (1, 2, 8, 8), r"takes 3 channels, but the input has 2.*\[in Conv2d\(3, 4, kernel_size"),
         (nn.Conv2d(1, 4, 3), (8, 8), r"\(N, C, H, W\).*got 2 dimension.*\(8, 8\)"),
-        (nn.Conv2d(1, 4, 5), (1, 1, 4, 9), r"input's height: 4 \+ 0 of padding.*Give a larger input or padding"),
+        (nn.Conv2d(1, 4, 5), (1, 1, 4, 9), r"height 4 becomes floor.* = 0; .*Give a larger input or padding"),
         (
             nn.Conv2d(1, 4, 3, padding=2, padding_mode="reflect"),
             (1, 1, 2, 9),
@@ -215,12 +215,18 @@ def test_a_layer_that_makes_no_sense_is_refused_when_it_is_made(name, arguments,
         ),
         (nn.ConvTranspose2d(3, 4, 3), (1, 2, 8, 8), "takes 3 channels, but the input has 2"),
         (nn.ConvTranspose2d(1, 4, 1, padding=1), (1, 1, 2, 9), r"\[in ConvTranspose2d"),
-        (nn.MaxPool2d(3), (1, 1, 2, 9), r"no window fits.*height 2.*\[in MaxPool2d"),
+        (
+            nn.MaxPool2d(3),
+            (1, 1, 2, 9),
+            r"height 2 becomes floor\(\(2 \+ 2 \* padding 0 - dilation 1 \* .*\) / stride 3\) \+ 1 = 0; .*\[in MaxPool2d",
+        ),
+        (nn.MaxPool2d(4, stride=1, ceil_mode=True), (1, 1, 2, 9), r"height 2 becomes ceil.* = -1; "),
         (
             nn.Linear(3, 4),
             (2, 5),
-            r"in_features = 3, got an input of shape \(2, 5\).*pass x\[None\].*\[in Linear\(in_features=3",
+            r"in_features = 3, got an input of shape \(2, 5\).*C \* H \* W.*: Linear\(5, 4\) takes.*\[in Linear\(in_features=3",
         ),
+        (nn.Linear(12, 4), (2, 6), r"\(2, 6\)\. Flatten saw one image.*: pass x\[None\]"),
     ],
 )
 def test_an_input_that_does_not_fit_is_refused_with_its_numbers_by_the_layer_that_saw_it(layer, shape, text):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicnn import nn
+from minicnn.agree import bounds
 from minicnn.nn import functional as F
 
 from .oracle import assert_close, assert_identical, rejects, torch, unchanged
@@ -146,54 +147,8 @@ def losses(name, *arguments):
 
 
 def magnitudes(case):
-    """(loss, gradient): the sums of the absolute values of all terms, whose (n + 1) eps bounds the rounding errors.
-
-    Also the number of terms n. For cross-entropy, with X = max |x|: the shift x - max x errs by up to 2 X units of eps,
-    which exp makes a relative error; the sum over C adds C and the logarithm makes it absolute again: E = 4 X + C + 4.
-    """
-    x, target = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in (case.input, case.target))
-    options = {name: value for name, value in case.options.items() if value is not None}
-    weight, grad = options.get("weight", np.ones(())).astype(np.float64), np.abs(case.grad_output.astype(np.float64))
-    if case.name == "cross_entropy":
-        if case.input.ndim == 1:
-            x, target, grad = x[None], target[None], grad[None] if options["reduction"] == "none" else grad
-        C = x.shape[1]
-        weight = np.broadcast_to(weight, C).reshape(-1, *[1] * (x.ndim - 2))
-        smoothing, divisor = max(options["label_smoothing"], 0), target.size / C
-        if target.dtype.kind == "f":
-            q = ((1 - smoothing) * target + smoothing / C) * weight
-        else:
-            counts = target != options["ignore_index"]
-            one_hot = np.moveaxis(np.arange(C) == np.where(counts, target, 0)[..., None], -1, 1)
-            q = np.where(counts[:, None], ((1 - smoothing) * one_hot + smoothing / C) * weight, 0)
-            divisor = np.where(counts[:, None], one_hot * weight, 0).sum()
-        X = np.abs(x).max(initial=0)
-        e = np.exp(x - x.max(axis=1, keepdims=True))
-        p = e / e.sum(axis=1, keepdims=True)
-        E = 4 * X + C + 4
-        loss = (q * (np.abs(np.log(p)) + E)).sum(axis=1)
-        grad = grad[:, None] if options["reduction"] == "none" else grad
-        gradient, n = (q + p * q.sum(axis=1, keepdims=True) * E) * grad, C + loss.size + 8
-    else:
-        divisor, n = x.size, x.size + 8
-        if case.name == "mse_loss":
-            divisor = weight.sum() if weight.ndim == x.ndim and "weight" in options else divisor
-            loss, gradient = (x - target) ** 2, 2 * np.abs(x - target)
-        elif case.name == "binary_cross_entropy":
-            with np.errstate(divide="ignore"):
-                logs = -np.maximum(np.log(x), -100), -np.maximum(np.log1p(-x), -100)
-            loss = target * logs[0] + (1 - target) * logs[1]
-            gradient = np.abs(x - target) / np.maximum((1 - x) * x, 9e-13)
-        else:
-            positives = 2 + options.get("pos_weight", np.ones(())).astype(np.float64) * target
-            loss = (1 - target) * np.abs(x) + positives * np.logaddexp(0, -x)
-            gradient = 2 * positives
-        loss, gradient = loss * weight, gradient * weight * grad
-    if options["reduction"] == "none":
-        return loss.reshape(case.grad_output.shape), gradient.reshape(case.input.shape), n
-    divisor = divisor if options["reduction"] == "mean" else 1
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return loss.sum() / divisor, np.nan_to_num(gradient.reshape(case.input.shape) / divisor), n
+    """(of the loss, of the gradient, the number of terms n), whose (n + 1) eps bounds the rounding errors."""
+    return bounds.loss_magnitudes(*case)
 
 
 def assert_within(actual, expected, magnitude, n, what):

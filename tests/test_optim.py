@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicnn.agree import bounds
 from minicnn.nn import Parameter
 from minicnn.optim import SGD, Adam
 
@@ -109,40 +110,8 @@ def runs(draw, names=tuple(PAIRS)):
 # ------------------------------------------------------------------------------------------ the bound on errors
 
 
-def adam_magnitudes(
-    p, grads, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False, **_
-):
-    """The absolute values of all that is added up for p, m and v, following torch's Adam.
-
-    A gradient g made of terms of size a has an error of about eps a, so sqrt(v) has one of eps a / sqrt(v) relative to
-    itself, and so has the step. `amsgrad` takes the largest v: a larger denominator, which only makes the step less.
-    """
-    size, m, v, v_size, v_max, steps = np.abs(p), 0.0, 0.0, 0.0, 0.0, [grad for grad in grads if grad is not None]
-    for t, grad in enumerate(steps, 1):
-        a = np.abs(grad.astype(np.float64)) + (0 if decoupled_weight_decay else weight_decay * size)
-        m = m + (1 - betas[0]) * a  # an upper bound: both libraries compute m + (1 - b1) (g - m)
-        v, v_size = (
-            betas[1] * v + (1 - betas[1]) * grad.astype(np.float64) ** 2,
-            betas[1] * v_size + (1 - betas[1]) * a * a,
-        )
-        v_max = np.maximum(v_max, v_size)
-        denominator = np.sqrt(v / (1 - betas[1] ** t)) + eps
-        size = size * (1 + lr * weight_decay) + lr / (1 - betas[0] ** t) * m / denominator * (1 + a / denominator)
-    return {"param": size, "exp_avg": m, "exp_avg_sq": v_size, "max_exp_avg_sq": v_max}
-
-
-def sgd_magnitudes(p, grads, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, **_):
-    """The same for SGD, which is linear: every rounding error is eps times one of these."""
-    size, buffer = np.abs(p.astype(np.float64)), None
-    for grad in (grad for grad in grads if grad is not None):
-        a = np.abs(grad.astype(np.float64)) + weight_decay * size
-        buffer = a if buffer is None or not momentum else momentum * buffer + (1 - dampening) * a
-        size = size + lr * (a + momentum * buffer if nesterov else buffer)
-    return {"param": size, "momentum_buffer": buffer}
-
-
-MAGNITUDES = {"Adam": adam_magnitudes, "SGD": sgd_magnitudes}
-ROUNDINGS = 12  # in one step, counting generously
+MAGNITUDES = {"Adam": bounds.adam_magnitudes, "SGD": bounds.sgd_magnitudes}
+ROUNDINGS = bounds.OPTIMISER_ROUNDINGS
 
 
 def assert_same_state(run, ours, params, theirs, expected_params, steps):

@@ -20,6 +20,8 @@ class Dataset:
     ...         return np.float32(index), index**2
     >>> Squares().batch([2, 3])
     (array([2., 3.], dtype=float32), array([4, 9]))
+
+    https://docs.pytorch.org/docs/stable/data.html
     """
 
     def __len__(self) -> int:
@@ -58,7 +60,16 @@ class Held(Dataset):
 
 
 class Subset(Dataset):
-    """The examples of another data set at `indices`, in that order, as in torch."""
+    """The examples of another data set at `indices`, in that order: subset[i] = dataset[indices[i]]. Nothing is copied.
+
+    >>> from minicnn.data import MNIST
+    >>> digits = MNIST()
+    >>> sevens = Subset(digits, np.flatnonzero(digits.labels == 7))
+    >>> len(sevens), sevens[0][1]
+    (550, 7)
+
+    https://docs.pytorch.org/docs/stable/data.html
+    """
 
     def __init__(self, dataset: Dataset, indices: Iterable[int]):
         self.dataset = dataset

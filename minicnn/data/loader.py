@@ -16,9 +16,17 @@ class DataLoader:
     With `shuffle` the order of epoch e is a pure function of (seed, e), not of what was drawn
     before: whoever resumes a training run needs no generator's state, only `loader.epoch = e`.
 
-        for epoch in range(10):
-            for images, labels in loader:    # images (B, 1, 28, 28), labels (B,)
-                ...
+    >>> from minicnn.data import MNIST
+    >>> loader = DataLoader(MNIST(), batch_size=64, shuffle=True)
+    >>> images, labels = next(iter(loader))
+    >>> images.shape, labels.shape
+    ((64, 1, 28, 28), (64,))
+    >>> [len(labels) for images, labels in loader][-2:]  # 5,000 = 78 * 64 + 8
+    [64, 8]
+
+    A misconception: shuffling is no decoration. Without it every epoch makes the same batches in the same order, and what
+    their order teaches is learnt too. Differs from torch: a `seed` here, and no worker processes.
+    https://docs.pytorch.org/docs/stable/data.html
     """
 
     def __init__(

@@ -43,6 +43,14 @@ class MNIST(Dataset):
         dataset.batch(indices)    (B, 1, 28, 28) float32, (B,) int64
         images, or data           (N, 28, 28) uint8                       as stored
         labels, or targets        (N,) int64
+
+    >>> digits = MNIST()
+    >>> image, label = digits[0]
+    >>> image.shape, image.dtype, float(image.max()), label
+    ((1, 28, 28), dtype('float32'), 1.0, 5)
+
+    A misconception: the images are not black on white; ink is 1 and paper 0.
+    https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
     """
 
     def __init__(

@@ -28,12 +28,20 @@ def _reshape_grad(grad_output, input_shape: tuple[int, ...], output_shape: tuple
 class Flatten(Module):
     """Dimensions start_dim to end_dim become one: (N, C, H, W) -> (N, C H W) unless told otherwise.
 
+        output[n, (c H + h) W + w] = input[n, c, h, w]
+
     >>> import numpy as np
-    >>> Flatten()(np.zeros((2, 3, 4, 5))).shape
-    (2, 60)
+    >>> flatten = Flatten()
+    >>> flatten(np.arange(8).reshape(1, 2, 2, 2))
+    array([[0, 1, 2, 3, 4, 5, 6, 7]])
+    >>> flatten.backward(np.ones((1, 8))).shape
+    (1, 2, 2, 2)
 
     Backward gives the gradient the input's shape again: moving a number changes nothing about its effect.
+    Cost: none, the numbers stay where they are; kept for backward: the shapes.
     Mind a single image (C, H, W): its channels are taken for a batch, and it becomes (C, H W).
+    A misconception: flattening forgets no neighbourhood. The linear layer behind it does: it has a weight of its own for
+    every pixel, and would learn as well from pixels in any other fixed order.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
     """
 
@@ -62,9 +70,15 @@ class Flatten(Module):
 class Unflatten(Module):
     """The dimension `dim` becomes several: Unflatten(1, (3, 4, 5)) takes (N, 60) to (N, 3, 4, 5). One size may be -1.
 
+        output[n, c, h, w] = input[n, (c H + h) W + w]          for Unflatten(1, (C, H, W)): Flatten's inverse
+
     >>> import numpy as np
-    >>> Unflatten(1, (3, -1))(np.zeros((2, 12))).shape
-    (2, 3, 4)
+    >>> Unflatten(1, (2, -1))(np.arange(6).reshape(1, 6))
+    array([[[0, 1, 2],
+            [3, 4, 5]]])
+
+    Backward flattens the gradient. Cost: none; kept for backward: the shapes. A misconception: a generator's first image is
+    not unfolded from something; its channels, rows and columns are whatever the linear layer before learns to put there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Unflatten.html
     """

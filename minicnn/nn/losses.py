@@ -47,6 +47,7 @@ class CrossEntropyLoss(_Loss):
     array([[ 0.25,  0.25, -0.75,  0.25]])
 
     The gradient is p - (1 at the true class): each logit is pushed down by the probability it got, the true one up.
+    With 'mean' it is divided as the loss is. Cost: an exponential for each logit; kept for backward: both arguments.
 
     `reduction`: 'mean' divides by the sum of the targets' weights, 'sum', 'none'. Targets equal to `ignore_index` do not
     count. `label_smoothing` e wants (1 - e) for the true class and e / C for every class. A misconception: a softmax layer
@@ -76,7 +77,8 @@ class CrossEntropyLoss(_Loss):
 class BCELoss(_Loss):
     """Cross-entropy for yes or no: -weight (y log p + (1 - y) log(1 - p)), each logarithm at least -100.
 
-    `input` holds probabilities (after a sigmoid), `target` numbers in [0, 1], of the same shape and dtype.
+        input   any shape, probabilities (after a sigmoid)      target  the same shape and dtype, numbers in [0, 1]
+        output  a number, or with reduction 'none' the input's shape
 
     >>> criterion = BCELoss()
     >>> print(criterion(np.array([0.5, 0.5]), np.array([1.0, 0.0])).round(4))  # log 2
@@ -86,6 +88,8 @@ class BCELoss(_Loss):
 
     The gradient is (p - y) / (p (1 - p)); times the sigmoid's slope p (1 - p) only p - y is left.
     BCEWithLogitsLoss computes the two together, exactly even where p rounds to 0 or 1.
+    Cost: two logarithms for each number; kept for backward: both arguments. A misconception: one output is not too few for
+    two classes. It is the probability of "yes"; the answer is yes where it exceeds 0.5, and argmax has nothing to choose from.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
 
@@ -102,12 +106,20 @@ class BCELoss(_Loss):
 class BCEWithLogitsLoss(_Loss):
     """BCELoss of sigmoid(input), exact for any logit; `pos_weight` multiplies the loss of the positive targets.
 
+        loss = -weight (pos_weight y log s + (1 - y) log(1 - s))                  s = 1 / (1 + exp(-x))
+
+        input   any shape, logits               target  the same shape and dtype, numbers in [0, 1]
+        output  a number, or with reduction 'none' the input's shape
+
     >>> criterion = BCEWithLogitsLoss()
     >>> print(criterion(np.array([0.0, -200.0]), np.array([1.0, 0.0])).round(4))  # (log 2 + 0) / 2
     0.3466
     >>> criterion.backward()
     array([-0.25,  0.  ])
 
+    The gradient is weight (s - y), divided by their number for 'mean' (without pos_weight): what is left of BCELoss's
+    (s - y) / (s (1 - s)) after the sigmoid's slope s (1 - s). Cost: an exponential and a logarithm for each number; kept for
+    backward: both arguments. A misconception: no sigmoid must stand before this loss; to predict, ask whether x > 0.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
 
@@ -123,7 +135,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """The mean squared error, (input - target)^2.
+    """The mean squared error: the mean of (input - target)^2 over all n numbers; or their sum; or each ('none').
+
+        input   any shape                       target  the same shape and dtype
+        output  a number, or with reduction 'none' the input's shape
 
     >>> criterion = MSELoss()
     >>> print(criterion(np.array([1.0, 4.0]), np.array([1.0, 2.0])))
@@ -131,6 +146,9 @@ class MSELoss(_Loss):
     >>> criterion.backward()
     array([0., 2.])
 
+    The gradient is 2 (input - target), divided by n for 'mean'. Cost: a multiplication for each number; kept for backward:
+    both arguments. A misconception: behind a sigmoid this is no loss for classes. Where the network is surely wrong the
+    sigmoid's slope is near 0, and so is the gradient; cross-entropy divides that slope out.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
 

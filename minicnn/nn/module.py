@@ -17,6 +17,13 @@ class Parameter:
     """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
 
     Both are NumPy arrays, or torch tensors after `Module.to(device)`.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
+
+    >>> p = Parameter(np.array([1.0, 2.0]))
+    >>> p.accumulate(np.array([0.5, 0.0]))
+    >>> p.accumulate(np.array([0.5, 1.0]))
+    >>> p.grad
+    array([1., 1.])
     """
 
     def __init__(self, data: Any):
@@ -58,6 +65,18 @@ class Module:
 
     `training` is True at first. After `eval()` forward keeps nothing: that saves memory and lets several threads use one
     model, and it means that backward needs `train()` before forward.
+
+    >>> class Double(Module):
+    ...     def forward(self, x):
+    ...         return 2 * x
+    ...     def backward(self, grad_output):
+    ...         return 2 * grad_output
+    >>> layer = Double()
+    >>> layer(np.array([1, 2])), layer.backward(np.array([1, 1]))
+    (array([2, 4]), array([2, 2]))
+
+    Call layer(x), not layer.forward(x): then an error says in which layer it happened.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
 
     training = True

@@ -18,7 +18,8 @@ class ReLU(Module):
     Kept for backward: the output, whose positive elements are those that passed. With `inplace` the result overwrites the
     input, which must not be needed elsewhere.
 
-    Without a bend between them, two linear layers are one linear layer. (Nair and Hinton, 2010)
+    Cost: a comparison for each number. Without a bend between them, two linear layers are one linear layer. (Nair and
+    Hinton, 2010) A misconception: a unit that gives 0 for one image is not dead; dead is one that gives 0 for all of them.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
     """
 
@@ -49,7 +50,8 @@ class Sigmoid(Module):
     array([0.  , 0.25, 0.  ])
 
     The slope is s (1 - s), at most 1/4: it vanishes on both sides, which slows the learning of deep networks of sigmoids.
-    Kept for backward: the output. https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
+    Cost: an exponential for each number; kept for backward: the output. A misconception: a number in (0, 1) is not yet a
+    probability; it becomes one when a loss such as BCELoss rewards it for being one. https://docs.pytorch.org/docs/stable/generated/torch.nn.Sigmoid.html
     """
 
     def forward(self, x):
@@ -72,8 +74,9 @@ class Tanh(Module):
     >>> tanh.backward(np.ones(3))
     array([0., 1., 0.])
 
-    The slope is 1 - tanh^2. A sigmoid in disguise: tanh(x) = 2 s(2 x) - 1, but centred on 0.
-    Kept for backward: the output. https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
+    The slope is 1 - tanh^2, at most 1. Cost: two exponentials for each number; kept for backward: the output.
+    A misconception: this is no other kind of bend than the sigmoid, tanh(x) = 2 s(2 x) - 1; but it is centred on 0, and four
+    times as steep there. https://docs.pytorch.org/docs/stable/generated/torch.nn.Tanh.html
     """
 
     def forward(self, x):

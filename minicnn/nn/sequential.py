@@ -13,6 +13,20 @@ class Sequential(Module):
     The gradient of b(a(x)) is b's gradient, passed on through a; so backward walks from the last layer to the first.
     Takes modules, or one mapping name -> module; indexing with an int gives a layer, with a slice a Sequential.
 
+        input   what the first layer takes      output  what the last layer gives
+
+    >>> import numpy as np
+    >>> from minicnn.nn import ReLU, Tanh
+    >>> model = Sequential(ReLU(), Tanh())
+    >>> model(np.array([-1.0, 0.0, 1000.0]))
+    array([0., 0., 1.])
+    >>> model.backward(np.ones(3))  # tanh' = 1 where ReLU gave 0, but ReLU lets nothing pass there
+    array([0., 0., 0.])
+    >>> model[-1], len(model)
+    (Tanh(), 2)
+
+    Cost: that of the layers, nothing more. A misconception: the layers' order is no detail; pooling before ReLU gives the
+    same numbers as after (both keep order) for a quarter of the work, but ReLU before a convolution is another network.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
     """
 

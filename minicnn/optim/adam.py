@@ -25,6 +25,13 @@ class Adam(Optimizer):
     >>> p.data.round(3)  # a step of lr each, though the gradients differ by 10^6
     array([0.9, 1.1])
 
+        lr, eps, weight_decay   numbers >= 0        betas   b1 and b2, each in [0, 1); ValueError otherwise
+        exp_avg, exp_avg_sq     m and v, in the parameter's shape and dtype: twice the parameters' memory; `step` is t
+
+    Cost: about ten operations and a square root for each number, once a step. lr has the unit of the parameter itself: it is
+    how far a weight moves in a step, so it fits the size of the weights, not of the gradients. A misconception: Adam does not
+    make the learning rate superfluous; it makes it mean the same for every weight.
+
     `weight_decay` adds weight_decay * p to the gradient, or with `decoupled_weight_decay` shrinks p by itself (AdamW);
     `amsgrad` divides by the largest v so far; `maximize` climbs instead.
     Kingma and Ba, 2014. https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html

@@ -20,6 +20,16 @@ class Optimizer:
 
     `params` is an iterable of parameters, of (name, parameter) pairs, or of dicts, each a group: {"params": [...], "lr": ...}.
     `param_groups` holds the groups with all their options; `state` maps a parameter to what is kept for it.
+
+    >>> from minicnn.optim import SGD
+    >>> weight, bias = Parameter(np.array([1.0])), Parameter(np.array([1.0]))
+    >>> optimizer = SGD([{"params": [weight], "weight_decay": 0.5}, {"params": [bias]}], lr=0.1)
+    >>> weight.grad = bias.grad = np.array([0.0])
+    >>> optimizer.step()
+    >>> weight.data, bias.data  # only the weight decays
+    (array([0.95]), array([1.]))
+
+    https://docs.pytorch.org/docs/stable/optim.html
     """
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):

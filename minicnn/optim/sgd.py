@@ -20,6 +20,13 @@ class SGD(Optimizer):
     >>> p.data  # 1 - 0.1 * 1 - 0.1 * 1.5
     array([0.75])
 
+        lr, momentum, weight_decay    numbers >= 0; nesterov needs momentum > 0 and dampening 0; ValueError otherwise
+        momentum_buffer               b, in the parameter's shape and dtype; without momentum nothing is kept
+
+    Cost: a multiply-add for each number, two with momentum. lr has the unit parameter^2 / loss, as g is loss / parameter:
+    scale the loss by 10, and the step is ten times as long. A misconception: momentum does not only smooth. Under a
+    constant gradient the step grows to lr / (1 - momentum), ten times lr for 0.9.
+
     `weight_decay` adds weight_decay * p to the gradient; `maximize` climbs instead.
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """

@@ -42,7 +42,16 @@ def conv_transpose2d(
 def conv_transpose2d_backward(
     grad_output, input, weight, stride=1, padding=0, output_padding=0, groups=1, dilation=1, needs_input_grad=True
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """The gradients with respect to (input, weight, bias); without `needs_input_grad` the first is None and costs nothing."""
+    """The gradients with respect to (input, weight, bias); without `needs_input_grad` the first is None and costs nothing.
+
+    The transpose of the transpose is a convolution: grad_input = conv2d(grad_output, weight).
+
+    >>> x = weight = np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> grad_input, grad_weight, grad_bias = conv_transpose2d_backward(np.ones((1, 1, 3, 3)), x, weight)
+    >>> grad_input  # each pixel met all weights once, 0 + 1 + 2 + 3
+    array([[[[6., 6.],
+             [6., 6.]]]])
+    """
     who = "conv_transpose2d_backward"
     x, weight, single, g = _prepare(input, weight, stride, padding, output_padding, groups, dilation, who)
     grad = checks.grad(grad_output, g.input_shape[single:], x, who).reshape(g.input_shape)

@@ -15,11 +15,12 @@ def _prepare(input, weight, who):
     if weight.ndim != 2:
         raise RuntimeError(f"{who}: weight must be (out_features, in_features), got shape {tuple(weight.shape)}.")
     if x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        hint = (
-            " Did Flatten see one image (C, H, W) without its batch dimension? Then pass x[None]."
-            if x.ndim == 2
-            else ""
-        )
+        hint = ""
+        if x.ndim == 2 and x.size == weight.shape[1]:
+            hint = " Flatten saw one image (C, H, W) without its batch dimension: pass x[None]."
+        elif x.ndim == 2:
+            takes = f"Linear({x.shape[1]}, {weight.shape[0]})"
+            hint = f" After Flatten it is C * H * W of what the layer before gives: {takes} takes this input."
         raise RuntimeError(
             f"{who}: the input's last dimension must be in_features = {weight.shape[1]}, got an input of shape {tuple(x.shape)}.{hint}"
         )
@@ -43,7 +44,13 @@ def linear(input, weight, bias=None) -> np.ndarray:
 def linear_backward(
     grad_output, input, weight, needs_input_grad=True
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """The gradients with respect to (input, weight, bias); without `needs_input_grad` the first is None and costs nothing."""
+    """The gradients with respect to (input, weight, bias); without `needs_input_grad` the first is None and costs nothing.
+
+        grad_input = grad_output @ weight       grad_weight = grad_output^T @ input       grad_bias = sum over rows
+
+    >>> linear_backward(np.array([[1.0]]), np.array([[2.0, 3.0]]), np.array([[4.0, 5.0]]))
+    (array([[4., 5.]]), array([[2., 3.]]), array([1.]))
+    """
     x, weight, output_shape = _prepare(input, weight, "linear_backward")
     grad = checks.grad(grad_output, output_shape, x, "linear_backward").reshape(len(x), len(weight))
     kernel = kernels.suited(x)

@@ -90,7 +90,11 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
 def cross_entropy_backward(
     grad_output, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
 ) -> np.ndarray:
-    """The gradient with respect to the logits."""
+    """The gradient with respect to the logits, in their shape: p - (1 at the true class), for 'mean' divided as the loss was.
+
+    >>> cross_entropy_backward(1.0, np.zeros((1, 4)), np.array([2]))
+    array([[ 0.25,  0.25, -0.75,  0.25]])
+    """
     who = "cross_entropy_backward"
     arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, who)
     x = arguments[0]
@@ -148,7 +152,11 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
 
 
 def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduction="mean") -> np.ndarray:
-    """The gradient with respect to the probabilities."""
+    """The gradient with respect to the probabilities, in their shape: (p - y) / (p (1 - p)).
+
+    >>> binary_cross_entropy_backward(1.0, np.array([0.5, 0.5]), np.array([1.0, 0.0]))
+    array([-1.,  1.])
+    """
     who = "binary_cross_entropy_backward"
     arguments = _probabilities(input, target, weight, reduction, who)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
@@ -171,7 +179,11 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
 def binary_cross_entropy_with_logits_backward(
     grad_output, input, target, weight=None, reduction="mean", pos_weight=None
 ) -> np.ndarray:
-    """The gradient with respect to the logits."""
+    """The gradient with respect to the logits, in their shape: sigmoid(x) - y.
+
+    >>> binary_cross_entropy_with_logits_backward(1.0, np.array([0.0, -200.0]), np.array([1.0, 0.0]))
+    array([-0.25,  0.  ])
+    """
     who = "binary_cross_entropy_with_logits_backward"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
@@ -199,7 +211,11 @@ def mse_loss(input, target, reduction="mean", weight=None):
 
 
 def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None) -> np.ndarray:
-    """The gradient with respect to the input."""
+    """The gradient with respect to the input, in its shape: 2 weight (input - target).
+
+    >>> mse_loss_backward(1.0, np.array([1.0, 4.0]), np.array([1.0, 2.0]))
+    array([0., 2.])
+    """
     _same_shape(input, weight, "mse_loss_backward")
     arguments = _elements(input, target, reduction, "mse_loss_backward", weight=weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")

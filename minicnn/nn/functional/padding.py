@@ -55,7 +55,11 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
 
 
 def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
-    """The gradient with respect to the input: the frame is cut away, and copies add to the pixel they were made of."""
+    """The gradient with respect to the input: the frame is cut away, and copies add to the pixel they were made of.
+
+    >>> pad_backward(np.array([[[1.0, 1.0, 1.0, 1.0, 1.0]]]), (2, 0, 0, 0), "reflect")  # 2 and 1 were copied to the left
+    array([[[1., 2., 2.]]])
+    """
     grad, single = checks.images(checks.array(grad_output, "grad_output", "pad_backward"), "pad_backward")
     left, right, top, bottom = widths = _widths(pad, "pad_backward")
     H, W = grad.shape[2] - top - bottom, grad.shape[3] - left - right
@@ -109,17 +113,31 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np
     g = geometry.conv2d((N, C, H, W), (1, C, KH, KW), stride, padding, dilation, who="fold")
     if cols.shape[-1] != g.OH * g.OW:
         raise RuntimeError(
-            f"fold: an output of {H} x {W} has OH * OW = {g.OH} * {g.OW} = {g.OH * g.OW} patches, got {cols.shape[-1]}."
+            f"fold: an output of {H} x {W} has OH * OW = {g.OH} * {g.OW} = {g.OH * g.OW} patches, got {cols.shape[-1]} columns; "
+            f"OH = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1 = floor(({H} + 2 * {g.PH} - "
+            f"{g.DH} * {KH - 1} - 1) / {g.SH}) + 1, OW likewise. Give fold the arguments that unfold was given."
         )
     image = kernels.suited(batch).col2im(batch, g)
     return image[0] if cols.ndim == 2 else image
 
 
 def unfold_backward(grad_output, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
-    """Each pixel was copied into several patches, so it collects their gradients: that is fold."""
+    """Each pixel was copied into several patches, so it collects their gradients: that is fold.
+
+    >>> unfold_backward(np.ones((4, 2)), (2, 3), (2, 2))  # how many patches each pixel is in
+    array([[[1., 2., 1.],
+            [1., 2., 1.]]])
+    """
     return fold(grad_output, output_size, kernel_size, dilation, padding, stride)
 
 
 def fold_backward(grad_output, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
-    """Each patch entry was added to one pixel, so it takes that pixel's gradient: that is unfold."""
+    """Each patch entry was added to one pixel, so it takes that pixel's gradient: that is unfold.
+
+    >>> fold_backward(np.arange(6.0).reshape(1, 2, 3), (2, 2))
+    array([[0., 1.],
+           [1., 2.],
+           [3., 4.],
+           [4., 5.]])
+    """
     return unfold(grad_output, kernel_size, dilation, padding, stride)

@@ -12,6 +12,8 @@ def relu(input, inplace: bool = False) -> np.ndarray:
 
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
     x = checks.array(input, "input", "relu", checks.FLOATS + checks.INTEGERS)
     output = arrays.from_number(kernels.suited(x).relu(x))
@@ -23,7 +25,11 @@ def relu(input, inplace: bool = False) -> np.ndarray:
 
 
 def relu_backward(grad_output, output) -> np.ndarray:
-    """grad_output where the output is positive or NaN, 0 elsewhere: the gradient at 0 is 0, as in torch."""
+    """grad_output where the output is positive or NaN, 0 elsewhere: the gradient at 0 is 0, as in torch.
+
+    >>> relu_backward(np.array([10.0, 10.0, 10.0]), relu(np.array([-2.0, 0.0, 3.0])))
+    array([ 0.,  0., 10.])
+    """
     return _backward("relu", grad_output, output)
 
 
@@ -32,26 +38,38 @@ def sigmoid(input) -> np.ndarray:
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
     """
     return _forward("sigmoid", input)
 
 
 def sigmoid_backward(grad_output, output) -> np.ndarray:
-    """grad_output * output * (1 - output)."""
+    """grad_output * output * (1 - output).
+
+    >>> sigmoid_backward(np.array([1.0, 1.0]), sigmoid(np.array([0.0, 1000.0])))
+    array([0.25, 0.  ])
+    """
     return _backward("sigmoid", grad_output, output)
 
 
 def tanh(input) -> np.ndarray:
-    """tanh(x) for each element.
+    """(exp(x) - exp(-x)) / (exp(x) + exp(-x)) for each element.
 
     >>> tanh(np.array([0.0, 1000.0]))
     array([0., 1.])
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
     """
     return _forward("tanh", input)
 
 
 def tanh_backward(grad_output, output) -> np.ndarray:
-    """grad_output * (1 - output^2)."""
+    """grad_output * (1 - output^2).
+
+    >>> tanh_backward(np.array([1.0, 1.0]), tanh(np.array([0.0, 1000.0])))
+    array([1., 0.])
+    """
     return _backward("tanh", grad_output, output)
 
 

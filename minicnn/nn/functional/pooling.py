@@ -29,7 +29,18 @@ def max_pool2d(
 def max_pool2d_backward(
     grad_output, indices, input_shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False
 ) -> np.ndarray:
-    """The gradient with respect to the input: each grad_output goes to the element that won, which `indices` name."""
+    """The gradient with respect to the input: each grad_output goes to the element that won, which `indices` name.
+
+    grad_output and indices (N, C, OH, OW) or (C, OH, OW), input_shape that of the input -> that shape.
+
+    >>> x = np.array([[[1.0, 2.0, 5.0], [4.0, 3.0, 6.0]]])
+    >>> maxima, indices = max_pool2d(x, 2, stride=1, return_indices=True)
+    >>> indices  # row 1, columns 0 and 2
+    array([[[3, 5]]])
+    >>> max_pool2d_backward(np.array([[[10.0, 20.0]]]), indices, x.shape, 2, stride=1)
+    array([[[ 0.,  0.,  0.],
+            [10.,  0., 20.]]])
+    """
     who = "max_pool2d_backward"
     single = len(input_shape) == 3
     g = geometry.max_pool2d(

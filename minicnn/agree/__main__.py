@@ -1,0 +1,97 @@
+"""`python -m minicnn.agree`: every operation on this machine against torch."""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+import minicnn
+from minicnn.kernels import _MODULES, announce_compilation
+from minicnn.nn import functional as F
+
+from .judge import Verdict, judge
+from .trials import OPERATIONS
+
+RESULTS = ("output", "grad_input", "grad_weight", "grad_bias")
+TITLES = ("forward", "grad_input", "grad_weight", "grad_bias")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.agree",
+        description="Random configurations of every operation, forward and backward, against torch in float64. The table"
+        " shows the largest error over the bound that rounding explains: up to 1 is right.",
+        epilog="The exit status is 1 when a bound is exceeded; then a program to paste shows it.",
+    )
+    numbers = f"of {', '.join(OPERATIONS)}"
+    parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"{numbers} (default: all)")
+    parser.add_argument("--backend", default=minicnn.get_backend(), metavar="NAME", help="kernel set (%(default)s)")
+    parser.add_argument("--examples", type=int, default=100, metavar="N", help="configurations of each (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides which ones (%(default)s)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="%(default)s")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    unknown = [name for name in args.operations if name not in OPERATIONS]
+    if unknown:
+        parser.error(f"there is no operation {', '.join(unknown)}; choose from {', '.join(OPERATIONS)}")
+    if args.examples < 1 or args.seed < 0:
+        parser.error(f"--examples must be at least 1 and --seed at least 0, got {args.examples} and {args.seed}")
+    if args.backend not in _MODULES:
+        parser.error(f"--backend must be one of {', '.join(_MODULES)}, got {args.backend!r}")
+    if importlib.util.find_spec("torch") is None:
+        parser.error("torch is the judge here, and it is not installed: pip install 'minicnn[torch]'")
+    before = minicnn.get_backend()
+    try:
+        return check(args)
+    finally:
+        minicnn.set_backend(before)  # each program sets its own
+
+
+def check(args: argparse.Namespace) -> int:
+    """Print a row for each operation, then the worst configuration of each that disagrees."""
+    import torch
+
+    minicnn.set_backend(args.backend)
+    announce_compilation(lambda: print("Compiling the kernels for this machine, once: some 15 seconds.", flush=True))
+    F.relu(np.zeros(1, args.dtype))  # that line, if it comes, before the table
+    print(f"{args.backend} kernels in {args.dtype} against torch {torch.__version__} in float64, seed {args.seed}")
+    print("The largest error over the bound that rounding explains; up to 1 is right, - has no such gradient.\n")
+    wide = max(map(len, OPERATIONS))
+    print("  ".join([f"{'operation':{wide}}", f"{'tried':>6}", *(f"{title:>11}" for title in TITLES)]))
+    failures: dict[str, Verdict] = {}
+    for name in dict.fromkeys(args.operations or OPERATIONS):
+        largest: dict[str, float] = {}
+        for verdict in verdicts(name, args):
+            for result, ratio in verdict.ratios.items():
+                column = "output" if result == "param" else result
+                largest[column] = max(largest.get(column, 0.0), ratio)
+            if verdict.worst > 1 and (name not in failures or verdict.worst > failures[name].worst):
+                failures[name] = verdict
+        cells = [f"{largest[result]:11.3g}" if result in largest else f"{'-':>11}" for result in RESULTS]
+        print(
+            "  ".join([f"{name:{wide}}", f"{args.examples:6,}", *cells, *(["WRONG"] if name in failures else [])]),
+            flush=True,
+        )
+    for name, verdict in failures.items():
+        print(f"\n# {name}: {verdict.worst:.3g} times what rounding explains. This program shows it:\n")
+        print(verdict.program + verdict.remark)
+    print(f"\n{', '.join(failures)}: wrong." if failures else "\nAll agree.")
+    return int(bool(failures))
+
+
+def verdicts(name: str, args: argparse.Namespace):
+    """The verdicts on `examples` configurations of one operation; the same seed gives the same ones."""
+    which = list(OPERATIONS).index(name)
+    for i in range(args.examples):
+        rng = np.random.default_rng((args.seed, which, i))
+        yield judge(OPERATIONS[name](rng), args.backend, args.dtype, int(rng.integers(2**31)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""How far apart two correct results may lie: bounds on rounding errors, derived, not tuned. eps is that of the result's dtype.
+
+A sum of n products differs from the true sum by at most n u / (1 - n u) times the sum of the products' absolute values,
+whatever the order of summation; u = eps / 2 is half a unit in the last place (Higham, 2002, section 3.1). Two such sums differ
+by at most about n eps times it. Below, a magnitude is such a sum of absolute values, one for each element of a result.
+"""
+
+from typing import Any
+
+import numpy as np
+
+OPTIMISER_ROUNDINGS = 12  # in one step, counting generously
+
+
+def of_sums(magnitude: np.ndarray, n: int, dtype) -> np.ndarray:
+    """For sums of n terms. One more covers the second order in eps and the rounding of `magnitude`."""
+    return (n + 1) * np.finfo(dtype).eps * np.asarray(magnitude, np.float64)
+
+
+# -------------------------------------------------------------------------------------------------- pointwise
+
+
+def of_pointwise(name: str, output: np.ndarray, grad_output: np.ndarray, dtype) -> tuple[np.ndarray, np.ndarray]:
+    """For relu, sigmoid, tanh and their gradients, from torch's output and grad_output in float64.
+
+    relu rounds nothing. exp and tanh are good to 4 units in the last place in both libraries, the sum and the division add
+    one each. s (1 - s) is off by at most 2 times the error of s, 1 - t^2 by at most 2 times that of t; three operations
+    follow. Subnormal numbers are coarse: `tiny`.
+    """
+    if name == "relu":
+        return np.zeros(output.shape), np.zeros(output.shape)
+    eps, tiny = np.finfo(dtype).eps, np.finfo(dtype).tiny
+    slope = np.abs(grad_output) * (np.abs(output) if name == "sigmoid" else 1)
+    return 10 * eps * np.abs(output) + tiny, 23 * eps * slope + tiny
+
+
+# ----------------------------------------------------------------------------------------------------- losses
+
+
+def loss_magnitudes(name: str, input, target, options: dict[str, Any], grad_output):
+    """(of the loss, of its gradient, the number of terms n): the sums of the absolute values of all terms.
+
+    For cross-entropy, with X = max |x|: the shift x - max x errs by up to 2 X units of eps, which exp makes a relative
+    error; the sum over C adds C and the logarithm makes it absolute again: E = 4 X + C + 4.
+    """
+    x, target = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in (input, target))
+    options = {key: value for key, value in options.items() if value is not None}
+    weight, grad = options.get("weight", np.ones(())).astype(np.float64), np.abs(grad_output.astype(np.float64))
+    if name == "cross_entropy":
+        if input.ndim == 1:
+            x, target, grad = x[None], target[None], grad[None] if options["reduction"] == "none" else grad
+        C = x.shape[1]
+        weight = np.broadcast_to(weight, C).reshape(-1, *[1] * (x.ndim - 2))
+        smoothing, divisor = max(options["label_smoothing"], 0), target.size / C
+        if target.dtype.kind == "f":
+            q = ((1 - smoothing) * target + smoothing / C) * weight
+        else:
+            counts = target != options["ignore_index"]
+            one_hot = np.moveaxis(np.arange(C) == np.where(counts, target, 0)[..., None], -1, 1)
+            q = np.where(counts[:, None], ((1 - smoothing) * one_hot + smoothing / C) * weight, 0)
+            divisor = np.where(counts[:, None], one_hot * weight, 0).sum()
+        X = np.abs(x).max(initial=0)
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        E = 4 * X + C + 4
+        loss = (q * (np.abs(np.log(p)) + E)).sum(axis=1)
+        grad = grad[:, None] if options["reduction"] == "none" else grad
+        gradient, n = (q + p * q.sum(axis=1, keepdims=True) * E) * grad, C + loss.size + 8
+    else:
+        divisor, n = x.size, x.size + 8
+        if name == "mse_loss":
+            divisor = weight.sum() if weight.ndim == x.ndim and "weight" in options else divisor
+            loss, gradient = (x - target) ** 2, 2 * np.abs(x - target)
+        elif name == "binary_cross_entropy":
+            with np.errstate(divide="ignore"):
+                logs = -np.maximum(np.log(x), -100), -np.maximum(np.log1p(-x), -100)
+            loss = target * logs[0] + (1 - target) * logs[1]
+            gradient = np.abs(x - target) / np.maximum((1 - x) * x, 9e-13)
+        else:
+            positives = 2 + options.get("pos_weight", np.ones(())).astype(np.float64) * target
+            loss = (1 - target) * np.abs(x) + positives * np.logaddexp(0, -x)
+            gradient = 2 * positives
+        loss, gradient = loss * weight, gradient * weight * grad
+    if options["reduction"] == "none":
+        return loss.reshape(grad_output.shape), gradient.reshape(input.shape), n
+    divisor = divisor if options["reduction"] == "mean" else 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return loss.sum() / divisor, np.nan_to_num(gradient.reshape(input.shape) / divisor), n
+
+
+# ------------------------------------------------------------------------------------------------- optimisers
+
+
+def adam_magnitudes(
+    p, grads, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False, **_
+):
+    """The absolute values of all that is added up for p, m and v, following torch's Adam.
+
+    A gradient g made of terms of size a has an error of about eps a, so sqrt(v) has one of eps a / sqrt(v) relative to
+    itself, and so has the step. `amsgrad` takes the largest v: a larger denominator, which only makes the step less.
+    """
+    size, m, v, v_size, v_max, steps = np.abs(p), 0.0, 0.0, 0.0, 0.0, [grad for grad in grads if grad is not None]
+    for t, grad in enumerate(steps, 1):
+        a = np.abs(grad.astype(np.float64)) + (0 if decoupled_weight_decay else weight_decay * size)
+        m = m + (1 - betas[0]) * a  # an upper bound: both libraries compute m + (1 - b1) (g - m)
+        v, v_size = (
+            betas[1] * v + (1 - betas[1]) * grad.astype(np.float64) ** 2,
+            betas[1] * v_size + (1 - betas[1]) * a * a,
+        )
+        v_max = np.maximum(v_max, v_size)
+        denominator = np.sqrt(v / (1 - betas[1] ** t)) + eps
+        size = size * (1 + lr * weight_decay) + lr / (1 - betas[0] ** t) * m / denominator * (1 + a / denominator)
+    return {"param": size, "exp_avg": m, "exp_avg_sq": v_size, "max_exp_avg_sq": v_max}
+
+
+def sgd_magnitudes(p, grads, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, **_):
+    """The same for SGD, which is linear: every rounding error is eps times one of these."""
+    size, buffer = np.abs(p.astype(np.float64)), None
+    for grad in (grad for grad in grads if grad is not None):
+        a = np.abs(grad.astype(np.float64)) + weight_decay * size
+        buffer = a if buffer is None or not momentum else momentum * buffer + (1 - dampening) * a
+        size = size + lr * (a + momentum * buffer if nesterov else buffer)
+    return {"param": size, "momentum_buffer": buffer}

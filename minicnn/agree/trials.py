@@ -1,0 +1,274 @@
+"""Random configurations of the operations. Each becomes the text of a small program, which is run, and printed when a result
+is wrong: what you paste is what was tried.
+
+A window over one axis is built backwards: output size, kernel, stride, dilation, padding and the slack (pixels past the last
+window) are drawn, and the input size follows. So every draw is legal.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+HEAD = """import numpy as np
+import torch
+
+import minicnn
+from minicnn.nn import Parameter
+from minicnn.nn import functional as F
+
+
+def double(array):
+    return torch.tensor(np.asarray(array, np.float64 if array.dtype.kind == "f" else None))
+
+"""
+
+
+class Trial(NamedTuple):
+    """One configuration of one operation."""
+
+    operation: str
+    arrays: dict[str, str]  # name -> the expression that draws it; `rng` is the generator
+    options: dict[str, Any]  # keyword arguments that are no arrays
+    keywords: tuple[str, ...] = ()  # arrays that are passed by name
+    leaves: tuple[str, ...] = ("input",)  # arrays whose gradients are compared
+    terms: tuple[int, ...] = ()  # the largest number of products in a sum: of the output, then of each gradient
+
+    def call(self, double: str = "{}") -> str:
+        """The keyword arguments as text."""
+        given = [f"{name}={value!r}" for name, value in self.options.items()]
+        return "".join(f", {text}" for text in [*given, *(f"{name}={double.format(name)}" for name in self.keywords)])
+
+    def program(self, backend: str, dtype: str, seed: int) -> str:
+        """Computes `results` here and `expected` by torch in float64, both {name: array}."""
+        draws = [f"{name} = {text.replace('DTYPE', repr(dtype))}" for name, text in self.arrays.items()]
+        lines = [f"minicnn.set_backend({backend!r})", f"rng = np.random.default_rng({seed})", *draws, ""]
+        body = _optimiser if self.operation in ("Adam", "SGD") else _function
+        return HEAD + "\n".join([*lines, *body(self), ""])
+
+
+def _function(trial: Trial) -> list[str]:
+    """Forward and backward of an operation in `functional`; its gradients take what each kind of operation keeps."""
+    name, call = trial.operation, trial.call()
+    inputs = [array for array in trial.arrays if array not in (*trial.keywords, "grad_output")]
+    taken = ", ".join(inputs)
+    grads = ", ".join(f"grad_{leaf}" for leaf in trial.leaves)
+    if name == "max_pool2d":
+        forward = f"output, indices = F.{name}({taken}{call}, return_indices=True)"
+        backward = f"F.{name}_backward(grad_output, indices, input.shape{call})"
+    else:
+        forward = f"output = F.{name}({taken}{call})"
+        kept = {"relu": "output", "sigmoid": "output", "tanh": "output"}.get(name, ", ".join(inputs[:2]))
+        backward = f"F.{name}_backward(grad_output, {kept}{call})"
+    several = f"{grads}, *_" if len(trial.leaves) > 1 else grads
+    results = ", ".join(f'"{result}": {result}' for result in ("output", *grads.split(", ")))
+    theirs = ", ".join(array if array in trial.leaves else f"double({array})" for array in inputs)
+    return [
+        forward,
+        f"{several} = {backward}",
+        f"results = {{{results}}}",
+        "",
+        "",
+        f"def theirs({', '.join(trial.leaves)}):",
+        f"    return torch.nn.functional.{name}({theirs}{trial.call('double({})')})",
+        "",
+        "",
+        f"leaves = [double(array).requires_grad_() for array in [{', '.join(trial.leaves)}]]",
+        "output = theirs(*leaves)",
+        "grads = torch.autograd.grad(output, leaves, double(grad_output))",
+        "expected = dict(zip(results, [output.detach().numpy(), *(grad.numpy() for grad in grads)]))",
+    ]
+
+
+def _optimiser(trial: Trial) -> list[str]:
+    name, call = trial.operation, trial.call()
+    return [
+        "ours, theirs = Parameter(start.copy()), torch.nn.Parameter(double(start))",
+        f"steps = minicnn.optim.{name}([ours]{call}), torch.optim.{name}([theirs]{call})",
+        "for grad in grads:",
+        "    ours.grad, theirs.grad = grad, double(grad)",
+        "    for optimizer in steps:",
+        "        optimizer.step()",
+        'results, expected = {"param": ours.data}, {"param": theirs.detach().numpy()}',
+    ]
+
+
+# ----------------------------------------------------------------------------------------------------- drawing
+
+
+def _int(rng, low: int, high: int) -> int:
+    """From low to high, both included."""
+    return int(rng.integers(low, high + 1))
+
+
+def _pair(rng, low: int, high: int) -> tuple[int, int]:
+    return _int(rng, low, high), _int(rng, low, high)
+
+
+def _choice(rng, *values):
+    return values[_int(rng, 0, len(values) - 1)]
+
+
+def _reals(rng, shape, low: float = -3, high: float = 3) -> str:
+    """Normal numbers, each array on a scale of its own."""
+    return f"np.asarray(rng.standard_normal({shape}) * {10 ** rng.uniform(low, high):.3g}, DTYPE)"
+
+
+def _grads(rng, shape) -> str:
+    """Dense, or mostly zeros, as behind a max pooling."""
+    sparse = f" * (rng.random({shape}) < 0.25)" if rng.random() < 0.5 else ""
+    return f"np.asarray(rng.standard_normal({shape}){sparse}, DTYPE)"
+
+
+def _window(rng, K: int, S: int, D: int, most: int, large: bool) -> tuple[int, int, int]:
+    """One axis, backwards: (output size, padding, input size); `most` is the largest padding."""
+    out = _int(rng, 1, 14 if large else 4)
+    covered = (out - 1) * S + D * (K - 1) + 1 + _int(rng, 0, S - 1)
+    P = _int(rng, 0, min(most, (covered - 1) // 2))
+    return out, P, covered - 2 * P
+
+
+def _channels(rng, large: bool) -> tuple[int, int, int]:
+    """(G, C, O): groups and the channels on both sides; large ones fill whole vectors and blocks."""
+    G, (CG, OG) = _int(rng, 1, 3), _pair(rng, 1, 24 if large else 3)
+    return G, G * CG, G * OG
+
+
+def conv2d(rng) -> Trial:
+    large = rng.random() < 0.25
+    N, (G, C, O), (KH, KW), (DH, DW) = _int(rng, 1, 4), _channels(rng, large), _pair(rng, 1, 5), _pair(rng, 1, 3)
+    kind = _choice(rng, "numbers", "numbers", "same", "valid")
+    SH, SW = (1, 1) if kind == "same" else _pair(rng, 1, 3)
+    if kind == "same":
+        OH, OW = H, W = _pair(rng, 1, 14 if large else 6)
+        padding: Any = kind
+    else:
+        OH, PH, H = _window(rng, KH, SH, DH, 4 if kind == "numbers" else 0, large)
+        OW, PW, W = _window(rng, KW, SW, DW, 4 if kind == "numbers" else 0, large)
+        padding = (PH, PW) if kind == "numbers" else kind
+    options = {"stride": (SH, SW), "padding": padding, "dilation": (DH, DW), "groups": G}
+    shapes = {"input": (N, C, H, W), "weight": (O, C // G, KH, KW), "bias": (O,)}
+    terms = (C // G * KH * KW + 1, O // G * KH * KW, N * OH * OW, N * OH * OW)
+    return _sums(rng, "conv2d", shapes, (N, O, OH, OW), options, terms)
+
+
+def conv_transpose2d(rng) -> Trial:
+    large = rng.random() < 0.25
+    N, (G, C, O), sizes = _int(rng, 1, 4), _channels(rng, large), _pair(rng, 1, 8 if large else 4)
+    K, S, D = _pair(rng, 1, 4), _pair(rng, 1, 3), _pair(rng, 1, 3)
+    OP = tuple(_int(rng, 0, max(s, d) - 1) for s, d in zip(S, D, strict=True))
+    full = [(size - 1) * s + d * (k - 1) + op + 1 for size, k, s, d, op in zip(sizes, K, S, D, OP, strict=True)]
+    P = tuple(_int(rng, 0, min(4, (size - 1) // 2)) for size in full)
+    OH, OW = (size - 2 * p for size, p in zip(full, P, strict=True))
+    options = {"stride": S, "padding": P, "output_padding": OP, "groups": G, "dilation": D}
+    shapes = {"input": (N, C, *sizes), "weight": (C, O // G, *K), "bias": (O,)}
+    taps = K[0] * K[1]
+    terms = (C // G * taps + 1, O // G * taps, N * sizes[0] * sizes[1], N * OH * OW)
+    return _sums(rng, "conv_transpose2d", shapes, (N, O, OH, OW), options, terms)
+
+
+def linear(rng) -> Trial:
+    (features, outputs), most = _pair(rng, 1, _choice(rng, 6, 200)), _choice(rng, 4, 70)
+    leading = [(), (_int(rng, 1, most),), _pair(rng, 1, 4)][_int(rng, 0, 2)]
+    shapes = {"input": (*leading, features), "weight": (outputs, features), "bias": (outputs,)}
+    rows = int(np.prod(leading, dtype=int))
+    return _sums(rng, "linear", shapes, (*leading, outputs), {}, (features + 1, outputs, rows, rows))
+
+
+def _sums(rng, name: str, shapes: dict, output: tuple, options: dict, terms: tuple) -> Trial:
+    """Operations that sum products; the bias is there or not."""
+    if rng.random() < 0.3:
+        del shapes["bias"]
+    arrays = {array: _reals(rng, shape) for array, shape in shapes.items()} | {"grad_output": _grads(rng, output)}
+    return Trial(name, arrays, options, leaves=tuple(shapes), terms=terms[: len(shapes) + 1])
+
+
+def max_pool2d(rng) -> Trial:
+    large = rng.random() < 0.25
+    N, C, K = _int(rng, 1, 4), _int(rng, 1, 40 if large else 4), _pair(rng, 1, 4)
+    S = K if rng.random() < 0.5 else _pair(rng, 1, 4)
+    D = (1, 1) if rng.random() < 0.5 else _pair(rng, 1, 3)
+    axes = [_window(rng, k, s, d, k // 2 if d == 1 else 0, large) for k, s, d in zip(K, S, D, strict=True)]
+    (OH, PH, H), (OW, PW, W) = axes
+    options = {"kernel_size": K, "stride": S, "padding": (PH, PW), "dilation": D}
+    shape, output = (N, C, H, W), (N, C, OH, OW)
+    ties = f"np.asarray(rng.integers(-3, 4, {shape}), DTYPE)"
+    arrays = {"input": _reals(rng, shape) if rng.random() < 0.5 else ties, "grad_output": _grads(rng, output)}
+    return Trial("max_pool2d", arrays, options, terms=(1, K[0] * K[1]))
+
+
+def _pointwise(name: str) -> Callable[[np.random.Generator], Trial]:
+    def draw(rng) -> Trial:
+        shape = tuple(_int(rng, 1, _choice(rng, 5, 40)) for _ in range(_int(rng, 0, 3)))
+        return Trial(name, {"input": _reals(rng, shape), "grad_output": _grads(rng, shape)}, {})
+
+    return draw
+
+
+def cross_entropy(rng) -> Trial:
+    N, C = _pair(rng, 1, _choice(rng, 5, 70))
+    extra = tuple(_int(rng, 1, 3) for _ in range(_int(rng, 0, 2)))
+    shape, reduction = (N, C, *extra), _choice(rng, "mean", "sum", "none")
+    arrays = {"input": _reals(rng, shape, -2, 0.7), "target": f"np.asarray(rng.random({shape}), DTYPE)"}
+    options: dict[str, Any] = {"reduction": reduction, "label_smoothing": _choice(rng, 0.0, 0.1, 0.7, 1.0)}
+    if rng.random() < 0.7:
+        arrays["target"] = f"rng.integers(0, {C}, {(N, *extra)})"
+        options["ignore_index"] = _choice(rng, -100, 0, C - 1)
+    keywords = ("weight",) if rng.random() < 0.5 else ()
+    arrays |= {name: f"np.asarray(rng.random({C}) + 0.1, DTYPE)" for name in keywords}
+    arrays["grad_output"] = f"np.asarray(rng.standard_normal({(N, *extra) if reduction == 'none' else ()}), DTYPE)"
+    return Trial("cross_entropy", arrays, options, keywords)
+
+
+def _elementwise(name: str) -> Callable[[np.random.Generator], Trial]:
+    def draw(rng) -> Trial:
+        shape = tuple(_int(rng, 1, _choice(rng, 4, 30)) for _ in range(_int(rng, 1, 3)))
+        reduction = _choice(rng, "mean", "sum", "none")
+        arrays = {"input": _reals(rng, shape, -2, 0.7), "target": _reals(rng, shape, -2, 0.7)}
+        if name.startswith("binary"):
+            arrays["target"] = f"np.asarray(rng.choice([0, 1, rng.random()], {shape}), DTYPE)"
+        if name == "binary_cross_entropy":
+            arrays["input"] = f"np.asarray(rng.choice([0, 1, *rng.random(7)], {shape}), DTYPE)"
+        possible = ["weight", "pos_weight"] if name.endswith("logits") else ["weight"]
+        keywords = tuple(factor for factor in possible if rng.random() < 0.5)
+        arrays |= {factor: f"np.asarray(rng.random({shape}) * 3, DTYPE)" for factor in keywords}
+        arrays["grad_output"] = f"np.asarray(rng.standard_normal({shape if reduction == 'none' else ()}), DTYPE)"
+        return Trial(name, arrays, {"reduction": reduction}, keywords)
+
+    return draw
+
+
+def adam(rng) -> Trial:
+    options = {
+        "lr": _choice(rng, 1e-3, 0.1),
+        "betas": _choice(rng, (0.9, 0.999), (0.0, 0.0), (0.3, 0.5), (0.95, 0.9)),
+        "eps": _choice(rng, 1e-8, 1e-3),
+        "weight_decay": _choice(rng, 0.0, 0.1),
+        **{name: bool(rng.random() < 0.5) for name in ("amsgrad", "maximize", "decoupled_weight_decay")},
+    }
+    return _steps(rng, "Adam", options)
+
+
+def sgd(rng) -> Trial:
+    momentum, nesterov = _choice(rng, 0.0, 0.5, 0.9), bool(rng.random() < 0.5)
+    options = {"lr": _choice(rng, 1e-3, 0.1), "momentum": momentum, "weight_decay": _choice(rng, 0.0, 0.1)}
+    options |= {"nesterov": True} if nesterov and momentum else {"dampening": _choice(rng, 0.0, 0.3)}
+    return _steps(rng, "SGD", options | {"maximize": bool(rng.random() < 0.5)})
+
+
+def _steps(rng, name: str, options: dict) -> Trial:
+    n, steps = _int(rng, 1, _choice(rng, 9, 300)), _int(rng, 1, 6)
+    return Trial(name, {"start": _reals(rng, (n,), 0, 0), "grads": _reals(rng, (steps, n))}, options)
+
+
+OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "max_pool2d": max_pool2d,
+    "linear": linear,
+    **{name: _pointwise(name) for name in ("relu", "sigmoid", "tanh")},
+    "cross_entropy": cross_entropy,
+    **{name: _elementwise(name) for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss")},
+    "Adam": adam,
+    "SGD": sgd,
+}

@@ -1,0 +1,367 @@
+"""Is `backward` the derivative of `forward`? Central differences say it without knowing any formula.
+
+    D(h) = (f(x + h) - f(x - h)) / 2h = f'(x) + h^2 f'''(x) / 6 + ...          f = sum(grad_output * forward(...))
+
+Where h and the tolerance come from, in float64 (eps = 2^-52):
+
+    the step      The formula's own error falls with h^2, that of rounding, eps / h, grows as h shrinks; both are about equal
+                  at h = eps^(1/3), here 2^-17, times the scale of the array (its root mean square; a power of two, so that
+                  the step itself is exact).
+    the formula   D(2h) - D(h) = 3 h^2 f''' / 6: three times the error of D(h). Twice that difference is allowed, so that also
+                  a bend as near as h/2 is covered (below).
+    rounding      An output computed with n additions errs by sqrt(n) u Y when the errors are independent, u = eps / 2 (Higham
+                  and Mary, 2019); eight times as much never happens by chance. n is at most the number of inputs and
+                  parameters, Y the largest output or input, as a difference of large inputs may be a small output. So
+                  8 sqrt(n) eps Y |grad_output| / h is allowed, over the outputs that changed; one that did not may still
+                  have moved by less than it can show, eps Y.
+
+A kink is a place where the slope jumps: ReLU at 0, a tie in max pooling. There the slopes to both sides,
+(f(x + h) - f(x)) / h and (f(x) - f(x - h)) / h, do not approach each other when h is halved, as they do where f is smooth;
+backward may return either or anything between, and so has not failed. A bend at a distance d < h/2 shows in the same way.
+"""
+
+import copy
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .nn import Module, Parameter
+
+EPS = float(np.finfo(np.float64).eps)
+STEP = 2.0**-17
+REFUSALS = (ArithmeticError, IndexError, RuntimeError, ValueError)
+
+
+class GradcheckError(Exception):
+    """What `gradcheck(..., raise_error=True)` raises; its text is the report."""
+
+
+class Element(NamedTuple):
+    """One number of one array, and what is said about its gradient."""
+
+    place: tuple[int, ...]
+    backward: float
+    difference: float  # the central difference
+    allowed: float
+    left: float  # the slopes to both sides
+    right: float
+
+    @property
+    def error(self) -> float:
+        return abs(self.backward - self.difference)
+
+    @property
+    def at_kink(self) -> bool:
+        """Where f has a kink: whether backward lies between the slopes to both sides."""
+        low, high = sorted((self.left, self.right))
+        return low - self.allowed <= self.backward <= high + self.allowed
+
+    @property
+    def badness(self) -> float:
+        """The error in units of what is allowed; infinite for NaN."""
+        if not self.error > 0:
+            return 0.0 if self.error == 0 else math.inf
+        return self.error / self.allowed if self.allowed else math.inf
+
+
+class Result(NamedTuple):
+    """What was found for the input or one parameter."""
+
+    name: str
+    shape: tuple[int, ...]
+    elements: list[Element]
+    kinks: int
+    problem: str | None  # what is wrong, in a sentence
+
+    @property
+    def worst(self) -> Element | None:
+        """The element with the largest error in units of what is allowed; those at kinks are not among them."""
+        return max(self.elements, key=lambda element: element.badness, default=None)
+
+
+class Report:
+    """What `gradcheck` found: true when all is right, and printed a table. `results` has one entry for each array."""
+
+    def __init__(self, title: str, results: list[Result]):
+        self.title = title
+        self.results = results
+
+    def __bool__(self) -> bool:
+        return not any(result.problem for result in self.results)
+
+    def __str__(self) -> str:
+        table = [("gradient of", "shape", "checked", "kinks", "error / allowed", "worst at", "backward", "difference")]
+        for name, shape, elements, kinks, problem in self.results:
+            size, worst = math.prod(shape), Result(name, shape, elements, kinks, problem).worst
+            checked = f"{len(elements) + kinks:,}" + (f" of {size:,}" if len(elements) + kinks < size else "")
+            numbers = ("", "", "", "")
+            if worst is not None:
+                place = str(list(worst.place))
+                numbers = (f"{worst.badness:.3g}", place, f"{worst.backward:.9g}", f"{worst.difference:.9g}")
+            table.append((name, str(shape), checked, str(kinks), *numbers))
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        rows = ["  ".join(f"{text:{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in table]
+        problems = [f"{result.name}: {result.problem}" for result in self.results if result.problem]
+        verdict = ["", "backward is the derivative of forward."] if self else ["", *problems]
+        kinks = sum(result.kinks for result in self.results)
+        if kinks:
+            verdict.append(f"{kinks} at a kink: the slopes to both sides differ there, and any value between is right.")
+            if not any(result.elements for result in self.results):
+                verdict.append("So nothing is proved; choose an input without zeros and ties, such as random numbers.")
+        return "\n".join([self.title, "", *rows, *verdict])
+
+    __repr__ = __str__
+
+
+def gradcheck(
+    module: Module, inputs: Any, *, max_elements: int = 100, seed: int = 0, raise_error: bool = False
+) -> Report:
+    """Compare `module.backward` with central differences of `module.forward`: for the input and for every parameter.
+
+    `inputs` is the input, or a tuple of all that forward takes, such as (input, target) for a loss. The upstream gradient is
+    random: ones would hide mistakes. Everything is done in float64 on a copy, `module` itself is not touched. Of arrays
+    with more than `max_elements` a random sample is checked. The report is true when all is right.
+
+    >>> import numpy as np
+    >>> from minicnn import nn
+    >>> class Square(nn.Module):
+    ...     def forward(self, x):
+    ...         self.keep(x)
+    ...         return x * x
+    ...     def backward(self, grad_output):
+    ...         (x,) = self.kept()
+    ...         return x * grad_output  # forgot the 2
+    >>> report = gradcheck(Square(), np.array([1.0, 2.0, 3.0]))
+    >>> bool(report)
+    False
+    >>> print(report.results[0].problem)
+    3 of 3 elements are wrong, each 0.5 times what it must be: a factor is missing.
+
+    A misconception: passing means that forward and backward agree, not that either is what you wanted.
+    https://docs.pytorch.org/docs/stable/notes/gradcheck.html
+    """
+    if not isinstance(module, Module):
+        raise TypeError(f"gradcheck: module must be a minicnn.nn.Module, got {type(module).__name__}: {module!r}.")
+    if isinstance(max_elements, bool) or not isinstance(max_elements, int) or max_elements < 1:
+        raise ValueError(f"gradcheck: max_elements must be an int of at least 1, got {max_elements!r}.")
+    report = _Check(module, inputs, max_elements, seed).report()
+    if raise_error and not report:
+        raise GradcheckError(f"\n{report}")
+    return report
+
+
+class _Check:
+    """One run of `gradcheck`."""
+
+    def __init__(self, module: Module, inputs: Any, max_elements: int, seed: int):
+        # Not default_rng(seed), which the input may come from: grad_output = input makes x^T grad_output symmetric.
+        self.rng = np.random.default_rng((seed, 2718281828))
+        self.max_elements = max_elements
+        self.who = type(module).__name__
+        self.module = _in_float64(module)
+        self.inputs = [_float64(x, i) for i, x in enumerate(inputs if isinstance(inputs, tuple) else (inputs,))]
+        self.parameters = dict(self.module.named_parameters())
+        try:
+            self.output = self.forward()
+        except TypeError as error:
+            raise TypeError(
+                f"gradcheck: inputs must be all that {self.who}.forward takes, as a tuple: {error}"
+            ) from error
+        if not np.array_equal(self.output, self.forward(), equal_nan=True):
+            raise ValueError(
+                f"gradcheck: {self.who}.forward gave two different outputs for the same input; "
+                "differences need a forward without chance. Fix its random numbers for the check."
+            )
+        if self.output.dtype != np.float64:
+            raise ValueError(
+                f"gradcheck: {self.who}.forward returned {self.output.dtype} for a float64 input; differences need float64. "
+                "Keep the input's dtype in forward."
+            )
+        if not np.isfinite(self.output).all():
+            raise ValueError(f"gradcheck: {self.who}.forward returned NaN or infinity; nothing can be compared there.")
+        self.grad_output = self.rng.standard_normal(self.output.shape)
+        n = sum(x.size for x in self.inputs) + sum(p.size for p in self.parameters.values())
+        floats = [self.output, *(x for x in self.inputs if x.dtype == np.float64)]
+        self.unit = EPS * max(np.abs(array).max(initial=0.0) for array in floats)
+        self.noise = 8 * math.sqrt(n) * self.unit
+
+    def forward(self) -> np.ndarray:
+        output = self.module(*(x.copy() for x in self.inputs))  # a layer may work in place
+        return np.array(output[0] if isinstance(output, tuple) else output)
+
+    def backward(self) -> tuple:
+        """One forward and backward pass: the gradients of the inputs."""
+        self.forward()
+        given = self.grad_output.copy() if self.grad_output.ndim else float(self.grad_output)
+        try:
+            grads = self.module.backward(given)
+        except TypeError as error:
+            if "NoneType" not in str(error):
+                raise
+            raise TypeError(
+                f"gradcheck: {self.who}.backward met a None: {error}. .grad is None before the first backward pass; "
+                "parameter.accumulate(gradient) takes care of that."
+            ) from error
+        return grads if isinstance(grads, tuple) else (grads,)
+
+    def report(self) -> Report:
+        self.module.zero_grad()
+        grads = self.backward()
+        first = {name: parameter.grad for name, parameter in self.parameters.items()}
+        first = {name: None if grad is None else np.array(grad) for name, grad in first.items()}
+        self.backward()
+        results = []
+        for i, (x, grad) in enumerate(zip(self.inputs, grads, strict=False)):
+            if x.dtype == np.float64:
+                results.append(self.compare("input" if len(grads) == 1 else f"input {i}", x, grad))
+        for name, parameter in self.parameters.items():
+            result = self.compare(name, parameter.data, first[name])
+            if not result.problem:
+                result = result._replace(problem=_accumulation(first[name], parameter.grad))
+            results.append(result)
+        if not any(result.shape and math.prod(result.shape) or result.shape == () for result in results):
+            raise ValueError(
+                f"gradcheck: {self.who} has nothing to differentiate: no floating point input that is not empty."
+            )
+        shapes = ", ".join(str(x.shape) for x in self.inputs)
+        return Report(f"gradcheck of {self.who} on {shapes}, in float64, with a random upstream gradient", results)
+
+    def compare(self, name: str, array: np.ndarray, grad: Any) -> Result:
+        """`array` is changed, element by element, and put back."""
+        problem = _unfit(name, array, grad)
+        if problem:
+            return Result(name, array.shape, [], 0, problem)
+        if not array.size:
+            return Result(name, array.shape, [], 0, None)
+        places = np.arange(array.size)
+        if array.size > self.max_elements:
+            places = np.sort(self.rng.choice(array.size, self.max_elements, replace=False))
+        h = STEP * _scale(array)
+        checked = [self.element(array, np.unravel_index(place, array.shape), grad, h) for place in places]
+        right, kinks, wrong = [], 0, []
+        for element, kink in checked:
+            if kink and element.at_kink:
+                kinks += 1
+            elif element.error <= element.allowed:
+                right.append(element)
+            else:
+                wrong.append(element)
+        sentence = _wrong(wrong, len(checked), array, np.asarray(grad)) if wrong else None
+        return Result(name, array.shape, right + wrong, kinks, sentence)
+
+    def element(self, array: np.ndarray, place: tuple, grad: Any, h: float) -> tuple[Element, bool]:
+        """The element, and whether f has a kink there."""
+        value = array[place]
+        steps = {}
+        for k in (-2, -1, 1, 2):
+            array[place] = value + k * h
+            try:
+                steps[k] = self.forward() - self.output, array[place] - value
+            except REFUSALS as error:
+                raise ValueError(
+                    f"gradcheck: {self.who}.forward refuses the input when element {_text(place)} of it or of a parameter "
+                    f"moves by {k * h:.3g} from {value:.9g}: {error} Move it away from the edge of what forward accepts."
+                ) from error
+            finally:
+                array[place] = value
+
+        def slope(a: int, b: int) -> float:
+            """Between two of the steps; the outputs that did not change have left no rounding error."""
+            low, high = steps.get(a, (0, 0.0)), steps.get(b, (0, 0.0))
+            return float((self.grad_output * (high[0] - low[0])).sum() / (high[1] - low[1]))
+
+        changed = (steps[1][0] != 0) | (steps[-1][0] != 0)
+        noise = np.where(changed, self.noise, self.unit)
+        rounding = float(np.sqrt(((self.grad_output * noise) ** 2).sum()) / h)
+        near, far = slope(-1, 1), slope(-2, 2)
+        left, right, left2, right2 = slope(-1, 0), slope(0, 1), slope(-2, 0), slope(0, 2)
+        gap, gap2 = abs(right - left), abs(right2 - left2)
+        allowed = 2 * abs(far - near) + rounding
+        where = tuple(int(i) for i in place)
+        found = Element(where, float(np.asarray(grad)[place]), near, allowed, left, right)
+        return found, gap > 0.6 * gap2 and gap > 4 * rounding  # where f is smooth, gap is half of gap2
+
+
+# ------------------------------------------------------------------------------------------------------ sentences
+
+
+def _unfit(name: str, array: np.ndarray, grad: Any) -> str | None:
+    if grad is None and name.startswith("input"):
+        return "backward returned None: it must return the gradient with respect to the input."
+    if grad is None:
+        return "backward left .grad at None: it must call accumulate(gradient) of this parameter."
+    if not isinstance(grad, (np.ndarray, np.generic)):
+        return f"the gradient must be a NumPy array, got {type(grad).__name__}."
+    if grad.shape != array.shape:
+        turned = grad.ndim > 1 and grad.shape == array.shape[::-1]
+        return f"the gradient must have the shape {array.shape}, got {grad.shape}{': transposed?' if turned else '.'}"
+    if grad.dtype != array.dtype:
+        return f"the gradient must have the dtype {array.dtype}, got {grad.dtype}."
+    return None
+
+
+def _accumulation(first: Any, second: Any) -> str | None:
+    """After two passes, .grad must be the sum of both."""
+    if np.allclose(second, 2 * first, rtol=1e-9, atol=1e-9 * np.abs(first).max(initial=0.0)):
+        return None
+    if np.allclose(second, first, rtol=1e-9, atol=0):
+        return "a second backward replaced .grad: it must add to it; accumulate(gradient) does."
+    return "after two equal backward passes .grad is not twice what it was after one: it must add up, nothing else."
+
+
+def _wrong(wrong: list[Element], checked: int, array: np.ndarray, grad: np.ndarray) -> str:
+    """How many, and what they have in common, if that is plain to see."""
+    worst = max(wrong, key=lambda element: element.badness)
+    count = f"{len(wrong)} of {checked} elements are wrong"
+    big = [element for element in wrong if abs(element.difference) > 100 * element.allowed]
+    ratios = [element.backward / element.difference for element in big]
+    if big and all(element.backward == 0 for element in wrong):
+        return f"{count}: backward gives 0, but the output depends on them."
+    if len(ratios) > 1 and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
+        if abs(ratios[0] + 1) < 1e-4:
+            return f"{count}, each -1 times what it must be: a sign is wrong."
+        return f"{count}, each {ratios[0]:.6g} times what it must be: a factor is missing."
+    square = grad.ndim == 2 and len(grad) == len(grad.T) and len(wrong) > 1
+    if square and all(abs(grad.T[e.place] - e.difference) <= 1e-4 * abs(e.difference) + e.allowed for e in wrong):
+        return f"{count}: the gradient is transposed."
+    return (
+        f"{count}, worst element {_text(worst.place)}, where the value is {array[worst.place]:.9g}: "
+        f"backward gives {worst.backward:.9g}, the difference quotient {worst.difference:.9g} +- {worst.allowed:.1g}."
+    )
+
+
+def _text(place: tuple) -> str:
+    return str([int(i) for i in place])
+
+
+# -------------------------------------------------------------------------------------------------------- helpers
+
+
+def _scale(array: np.ndarray) -> float:
+    """The power of two next to the root mean square; 1 for zeros."""
+    size = float(np.sqrt(np.mean(np.square(array))))
+    return 2.0 ** round(math.log2(size)) if size > 0 and math.isfinite(size) else 1.0
+
+
+def _float64(x: Any, i: int) -> np.ndarray:
+    """A copy; only floating point numbers are differentiated, class indices stay what they are."""
+    if not isinstance(x, (np.ndarray, np.generic)):
+        raise TypeError(f"gradcheck: input {i} must be a NumPy array, got {type(x).__name__}; np.asarray makes one.")
+    x = np.array(x, np.float64 if x.dtype.kind == "f" else None)
+    if x.dtype.kind == "f" and not np.isfinite(x).all():
+        raise ValueError(f"gradcheck: input {i} must be finite, it holds NaN or infinity.")
+    return x
+
+
+def _in_float64(module: Module) -> Module:
+    """A copy in training mode whose parameters and other floating point arrays are float64, asked for all gradients."""
+    module = copy.deepcopy(module)
+    for part in module.modules():
+        part.needs_input_grad = True
+        for name, value in list(vars(part).items()):
+            if isinstance(value, Parameter):
+                value.data = np.array(value.data, np.float64)
+            elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                setattr(part, name, value.astype(np.float64))
+    return module.train()
