@@ -78,19 +78,24 @@ class Run:
         except Timeout:
             raise FileExistsError(f"{self.folder} is in use by another training: wait for it, or stop it.") from None
 
-    def keep_filters(self, filters: np.ndarray) -> None:
-        """Add the filters to the file, which is written from the first epoch on: then there is something to compare."""
-        self.filters[f"epoch-{len(self.history):03d}"] = filters.copy()
-        if self.history:
-            save_weights(self.folder / "filters.safetensors", self.filters)
+    def finish_epoch(self, metrics: Metrics, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
+        """Add the row, and keep all that goes with it; what could not be kept does not count as finished."""
+        self.history.append(metrics)
+        try:
+            self.keep(model, optimizer, filters)
+        except BaseException:
+            self.history.pop()
+            raise
 
-    def keep(self, model: Module, optimizer: Optimizer) -> None:
+    def keep(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
         """The checkpoint first: everything else is written anew from it when the training goes on."""
         resume.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
+        self.filters[f"epoch-{len(self.history):03d}"] = filters.copy()
         if self.history:
             weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
             save_weights(self.folder / "model.safetensors", weights)
-            table = io.StringIO()
+            save_weights(self.folder / "filters.safetensors", self.filters)
+            table = io.StringIO(newline="")
             csv.writer(table).writerows(
                 [Metrics._fields, *self.history]
             )  # floats with repr: reading gives the same bits
@@ -114,10 +119,7 @@ class Bystander(Run):
     def __init__(self, config: Mapping[str, Any], history: Sequence[Metrics] = ()) -> None:
         self.config, self.history = dict(config), list(history)
 
-    def keep_filters(self, filters: np.ndarray) -> None:
-        """Nothing is kept here."""
-
-    def keep(self, model: Module, optimizer: Optimizer) -> None:
+    def keep(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
         """Nothing is kept here."""
 
     def kept(self) -> str:

@@ -98,8 +98,7 @@ def train(parts: Parts, epochs: int, allow_nan: bool, quiet: bool) -> None:
     """Train until `epochs` epochs are finished; after each, keep everything and say how far it got."""
     task, model, optimizer, train_data, val_data, _, group, run = parts
     criterion = task.criterion()
-    run.keep_filters(first_filters(model))
-    run.keep(model, optimizer)
+    run.keep(model, optimizer, first_filters(model))
     if not quiet and not run.history:
         loss, accuracy = evaluate(model, criterion, val_data, task.count_right, group)
         say(f"Before training - Val Loss: {loss:.4f}, Val Acc: {accuracy:.4f}", group)
@@ -118,9 +117,7 @@ def train(parts: Parts, epochs: int, allow_nan: bool, quiet: bool) -> None:
         checked = evaluate(model, criterion, val_data, task.count_right, group)
 
         metrics = Metrics(epoch, *learnt, *checked, time.perf_counter() - started)
-        run.history.append(metrics)
-        run.keep_filters(first_filters(model))
-        run.keep(model, optimizer)
+        run.finish_epoch(metrics, model, optimizer, first_filters(model))
         say(
             f"{name} - Train Loss: {metrics.train_loss:.4f}, Train Acc: {metrics.train_accuracy:.4f}"
             f" - Val Loss: {metrics.val_loss:.4f}, Val Acc: {metrics.val_accuracy:.4f}",

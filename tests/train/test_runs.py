@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from minicnn import nn, optim, resume
 from minicnn.checkpoints import load_weights, save_weights
 from minicnn.runs import Metrics, Run
 
 WEIGHTS = {"cnn.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "cnn.0.bias": np.zeros(2)}
+
+
+def learner():
+    """What a run keeps after an epoch: model, optimiser, the first layer's filters."""
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
+    return model, optim.Adam(model.parameters()), model[0].weight.data
 
 
 @pytest.fixture(autouse=True)
@@ -38,24 +45,54 @@ def test_config_is_readable_json(tmp_path):
 
 
 def test_a_row_for_each_epoch_with_all_digits(tmp_path):
-    run = Run(tmp_path / "out", "", {})
+    run, (model, *rest) = Run(tmp_path / "out", "", {}), learner()
     for epoch in (1, 2):
-        run.finish_epoch(Metrics(epoch, 1 / 3, 0.1, 2 / 3, 0.2, 1.5 + epoch), WEIGHTS)
+        run.finish_epoch(Metrics(epoch, 1 / 3, 0.1, 2 / 3, 0.2, 1.5 + epoch), model, *rest)
         assert len(rows(run)) == epoch
     assert (run.folder / "metrics.csv").read_text().splitlines()[0] == (
         "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds"
     )
     read = [Metrics(int(r.pop("epoch")), **{k: float(v) for k, v in r.items()}) for r in rows(run)]
     assert read == run.history
-    assert load_file(run.folder / "model.safetensors").keys() == WEIGHTS.keys()
+    assert load_file(run.folder / "model.safetensors").keys() == model.state_dict().keys()
+
+
+def test_the_filters_of_every_epoch_are_kept_also_of_one_that_went_on(tmp_path):
+    run, (model, optimizer, filters) = Run(tmp_path / "out", "", {}), learner()
+    first = filters.copy()
+    run.keep(model, optimizer, filters)
+    for epoch in (1, 2):
+        filters += 1
+        run.finish_epoch(Metrics(epoch, 1.0, 0.1, 1.0, 0.1, 1.0), model, optimizer, filters)
+        run.lock.release()
+        checkpoint = resume.load(run.folder / "checkpoint.safetensors")
+        run = Run.reopen(run.folder, checkpoint.config, checkpoint.history)
+        assert run.history == [Metrics(e, 1.0, 0.1, 1.0, 0.1, 1.0) for e in range(1, epoch + 1)]
+    kept = load_file(run.folder / "filters.safetensors")
+    assert sorted(kept) == ["epoch-000", "epoch-001", "epoch-002"]
+    for epoch in range(3):
+        np.testing.assert_array_equal(kept[f"epoch-{epoch:03d}"], sum([1.0] * epoch, start=first))
+
+
+def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
+    run, rest = Run(tmp_path / "out", "", {}), learner()
+    run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("minicnn.runs.resume.save", full)
+    with pytest.raises(OSError, match="No space"):
+        run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
+    assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
 
 
 def test_kept_tells_what_is_there(tmp_path):
-    run = Run(tmp_path / "out", "", {})
-    assert run.kept() == f"No epoch was finished; {run.folder} holds config.json only."
-    run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), WEIGHTS)
+    run, rest = Run(tmp_path / "out", "", {}), learner()
+    assert run.kept() == f"No epoch was finished; {run.folder} holds config.json and the initial state only."
+    run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
     assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
-    run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), WEIGHTS)
+    run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
     assert run.kept() == f"{run.folder} holds the metrics of epochs 1 to 2 and the weights after that."
 
 

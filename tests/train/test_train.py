@@ -25,6 +25,7 @@ LINE = re.compile(
     r"Epoch (\d+)/(\d+) - Train Loss: (\d+\.\d{4}), Train Acc: ([01]\.\d{4})"
     r" - Val Loss: (\d+\.\d{4}), Val Acc: ([01]\.\d{4})"
 )
+FILES = ["checkpoint.safetensors", "config.json", "filters.safetensors", "metrics.csv", "model.safetensors"]
 PICTURES = ["confusion.png", "filters.png", "history.png", "mistakes.png"]
 KEYS = [
     f"{layer}.{part}" for layer in ("cnn.0", "cnn.3", "linear_block.0", "linear_block.2") for part in ("weight", "bias")
@@ -121,8 +122,8 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
     assert err == ""
 
     folder = Path("runs/simplecnn-seed0")
-    names = sorted(["config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *PICTURES])
-    assert sorted(path.name for path in folder.iterdir()) == names
+    names = sorted([*FILES, *PICTURES])
+    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == names
     assert f"{folder} holds {', '.join(names)}\n" in results
     assert list(metrics(folder)[0]) == [
         *("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
@@ -132,6 +133,7 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
         assert (epoch, "2", *(f"{float(x):.4f}" for x in figures)) == line.groups()
         assert all(repr(float(x)) == x for x in (*figures, seconds))
         assert float(seconds) > 0
+    assert re.fullmatch("[0-9a-f]{64}", config(folder)["data_sha256"])
     assert config(folder) == {
         "task": "digits",
         "epochs": 2,
@@ -148,8 +150,15 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
         "no_plots": False,
         "quiet": False,
         "target_accuracy": None,
+        "resume": None,
+        "allow_nan": False,
+        "dtype": "float32",
+        "device": "numpy",
+        "tf32": False,
+        "processes": 1,
         "network": "SimpleCNN",
         "parameters": 215370,
+        "data_sha256": config(folder)["data_sha256"],
     }
 
 
@@ -234,8 +243,7 @@ def test_data(tmp_path, capsys):
 
 def test_no_plots():
     assert main([*SMALL, "--no-plots", "--out", "out"]) == 0
-    names = ["config.json", "filters.safetensors", "metrics.csv", "model.safetensors"]
-    assert sorted(path.name for path in Path("out").iterdir()) == names
+    assert sorted(path.name for path in Path("out").iterdir() if path.name != ".lock") == FILES
 
 
 def test_quiet_prints_the_epochs_and_nothing_else(capsys):
@@ -420,7 +428,7 @@ def test_ctrl_c_before_the_first_epoch_is_finished(capsys, monkeypatch):
 
     monkeypatch.setattr(SimpleCNN, "backward", interrupt)
     assert main([*SMALL, "--out", "out"]) == 130
-    sentence = "\nStopped. No epoch was finished; out holds config.json only.\n"
+    sentence = "\nStopped. No epoch was finished; out holds config.json and the initial state only.\n"
     assert capsys.readouterr().err == sentence
 
     monkeypatch.setattr(minicnn, "manual_seed", interrupt)
