@@ -489,7 +489,7 @@ def test_compiled_with_checked_bounds_the_loops_pass_the_same_tests(tmp_path):
     options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=dev"]
     chosen = "numba and within_the_bound"
     checked = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "1"}
-    printed = run_command(["-m", "pytest", *options, *TESTS, __file__, "-k", chosen], timeout=120, **checked)
+    printed = run_command(["-m", "pytest", *options, *TESTS, __file__, "-k", chosen], timeout=300, **checked)
     assert " passed" in printed and " skipped" not in printed, printed
 
 

@@ -48,7 +48,7 @@ def conv2d_grad_weight(grad_output, x, g):
         loops, (sizes, *tables) = _dense_loops, strips_for(g)
         line = sizes.RUN
         rows, pitch = -(-sizes.O // 8) * 8, -(-sizes.R // (2 * LANES)) * 2 * LANES
-    parts = min(sizes.N * sizes.BANDS, PARTS)
+    parts = max(1, min(sizes.N * sizes.BANDS, PARTS))  # without an image a sum of nothing
     sums = np.zeros((parts, g.G, rows, pitch), x.dtype)
     parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, sizes, *tables)
     return _add_loops(sums, line, np.empty((g.O, g.C // g.G, g.KH, g.KW), x.dtype))
