@@ -76,7 +76,7 @@ def runs_for(g):
 @njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
 def finite(numbers, start, count):
     """Nothing but numbers times 0 is 0. `reassoc` lets sixteen sums go on side by side:
-    one sum alone waits 4 cycles for each number, 0.2 ms for conv2's images."""
+    one sum alone waits 4 cycles for each number, 0.1 ms for conv2's images."""
     check = numbers.dtype.type(0)
     for q in range(U(count)):
         check += numbers[U(start) + q] * 0
