@@ -2,6 +2,7 @@
 
     machine, vectors, team         what Numba lacks: atomic addition, vector registers, a team of threads
     products, lowering, patches    what the three products of a convolution share
+    skipping                       two of them where most of grad_output is 0
     convolution, pooling ...       the textbook's names
 
 Whatever had nothing to gain is the textbook's.

@@ -9,13 +9,14 @@ from numba import njit
 
 from .arrays import plain
 from .lowering import lower
-from .patches import drain_strips, fill_strips, strips_for
+from .patches import fill_strips, strips_for
 from .products import U, aligned, copy_careless, fill, multiply, multiply_row
+from .skipping import finite, rows_loops, runs_for, skipping_input_loops, skipping_weight_loops
 from .team import parallel, take
 from .vectors import LANES
 
 PARTS = 8  # partial sums of the weights' gradient; fixed, so that their order never changes
-DENSE = 0.4  # the share of numbers that are not 0 from which skipping does not pay
+DENSE_INPUT, DENSE_WEIGHT = 0.6, 0.4  # the shares of numbers that are not 0 from which skipping does not pay
 
 
 def conv2d(x, weight, bias, g):
@@ -28,34 +29,44 @@ def conv2d(x, weight, bias, g):
 def conv2d_grad_input(grad_output, weight, g):
     grad_input = np.empty((g.N, g.C, g.H, g.W), grad_output.dtype)
     grad_output, weight = plain(grad_output), plain(weight)
-    strips, offsets = strips_for(g, True)
-    rows, finite = _rows_loops(weight)
-    if not finite or strips.OW * strips.STRIP < 2**18 and _worth_skipping(grad_output, g):
-        parts = min(g.N, 32)
-        parallel(_scatter_loops, parts, grad_output.reshape(-1), rows, finite, grad_input.reshape(-1), strips, offsets)
-        return grad_input
-    return _gather(grad_output, weight, np.zeros(g.C, grad_output.dtype), grad_input, g, True)
+    everything = not finite(weight.reshape(-1), 0, weight.size)
+    if not everything and not _worth_skipping(grad_output, g, DENSE_INPUT):
+        return _gather(grad_output, weight, np.zeros(g.C, grad_output.dtype), grad_input, g, True)
+    runs, *tables = runs_for(g)
+    flat = grad_output.reshape(-1), rows_loops(weight, runs), everything, grad_input.reshape(-1)
+    parallel(skipping_input_loops, min(g.N * g.G, 32), *flat, runs, *tables)
+    return grad_input
 
 
 def conv2d_grad_weight(grad_output, x, g):
     grad_output, x = plain(grad_output), plain(x)
-    strips, offsets = strips_for(g, False)
-    loops = _skipping_loops if _worth_skipping(grad_output, g) else _dense_loops
-    parts = min(strips.N * strips.BANDS, PARTS)
-    pitch = -(-strips.R // (2 * LANES)) * 2 * LANES
-    sums = np.zeros((parts, g.G, -(-strips.O // 8) * 8, pitch), x.dtype)
-    parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, strips, offsets)
-    return _add_loops(sums, np.empty((g.O, g.C // g.G, g.KH, g.KW), x.dtype))
+    if _worth_skipping(grad_output, g, DENSE_WEIGHT):
+        loops, (sizes, *tables) = skipping_weight_loops, runs_for(g)
+        line = sizes.PIECES * sizes.PIECE
+        rows, pitch = sizes.O, g.KH * line
+    else:
+        loops, (sizes, *tables) = _dense_loops, strips_for(g)
+        line = sizes.RUN
+        rows, pitch = -(-sizes.O // 8) * 8, -(-sizes.R // (2 * LANES)) * 2 * LANES
+    parts = max(1, min(sizes.N * sizes.BANDS, PARTS))  # without an image a sum of nothing
+    sums = np.zeros((parts, g.G, rows, pitch), x.dtype)
+    parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, sizes, *tables)
+    return _add_loops(sums, line, np.empty((g.O, g.C // g.G, g.KH, g.KW), x.dtype))
 
 
-def _worth_skipping(grad_output, g):
-    """Max pooling sends its gradient to one pixel in four, ReLU stops half of that: 17 % of the numbers are not 0.
-
-    Judged by the first four images, always: the choice changes the order of sums, so nothing else may enter it.
-    """
+def _worth_skipping(grad_output, g, dense):
+    """Judged by the first four images, always: the choice changes the order of sums, so nothing else may enter it."""
     if g.O // g.G < 4 or g.C // g.G * g.KH * g.KW < 64:
         return False
-    return _density_loops(grad_output[:4].reshape(-1)) < DENSE
+    return _density_loops(grad_output[:4].reshape(-1)) < dense
+
+
+@njit(nogil=True, cache=True)
+def _density_loops(numbers):
+    count = 0
+    for q in range(numbers.size):
+        count += numbers[q] != 0
+    return count / max(numbers.size, 1)
 
 
 def _gather(source, weight, bias, target, g, transposed):
@@ -185,105 +196,26 @@ def _dense_loops(team, parts, grad_output, x, sums, s, offsets):
 
 
 @njit(nogil=True, cache=True)
-def _skipping_loops(team, parts, grad_output, x, sums, s, offsets):
-    """The same, row by row, with those pixels only whose gradient is not 0; all, where 0 meets an infinity or NaN in x."""
-    pixels, units, eights = s.BAND * s.OW, s.N * s.BANDS, (s.O + 7) // 8
-    patches, row = aligned(s.OW * s.STRIP + 3 * LANES, x.dtype), aligned(_row_size(s), x.dtype)
-    places, factors = np.zeros(pixels + 1, np.int64), np.zeros(pixels + 1, x.dtype)
-    flat = sums.reshape(-1)
-    k = take(team)
-    while k < parts:
-        for unit in range(k * units // parts, (k + 1) * units // parts):
-            n, i0 = unit // s.BANDS, unit % s.BANDS * s.BAND
-            count = min(s.BAND, s.OH - i0) * s.OW
-            for group in range(s.G):
-                everything = not fill_strips(patches, row, x, n, group, i0, s)
-                for o in range(s.O):
-                    plane = ((n * s.G + group) * s.O + o) * s.OH * s.OW + i0 * s.OW
-                    kept = 0
-                    for p in range(count):  # writes every pixel, steps on only if it is kept: no branch to mispredict
-                        value = grad_output[U(plane + p)]
-                        places[U(kept)], factors[U(kept)] = offsets[p], value
-                        kept += (value != 0) | everything
-                    at = ((k * s.G + group) * eights * 8 + o) * sums.shape[3]
-                    multiply_row(flat, at, s.R, patches, 0, places, 0, kept, factors, 0, 1)
-        k = take(team)
-
-
-@njit(nogil=True, cache=True)
 def _row_size(s):
     return max(s.COLUMNS, s.W + s.PW) * s.C + 2 * LANES
 
 
 @njit(nogil=True, cache=True)
-def _add_loops(sums, grad_weight):
-    """The parts' sums, always in the same order, and back from channels last."""
+def _add_loops(sums, line, grad_weight):
+    """The parts' sums, always in the same order, and back from channels last; the runs of a row are `line` apart."""
     O, C, KH, KW = grad_weight.shape
+    parts, flat = sums.shape[0], sums.reshape(sums.shape[0], -1)
+    for k in range(1, parts):
+        for q in range(U(flat.shape[1])):
+            flat[0, q] += flat[k, q]
     per_group = O // sums.shape[1]
     for o in range(O):
-        group, m = o // per_group, o % per_group
+        row = sums[0, o // per_group, o % per_group]
         for c in range(C):
             for kh in range(KH):
                 for kw in range(KW):
-                    total = sums.dtype.type(0)
-                    for k in range(sums.shape[0]):
-                        total += sums[k, group, m, (kh * KW + kw) * C + c]
-                    grad_weight[o, c, kh, kw] = total
+                    grad_weight[o, c, kh, kw] = row[kh * line + kw * C + c]
     return grad_weight
-
-
-# ------------------------------------------------------------------- gradient to the input, where most of it is 0
-
-
-@njit(nogil=True, cache=True)
-def _density_loops(numbers):
-    count = 0
-    for q in range(numbers.size):
-        count += numbers[q] != 0
-    return count / max(numbers.size, 1)
-
-
-@njit(nogil=True, cache=True)
-def _rows_loops(weight):
-    """The weights as one patch for each output channel, channels last; and whether all are finite."""
-    O, C, KH, KW = weight.shape
-    rows, check, at = aligned(weight.size + 2 * LANES, weight.dtype), weight.dtype.type(0), 0
-    for o in range(O):
-        for kh in range(KH):
-            for kw in range(KW):
-                for c in range(C):
-                    rows[at] = weight[o, c, kh, kw]
-                    check += rows[at] * 0
-                    at += 1
-    return rows, check == 0
-
-
-@njit(nogil=True, cache=True)
-def _scatter_loops(team, parts, grad_output, rows, finite, grad_input, s, offsets):
-    """To the patch of every pixel goes the sum of the rows whose gradient is not 0 there; then the patches are added up."""
-    pixels = s.OH * s.OW
-    patches, row = aligned(s.OW * s.STRIP + 3 * LANES, rows.dtype), aligned(_row_size(s), rows.dtype)
-    kept = np.empty(pixels, np.int64)
-    places, factors = np.empty(pixels * s.O + 1, np.int64), np.empty(pixels * s.O + 1, rows.dtype)
-    everything = not finite
-    k = take(team)
-    while k < parts:
-        for n in range(k * s.N // parts, (k + 1) * s.N // parts):
-            for group in range(s.G):
-                plane = (n * s.G + group) * s.O * pixels
-                fill(patches, 0, patches.size, 0)
-                for p in range(U(pixels)):  # without a branch, as above
-                    to, o = p * U(s.O), U(group * s.O)
-                    for q in range(U(plane) + p, U(plane + s.O * pixels), U(pixels)):
-                        places[to], factors[to] = o * U(s.R), grad_output[q]
-                        to += U((grad_output[q] != 0) | everything)
-                        o += U(1)
-                    kept[p] = to - p * U(s.O)
-                for j in range(s.OW):  # strip by strip, each stays in the first-level cache: 15 % less than row by row
-                    for p in range(j, pixels, s.OW):
-                        multiply_row(patches, offsets[p], s.R, rows, 0, places, p * s.O, kept[p], factors, p * s.O, 1)
-                drain_strips(grad_input, row, patches, n, group, s)
-        k = take(team)
 
 
 # -------------------------------------------------------------------------------------------- gradient to the bias

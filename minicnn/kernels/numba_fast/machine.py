@@ -1,8 +1,10 @@
-"""Three words to the machine that Numba has no name for: an atomic addition, a fence, a fused multiply-add.
+"""Words to the machine that Numba has no name for: an atomic addition, a fence, a fused multiply-add, a search for a bit.
 
 Each is a Python function that does the same for one thread, and an overload that Numba compiles instead of it.
 """
 
+import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
@@ -22,6 +24,11 @@ def fence():
 def fused(a, b, c):
     """a * b + c, rounded once."""
     return a * b + c
+
+
+def trailing_zeros(word):
+    """The place of the lowest bit that is set; one is."""
+    return np.uint64((int(word) & -int(word)).bit_length() - 1)
 
 
 @intrinsic
@@ -51,6 +58,14 @@ def _fused(typingctx, a, b, c):
     return c(c, c, c), emit
 
 
+@intrinsic
+def _trailing_zeros(typingctx, word):
+    def emit(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), emit
+
+
 @overload(fetch_add)
 def _compile_fetch_add(array, index):
     return lambda array, index: _fetch_add(array, index)
@@ -64,3 +79,8 @@ def _compile_fence():
 @overload(fused)
 def _compile_fused(a, b, c):
     return lambda a, b, c: _fused(a, b, c)
+
+
+@overload(trailing_zeros)
+def _compile_trailing_zeros(word):
+    return lambda word: _trailing_zeros(word)

@@ -44,12 +44,12 @@ class Strips(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def strips_for(g, whole):
+def strips_for(g):
     """The Strips, and where the patch of each pixel (i, j) of a band begins."""
     C = g.C // g.G
     height = (g.KH - 1) * g.DH + 1
     per_row = g.OW * g.KW * C
-    BAND = g.OH if whole else max(1, min(g.OH, (2**17 // max(per_row, 1) - height) // g.SH + 1))  # 512 KB of float32
+    BAND = max(1, min(g.OH, (2**17 // max(per_row, 1) - height) // g.SH + 1))  # 512 KB of float32
     BANDS = -(-g.OH // BAND)
     ROWS = (BAND - 1) * g.SH + height
     SLOTS = -(-ROWS // g.DH)
@@ -64,9 +64,8 @@ def strips_for(g, whole):
 
 @njit(nogil=True, cache=True)
 def fill_strips(buffer, row, x, n, group, i0, s):
-    """One group of image n, from output row i0 on. True if every number of it is finite."""
+    """One group of image n, from output row i0 on."""
     C, H, W, RUN = s.C, s.H, s.W, s.RUN
-    check = x.dtype.type(0)
     for k in range(s.DH * s.SLOTS):
         h = i0 * s.SH - s.PH + k // s.SLOTS + k % s.SLOTS * s.DH
         slot = k * RUN
@@ -78,9 +77,7 @@ def fill_strips(buffer, row, x, n, group, i0, s):
         for c in range(C):
             start, at = ((n * s.G * C + group * C + c) * H + h) * W, s.PW * C + c
             for w in range(w0, w1):
-                value = x[U(start + w)]
-                check += value * 0
-                row[U(at + w * C)] = value
+                row[U(at + w * C)] = x[U(start + w)]
         for j in range(s.OW):
             at = j * s.STRIP + slot
             if s.DW == 1:
@@ -89,29 +86,3 @@ def fill_strips(buffer, row, x, n, group, i0, s):
                 for kw in range(s.KW):
                     for c in range(C):
                         buffer[at + kw * C + c] = row[(j * s.SW + kw * s.DW) * C + c]
-    return check == 0
-
-
-@njit(nogil=True, cache=True)
-def drain_strips(x, row, buffer, n, group, s):
-    """The transpose of fill_strips for a whole image: each pixel collects what its copies hold."""
-    C, H, W, RUN = s.C, s.H, s.W, s.RUN
-    for h in range(H):
-        h0 = h + s.PH
-        fill(row, 0, row.size, 0)
-        if 0 <= h0 < s.ROWS:
-            slot = (h0 % s.DH * s.SLOTS + h0 // s.DH) * RUN
-            for j in range(s.OW):
-                at = j * s.STRIP + slot
-                if s.DW == 1:
-                    to = j * s.SW * C
-                    for q in range(U(RUN)):
-                        row[U(to) + q] += buffer[U(at) + q]
-                else:
-                    for kw in range(s.KW):
-                        for c in range(C):
-                            row[(j * s.SW + kw * s.DW) * C + c] += buffer[at + kw * C + c]
-        for c in range(C):
-            start, at = ((n * s.G * C + group * C + c) * H + h) * W, s.PW * C + c
-            for w in range(W):
-                x[U(start + w)] = row[U(at + w * C)]
