@@ -45,12 +45,13 @@ class Parity(Task):
         wrong = Counter(labels[odd != labels % 2]).most_common(3)
         mistakes = ", ".join(f"{digit} taken for {'even' if digit % 2 else 'odd'} ({n}x)" for digit, n in wrong)
         first = list(zip(labels[:20], odd[:20], strict=True))
-        return (
-            f"The first images   {' '.join(str(digit) for digit, _ in first)}\n"
-            f"taken for odd      {' '.join(str(digit) if answer else ' ' for digit, answer in first)}\n"
-            f"taken for even     {' '.join(' ' if answer else str(digit) for digit, answer in first)}\n"
-            f"Most often wrong   {mistakes or 'none'}"
+        lines = (
+            ("The first images", [str(digit) for digit, _ in first]),
+            ("taken for odd", [str(digit) if answer else " " for digit, answer in first]),
+            ("taken for even", [" " if answer else str(digit) for digit, answer in first]),
+            ("Most often wrong", [mistakes or "none"]),
         )
+        return "\n".join(f"{words:18} {' '.join(values)}".rstrip() for words, values in lines)
 
     def draw(self, folder, history, filters, results):
         from .. import plots  # only now: Matplotlib takes its time to import
