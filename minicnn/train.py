@@ -98,8 +98,8 @@ def train(
 
         seconds = time.perf_counter() - started
         metrics = Metrics(epoch, train_loss, train_accuracy, val_loss, val_accuracy, seconds)
-        run.keep_filters(epoch, first_filters(model))
         run.finish_epoch(metrics, model.state_dict())
+        run.keep_filters(epoch, first_filters(model))
         say(
             f"{name} - Train Loss: {train_loss:.4f}, Train Acc: {train_accuracy:.4f}"
             f" - Val Loss: {val_loss:.4f}, Val Acc: {val_accuracy:.4f}"

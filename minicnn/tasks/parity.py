@@ -13,7 +13,7 @@ from .task import Task, gather
 class Parity(Task):
     """Two classes, one output: the probability that the digit is odd, taught by binary cross-entropy.
 
-    The answer is "odd" from probability 0.5 on. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
+    The answer is "odd" above a probability of 0.5. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
     asks which of the outputs is largest; of one output that is always number 0. So the accuracy would freeze at the share
     of even digits, 0.4926 of the training images, however well the network learns.
     """
@@ -32,7 +32,7 @@ class Parity(Task):
         return (labels % 2)[:, None].astype(images.dtype)  # (N, 1): 1.0 for odd
 
     def count_right(self, outputs, targets):
-        return ((outputs >= 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
+        return ((outputs > 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
 
     def examine(self, model, batches):
         model.eval()
@@ -41,7 +41,7 @@ class Parity(Task):
 
     def report(self, results):
         _, labels, probabilities = results
-        odd = probabilities[:, 1] >= 0.5
+        odd = probabilities[:, 1] > 0.5
         wrong = Counter(labels[odd != labels % 2]).most_common(3)
         mistakes = ", ".join(f"{digit} taken for {'even' if digit % 2 else 'odd'} ({n}x)" for digit, n in wrong)
         first = list(zip(labels[:20], odd[:20], strict=True))

@@ -50,6 +50,16 @@ def test_a_row_for_each_epoch_with_all_digits(tmp_path):
     assert load_file(run.folder / "model.safetensors").keys() == WEIGHTS.keys()
 
 
+def test_filters_are_written_from_the_first_epoch_on(tmp_path):
+    run, filters = Run(tmp_path / "out", "", {}), np.ones((2, 1, 3, 3), np.float32)
+    path = run.folder / "filters.safetensors"
+    run.keep_filters(0, filters)
+    assert not path.exists()
+    filters *= 2  # training goes on in the same array
+    run.keep_filters(1, filters)
+    assert {name: array.max() for name, array in load_file(path).items()} == {"epoch-000": 1, "epoch-001": 2}
+
+
 def test_kept_tells_what_is_there(tmp_path):
     run = Run(tmp_path / "out", "", {})
     assert run.kept() == f"No epoch was finished; {run.folder} holds config.json only."

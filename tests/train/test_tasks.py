@@ -156,7 +156,7 @@ def test_odd_is_one_and_even_is_zero():
 
 
 def test_parity_is_counted_by_threshold():
-    outputs = np.array([[0.1], [0.6], [0.5], [0.49], [0.99]], np.float32)
+    outputs = np.array([[0.1], [0.6], [0.51], [0.5], [0.99]], np.float32)
     targets = np.array([[0], [1], [1], [1], [0]], np.float32)
     assert PARITY.count_right(outputs, targets) == 3
 
@@ -196,7 +196,7 @@ def test_a_run_of_parity(capsys):
     model = ParityCNN()
     model.load_state_dict(load_file(folder / "model.safetensors"))
     images, labels = MNIST(train=False).batch(range(24))
-    right = ((model.eval()(images)[:, 0] >= 0.5) == (labels % 2 == 1)).mean()
+    right = ((model.eval()(images)[:, 0] > 0.5) == (labels % 2 == 1)).mean()
     assert metrics(folder)[-1]["val_accuracy"] == right
 
 
@@ -336,16 +336,16 @@ def test_a_generator_that_diverged_is_drawn_too(recwarn):
 def test_the_generator_learns_to_paint():
     flags = ["--task", "generator", "--train-size", "320", "--val-size", "64", "--epochs", "3", "--backend", "numpy"]
     assert main([*flags, "--no-plots", "--quiet", "--out", "out"]) == 0
-    losses = [row["train_loss"] for row in metrics("out")]
-    assert losses[-1] < 0.8 * losses[0]
+    black = np.square(PAINTING.targets(*MNIST(train=False).batch(range(64)))).mean()  # the loss of painting nothing
+    assert metrics("out")[-1]["val_loss"] < 0.85 * black
 
 
 def test_what_the_pictures_show():
     minicnn.manual_seed(0)
     model = Autoencoder(4)
-    digits = Subset(MNIST(train=False), range(60))
+    digits = Subset(MNIST(train=False), range(70))  # an 8 comes as number 61
     results = PAINTING.examine(model, DataLoader(digits, 16))
-    images, labels = digits.batch(range(60))
+    images, labels = digits.batch(range(70))
     codes = model.encoder(images)
     assert np.array_equal(results.labels, labels)
     assert np.array_equal(results.found, nearest_colour(model.generator(codes)))
