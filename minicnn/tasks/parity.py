@@ -15,7 +15,7 @@ class Parity(Task):
 
     The answer is "odd" above a probability of 0.5. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
     asks which of the outputs is largest; of one output that is always number 0. So the accuracy would freeze at the share
-    of even digits, 0.4926 of the training images, however well the network learns.
+    of even digits, 0.493 of the training images, however well the network learns.
     """
 
     name = "parity"
