@@ -28,13 +28,14 @@ def draw_painting(
     variance: float,
     places: np.ndarray,
     there: np.ndarray,
+    cells: int,
 ) -> None:
     """All pictures of a generator's run."""
     draw_history(folder / "history.png", history)
     draw_filters(folder / "filters.png", weight)
     draw_samples(folder / "samples.png", originals, painted)
     draw_walk(folder / "walk.png", walks)
-    draw_latent(folder / "latent.png", labels, colours, plane, variance, places, there)
+    draw_latent(folder / "latent.png", labels, colours, plane, variance, places, there, cells)
 
 
 def draw_samples(path: str | Path, originals: np.ndarray, painted: np.ndarray) -> None:
@@ -68,26 +69,29 @@ def draw_latent(
     variance: float,
     places: np.ndarray,
     there: np.ndarray,
+    cells: int,
 ) -> None:
-    """The codes as points (N, 2) in their classes' colours; beside it, at some of these points, what is painted there."""
+    """The codes as points (N, 2) in their classes' colours; beside it, in the cells of a grid, what is painted there."""
     figure = Figure(figsize=(14.5, 7.8), layout="constrained", facecolor=NIGHT)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
-    left.scatter(*plane.T, c=colours[labels], s=14, alpha=0.85, linewidths=0)
-    for digit in np.unique(labels):
-        x, y = np.median(plane[labels == digit], axis=0)
-        box = {"boxstyle": "circle,pad=0.25", "facecolor": NIGHT, "edgecolor": colours[digit], "alpha": 0.85}
-        left.text(x, y, str(digit), color=colours[digit], size=13, weight="bold", ha="center", va="center", bbox=box)
+    for digit, colour in enumerate(colours):
+        left.scatter(*plane[labels == digit].T, color=colour, label=str(digit), s=16, alpha=0.9, linewidths=0)
+    figure.legend(
+        loc="outside lower center", ncols=len(colours), labelcolor=colours, frameon=False, markerscale=2, fontsize=13
+    )
     low, high = plane.min(axis=0), plane.max(axis=0)
-    half = np.maximum(high - low, 1e-6) / 30  # 15 pictures across
-    for (x, y), picture in zip(plane[places], there, strict=True):
-        right.imshow(visible(picture), extent=(x - half[0], x + half[0], y - half[1], y + half[1]), aspect="auto")
+    side = np.maximum(high - low, 1e-6) / cells
+    for point, picture in zip(plane[places], there, strict=True):
+        west, south = corner = low + np.minimum((point - low) // side, cells - 1) * side  # of the cell it lies in
+        east, north = corner + side
+        right.imshow(visible(picture), extent=(west, east, south, north), aspect="auto")
     for axes, title in (
         (left, f"The codes of {len(labels)} validation digits"),
-        (right, "What the generator paints there"),
+        (right, "What the generator paints there, one code in each cell"),
     ):
         axes.set(facecolor=NIGHT, xticks=[], yticks=[])
-        axes.set_xlim(low[0] - 2 * half[0], high[0] + 2 * half[0])
-        axes.set_ylim(low[1] - 2 * half[1], high[1] + 2 * half[1])
+        axes.set_xlim(low[0] - side[0] / 2, low[0] + (cells + 0.5) * side[0])
+        axes.set_ylim(low[1] - side[1] / 2, low[1] + (cells + 0.5) * side[1])
         axes.set_title(title, color=WORDS)
         axes.spines[:].set_color(FRAME)
     figure.suptitle(

@@ -78,11 +78,16 @@ def draw_confusion(
     counts = np.zeros((len(numbers), len(numbers)), dtype=int)
     np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
     mistakes = counts * (numbers[:, None] != numbers)
-    figure = Figure(figsize=(7, 6.4), layout="constrained")
+    few = len(numbers) < 5
+    figure = Figure(figsize=(5.4, 4.8) if few else (7, 6.4), layout="constrained")
     axes = figure.subplots()
     # The right answers stay out of the colour scale: they would drown the mistakes.
     axes.imshow(np.ma.masked_equal(mistakes, 0), cmap="Reds", vmin=0, vmax=max(mistakes.max() * 1.6, 1))
-    centred: dict[str, Any] = {"horizontalalignment": "center", "verticalalignment": "center"}
+    centred: dict[str, Any] = {
+        "horizontalalignment": "center",
+        "verticalalignment": "center",
+        "fontsize": 20 if few else None,
+    }
     for row, column in np.ndindex(*counts.shape):
         count = counts[row, column]
         if row == column:

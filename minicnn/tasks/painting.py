@@ -37,7 +37,8 @@ class Paintings(NamedTuple):
     walks: np.ndarray  # (rows, steps, 3, 100, 100)
     plane: np.ndarray  # (N, 2) the codes, seen from where they spread most
     variance: float  # how much of their variance that view shows
-    places: np.ndarray  # (M,) indices of codes that lie apart from each other there
+    cells: int  # a grid over it has so many rows and columns
+    places: np.ndarray  # (M,) index of one code in each cell that has any
     there: np.ndarray  # (M, 3, 100, 100) what is painted from these
 
 
@@ -86,10 +87,11 @@ class Painting(Task):
             model.generator(np.linspace(codes[a], codes[b], 11, dtype=codes.dtype))
             for a, b in zip(starts, ends[1::2] or ends, strict=False)
         ]
+        cells = 15
         plane, variance = principal_plane(codes)
-        places = scattered(plane, cells=15)
+        places = scattered(plane, cells)
         there = model.generator(codes[places])
-        return Paintings(labels, found, originals, painted, np.stack(walks), plane, variance, places, there)
+        return Paintings(labels, found, originals, painted, np.stack(walks), plane, variance, cells, places, there)
 
     def report(self, results):
         names, right = list(COLOURS), results.found == results.labels

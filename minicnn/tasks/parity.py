@@ -13,9 +13,9 @@ from .task import Task, gather
 class Parity(Task):
     """Two classes, one output: the probability that the digit is odd, taught by binary cross-entropy.
 
-    The answer is "odd" from probability 0.5 on. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
+    The answer is "odd" above a probability of 0.5. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
     asks which of the outputs is largest; of one output that is always number 0. So the accuracy would freeze at the share
-    of even digits, 0.4926 of the training images, however well the network learns.
+    of even digits, 0.493 of the training images, however well the network learns.
     """
 
     name = "parity"
@@ -32,7 +32,7 @@ class Parity(Task):
         return (labels % 2)[:, None].astype(images.dtype)  # (N, 1): 1.0 for odd
 
     def count_right(self, outputs, targets):
-        return ((outputs >= 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
+        return ((outputs > 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
 
     def examine(self, model, batches):
         model.eval()
@@ -41,16 +41,17 @@ class Parity(Task):
 
     def report(self, results):
         _, labels, probabilities = results
-        odd = probabilities[:, 1] >= 0.5
+        odd = probabilities[:, 1] > 0.5
         wrong = Counter(labels[odd != labels % 2]).most_common(3)
         mistakes = ", ".join(f"{digit} taken for {'even' if digit % 2 else 'odd'} ({n}x)" for digit, n in wrong)
         first = list(zip(labels[:20], odd[:20], strict=True))
-        return (
-            f"The first images   {' '.join(str(digit) for digit, _ in first)}\n"
-            f"taken for odd      {' '.join(str(digit) if answer else ' ' for digit, answer in first)}\n"
-            f"taken for even     {' '.join(' ' if answer else str(digit) for digit, answer in first)}\n"
-            f"Most often wrong   {mistakes or 'none'}"
+        lines = (
+            ("The first images", [str(digit) for digit, _ in first]),
+            ("taken for odd", [str(digit) if answer else " " for digit, answer in first]),
+            ("taken for even", [" " if answer else str(digit) for digit, answer in first]),
+            ("Most often wrong", [mistakes or "none"]),
         )
+        return "\n".join(f"{words:18} {' '.join(values)}".rstrip() for words, values in lines)
 
     def draw(self, folder, history, filters, results):
         from .. import plots  # only now: Matplotlib takes its time to import

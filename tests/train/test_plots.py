@@ -88,6 +88,18 @@ def test_confusion_counts_truth_by_row(tmp_path, figures):
     }
 
 
+def test_classes_may_have_names(tmp_path, figures):
+    names = ("low", "middle", "high")
+    plots.draw_confusion(tmp_path / "confusion.png", LABELS, PROBABILITIES, names)
+    plots.draw_mistakes(tmp_path / "mistakes.png", IMAGES, LABELS, PROBABILITIES, classes=names)
+    confusion, mistakes = figures
+    for ticks in (confusion.axes[0].get_xticklabels(), confusion.axes[0].get_yticklabels()):
+        assert tuple(tick.get_text() for tick in ticks) == names
+    titles = [axes.get_title() for axes in mistakes.axes if axes.get_title()]
+    assert titles[:2] == ["truth middle: 1.0%", "predicted low: 90.0%"]
+    assert tuple(tick.get_text() for tick in mistakes.axes[1].get_xticklabels()) == names
+
+
 def test_mistakes_are_sorted_by_what_the_truth_got(tmp_path, figures):
     plots.draw_mistakes(tmp_path / "mistakes.png", IMAGES, LABELS, PROBABILITIES)
     titles = [axes.get_title() for axes in figures[0].axes if axes.get_title()]
@@ -119,6 +131,52 @@ def test_a_diverged_run_can_still_be_drawn(tmp_path):
     weight, probabilities = np.full((16, 1, 5, 5), nan), np.full((5, 3), nan)
     plots.draw_run(tmp_path, history, weight, IMAGES, LABELS, probabilities)
     assert len(list(tmp_path.iterdir())) == 4
+
+
+# ------------------------------------------------------------------------------------- paintings
+
+
+def paintings(*shape):
+    return np.random.default_rng(0).uniform(-0.5, 1.5, (*shape, 3, 10, 10))
+
+
+def test_samples_show_each_class_in_a_column_original_above_painted(tmp_path, figures):
+    originals, painted = paintings(4, 2), paintings(4, 2)[::-1]
+    plots.draw_samples(tmp_path / "samples.png", originals, painted)
+    assert len(figures[0].axes) == 2
+    for row, axes in enumerate(figures[0].axes):
+        shown = axes.images[0].get_array()
+        assert shown.shape == (20, 40, 3)
+        for k in range(4):
+            for below, pictures in enumerate((originals, painted)):
+                tile = shown[10 * below : 10 * below + 10, 10 * k : 10 * k + 10]
+                assert np.array_equal(tile, pictures[k, row].clip(0, 1).transpose(1, 2, 0))
+        assert [tick.get_text() for tick in axes.get_yticklabels()] == ["original", "painted"]
+
+
+def test_a_walk_is_a_row(tmp_path, figures):
+    walks = paintings(3, 5)
+    plots.draw_walk(tmp_path / "walk.png", walks)
+    (axes,) = figures[0].axes
+    shown = axes.images[0].get_array()
+    assert shown.shape == (30, 50, 3)
+    assert np.array_equal(shown[20:, 10:20], walks[2, 1].clip(0, 1).transpose(1, 2, 0))
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0%", "25%", "50%", "75%", "100%"]
+
+
+def test_the_map_shows_codes_in_their_colours_and_pictures_in_their_cells(tmp_path, figures):
+    plane = np.array([[0.0, 0.0], [4.0, 0.5], [1.5, 8.0], [3.9, 8.0]])
+    labels, colours = np.array([0, 2, 2, 1]), np.eye(3)
+    there = paintings(3)
+    plots.draw_latent(tmp_path / "latent.png", labels, colours, plane, 0.4, np.array([0, 1, 2]), there, 2)
+    left, right = figures[0].axes
+    for digit, points in enumerate(left.collections):
+        assert np.array_equal(points.get_offsets(), plane[labels == digit])
+        assert points.get_facecolor()[0, :3].tolist() == colours[digit].tolist()
+    assert [image.get_extent() for image in right.images] == [[0, 2, 0, 4], [2, 4, 0, 4], [0, 2, 4, 8]]
+    for image, picture in zip(right.images, there, strict=True):
+        assert np.array_equal(image.get_array(), picture.clip(0, 1).transpose(1, 2, 0))
+    assert "40% of their variance" in figures[0].get_suptitle()
 
 
 def test_pyplot_stays_out():

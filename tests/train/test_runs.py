@@ -87,6 +87,16 @@ def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
     assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
 
 
+def test_filters_are_written_from_the_first_epoch_on(tmp_path):
+    run, filters = Run(tmp_path / "out", "", {}), np.ones((2, 1, 3, 3), np.float32)
+    path = run.folder / "filters.safetensors"
+    run.keep_filters(0, filters)
+    assert not path.exists()
+    filters *= 2  # training goes on in the same array
+    run.keep_filters(1, filters)
+    assert {name: array.max() for name, array in load_file(path).items()} == {"epoch-000": 1, "epoch-001": 2}
+
+
 def test_kept_tells_what_is_there(tmp_path):
     run, rest = Run(tmp_path / "out", "", {}), learner()
     assert run.kept() == f"No epoch was finished; {run.folder} holds config.json and the initial state only."
