@@ -40,6 +40,7 @@ def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         timeout=1200,  # seconds for one cell, on a busy machine
         record_timing=False,
         coalesce_streams=True,  # how a cell's text is cut into messages is chance
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(NOTEBOOK.parent)}},
     )
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # this checkout's minicnn
