@@ -33,7 +33,7 @@
 # | 6 SimpleCNN | where parameters and arithmetic are, the loss, the training loop, its results |
 # | 7 Odd or even | one sigmoid neuron, and an accuracy that never moves |
 # | 8 A generator | from (N, latent_dim) to (N, 3, 100, 100) |
-# | 9 Your own layer | ten lines, checked, trained |
+# | 9 Your own layer | about ten lines, checked, trained |
 #
 # You need minicnn with torch (`pip install -e '.[tour]'`) and about a minute.
 
@@ -473,7 +473,7 @@ must("the shape came back and the image did not", ours[0, 0].shape == image.shap
 #
 # The last term is there because of the floor. With kernel 3, stride 2, padding 1 a convolution takes 49 pixels to 25,
 # and 50 pixels to 25 as well. On the way back from 25 somebody has to say which one is meant: `output_padding=0` means
-# 49, `output_padding=1` means 50. In spite of its name it pads nothing with zeros; it computes one more row and column.
+# 49, `output_padding=1` means 50. In spite of its name In spite of its name it pads nothing with zeros; it computes one more row and column.
 #
 # So 13 pixels can become 100: $13 \to 25 \to 50 \to 100$. Section 8 builds a generator in this way.
 
@@ -714,7 +714,7 @@ agree("by the formulas: loss", -np.log(p[[0, 1], target]).mean(), theirs, 1e-12)
 agree("by the formulas: gradient", (p - np.eye(4)[target]) / 2, x.grad, 1e-12)  # / 2: the mean of two images
 
 # %% [markdown]
-# A softmax layer at the end of the network would be a second softmax. The network still learns a little, so the mistake is
+# A softmax layer at the end of the network would be a second softmax. The network still learns, so the mistake is
 # hard to see. Its traces: a network that is certain and right cannot get below a loss of $\log(e + 9) - 1$, and a
 # network that is certain and wrong gets next to no gradient, just when it has most to learn.
 
@@ -921,7 +921,8 @@ for name, history in (("torch", their_history), ("minicnn", our_history)):
 
 # %% [markdown]
 # After the fourth epoch or so the validation loss hardly falls while the training loss goes on to nearly 0: the network
-# learns its 5,000 images by heart. More images help most (`python -m minicnn.train --data ...` takes all 60,000).
+# learns its 5,000 images by heart. More images help
+# (`python -m minicnn.train --data FOLDER --train-size 60000`).
 #
 # ### What the first layer has learnt
 #
@@ -1235,10 +1236,12 @@ def central_differences(layer, x, grad_output, h=1e-6):
     return grad
 
 
+# %%
 numeric = central_differences(our_leaky, values, upstream)
 our_leaky(values)
 agree("backward and central differences", our_leaky.backward(upstream), numeric, 1e-8)
 
+# %%
 at_the_bend = central_differences(our_leaky, np.zeros(1), np.ones(1))[0]
 our_leaky(np.zeros(1))
 print(f"at exactly 0: central differences {at_the_bend:.2f}, backward {our_leaky.backward(np.ones(1))[0]:.2f}")
