@@ -127,7 +127,8 @@ def draw(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> None:
     for found, (left, middle, right) in zip(shown, grid.reshape(-1, 3), strict=False):
         assert found.digit is not None and found.probabilities is not None
         left.imshow(found.digit.original)
-        name = found.path.name if len(found.path.name) <= 28 else f"{found.path.name[:25]}..."
+        name = found.path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, a title must
+        name = name if len(name) <= 28 else f"{name[:25]}..."
         left.set_title(name, fontsize=9, parse_math=False)
         left.set(xticks=[], yticks=[], facecolor="#cfd3da")  # what is transparent shows the grey
         left.spines[:].set_color("#dddddd")

@@ -41,7 +41,9 @@ def read_digit(path: str | os.PathLike, as_is: bool = False) -> Digit:
     grey = colours[:, :, 0] if (colours == colours[:, :, :1]).all() else None
     if as_is:
         if full.size != (SIDE, SIDE):
-            raise ValueError(f"{path}: --as-is takes images of {SIDE}x{SIDE} pixels, this one has {full.width}x{full.height}.")
+            raise ValueError(
+                f"{path}: --as-is takes images of {SIDE}x{SIDE} pixels, this one has {full.width}x{full.height}."
+            )
         return Digit(np.asarray(image.convert("L")) if grey is None else grey, original, "taken as it is")
     if grey is not None and is_mnist(grey):
         return Digit(grey, original, "taken as it is")

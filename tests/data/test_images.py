@@ -234,7 +234,9 @@ def test_what_is_no_image_is_named(tmp_path, monkeypatch):
         assert refused("text.png") == "text.png is not an image that Pillow can read, such as PNG or JPEG."
     assert refused("none.png") == "none.png: there is no such file."
     (tmp_path / "scans").mkdir()
-    expected = f"scans is a folder; name the images in it, for example {(tmp_path / 'scans' / '*.png').relative_to(tmp_path)}."
+    expected = (
+        f"scans is a folder; name the images in it, for example {(tmp_path / 'scans' / '*.png').relative_to(tmp_path)}."
+    )
     assert refused("scans") == expected
 
 
