@@ -8,7 +8,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ import numpy as np
 
 import minicnn
 from minicnn.data import MNIST
+from minicnn.flags import output_file, whole_number
 from minicnn.kernels import announce_compilation
 from minicnn.trained import Trained
 
@@ -193,8 +194,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.evaluate",
         usage="%(prog)s RUN [options]",
-        description="""Try the network that `python -m minicnn.train` left in RUN on test images: accuracy, loss, each class, and
-what is taken for what.""",
+        description="""Try the network that `python -m minicnn.train` left in RUN on test images:
+accuracy, loss, each class, and what is taken for what.""",
         epilog="""examples:
   python -m minicnn.evaluate runs/simplecnn-seed0
   python -m minicnn.evaluate runs/simplecnn-seed0 --data data/mnist --csv classes.csv""",
@@ -207,23 +208,13 @@ what is taken for what.""",
     add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
     add("--threads", type=whole_number(1, 1024), metavar="N", help="CPU threads (default: one for each core)")
     add("--batch-size", type=whole_number(1), metavar="N", help="images per step (default: the run's)")
-    add("--csv", type=Path, metavar="FILE", help="write a row for each class; - prints it and nothing else")
+    add(
+        "--csv",
+        type=output_file(".csv", dash=True),
+        metavar="FILE",
+        help="write a row for each class; - prints it and nothing else",
+    )
     return parser
-
-
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """For argparse: refuses clearly what is no such number."""
-    expected = f"of at least {least}" if most is None else f"from {least} to {most}"
-
-    def parse(text: str) -> int:
-        try:
-            if least <= (value := int(text)) and (most is None or value <= most):
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"expected a whole number {expected}, got {text!r}")
-
-    return parse
 
 
 if __name__ == "__main__":

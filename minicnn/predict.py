@@ -18,6 +18,7 @@ import numpy as np
 
 import minicnn
 from minicnn.data.images import Digit, read_digit
+from minicnn.flags import output_file
 from minicnn.kernels import announce_compilation
 from minicnn.trained import Trained
 
@@ -219,26 +220,34 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.predict",
         usage="%(prog)s RUN image [image ...] [options]",
-        description="""Say which digit is on an image, with a network that `python -m minicnn.train` left in RUN.
+        description="""Say which digit is on an image, with a network that `python -m minicnn.train`
+left in RUN.
 
-Any image of one digit will do: any size, colours, dark on light or light on dark. It is cropped to its ink and
-brought to 28x28 pixels as MNIST's were, and shown as the network sees it. Images that are such already are not
-changed. The network answers whatever it sees, be it a digit or a cat.""",
+Any image of one digit will do: any size, colours, dark on light or light on
+dark. It is cropped to its ink, brought to 28x28 pixels as MNIST's were, and
+shown as the network sees it. Images that are such already are not changed.
+The network answers whatever it sees, be it a digit or a cat.""",
         epilog="""examples:
   python -m minicnn.predict runs/simplecnn-seed0 seven.png
   python -m minicnn.predict runs/simplecnn-seed0 scans/*.jpg --csv answers.csv
 
-exit status: 0, or 1 if some image could not be read (the others are answered), 2 if the command is wrong""",
+exit status: 0, or 1 if some image could not be read (the others are answered),
+or 2 if the command is wrong""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="run folder of a training")
     add("images", type=Path, nargs="+", metavar="image", help="image file: PNG, JPEG, whatever Pillow can read")
-    add("--csv", type=output(".csv"), metavar="FILE", help="write a table with a row for each image; - prints it")
+    add(
+        "--csv",
+        type=output_file(".csv", dash=True),
+        metavar="FILE",
+        help="write a table with a row for each image; - prints it",
+    )
     add(
         "--out",
-        type=output(".png"),
+        type=output_file(".png"),
         metavar="FILE",
         help=f"the picture, of at most {ON_SHEET} images (default: predictions.png in RUN)",
     )
@@ -247,22 +256,6 @@ exit status: 0, or 1 if some image could not be read (the others are answered), 
     add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
     add("--quiet", action="store_true", help="print errors and nothing else")
     return parser
-
-
-def output(suffix: str):
-    """For argparse: a file to write, refused now and not after the work."""
-
-    def parse(text: str) -> Path:
-        path = Path(text)
-        if text == "-" and suffix == ".csv":
-            return path
-        if path.suffix.lower() != suffix:
-            raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text!r}")
-        if not path.parent.is_dir():
-            raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r} to write {text!r} into")
-        return path
-
-    return parse
 
 
 if __name__ == "__main__":

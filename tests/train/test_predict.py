@@ -331,6 +331,11 @@ def test_files_that_cannot_be_written_are_refused_first(run, capsys, flags, sent
     assert refused(capsys, predict, run, *save_digits(1), *flags) == sentence
 
 
+def test_a_slip_does_not_overwrite_the_weights(run, capsys):
+    sentence = refused(capsys, evaluate, run, "--csv", "run/model.safetensors")
+    assert sentence == "argument --csv: expected a file name that ends in .csv, got 'run/model.safetensors'"
+
+
 def test_no_image_is_refused(run, capsys):
     assert refused(capsys, predict, run) == "the following arguments are required: image"
 
