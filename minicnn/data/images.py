@@ -134,7 +134,7 @@ def lay_on_paper(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     in the paper get the colour of the border.
     """
     if is_see_through(alpha):
-        return 255 - alpha[:, :, None]  # black on white
+        return alpha[:, :, None]
     opaque = border(alpha[:, :, None])[:, 0] >= 128
     paper = np.median(border(colours)[opaque], axis=0)
     share = alpha[:, :, None] / np.float32(255)
