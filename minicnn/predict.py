@@ -30,20 +30,16 @@ SOLID, LIKELIEST, OTHER = "█", "#2a9d5c", "#b9bec6"
 
 
 class Answer(NamedTuple):
-    """What became of one image: a digit with its probabilities (K,), or an error."""
+    """What the network says to one image."""
 
     path: Path
-    digit: Digit | None
-    probabilities: np.ndarray | None
-    error: str = ""
+    digit: Digit
+    probabilities: np.ndarray  # (K,)
 
 
 def answer(trained: Trained, path: Path, as_is: bool = False) -> Answer:
     """Ask the network about one image."""
-    try:
-        digit = read_digit(path, as_is)
-    except ValueError as error:
-        return Answer(path, None, None, str(error))
+    digit = read_digit(path, as_is)
     return Answer(path, digit, trained.probabilities(digit.pixels[None])[0])
 
 
@@ -52,7 +48,6 @@ def answer(trained: Trained, path: Path, as_is: bool = False) -> Answer:
 
 def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
     """The digit as the network sees it, beside the table of its probabilities."""
-    assert found.digit is not None and found.probabilities is not None
     width = max(map(len, classes))
     bar = SOLID if solid else "#"
     table = [
@@ -68,7 +63,6 @@ def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
 
 def summarise(found: Answer, classes: Sequence[str]) -> str:
     """One line: the image, the answer, and what was done to the image."""
-    assert found.digit is not None and found.probabilities is not None
     best = int(found.probabilities.argmax())
     return f"{found.path}: {classes[best]} ({found.probabilities[best]:.2%})  [{found.digit.how}]"
 
@@ -101,24 +95,23 @@ def shows_blocks(encoding: str | None) -> bool:
 # ------------------------------------------------------------------------------------ in files
 
 
-def write_csv(file, answers: Sequence[Answer], classes: Sequence[str]) -> None:
-    """A row for each image: the answer, the probability of each class (all digits), or the error."""
+def row(found: Answer, classes: Sequence[str]) -> list:
+    """For the CSV: the image, the answer, the probability of each class (all digits), no error."""
+    best = int(found.probabilities.argmax())
+    shares = found.probabilities.tolist()
+    return [found.path, classes[best], shares[best], *shares, ""]
+
+
+def write_csv(file, rows: Sequence[list], classes: Sequence[str]) -> None:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"])
-    for found in answers:
-        if found.probabilities is None:
-            writer.writerow([found.path, *[""] * (2 + len(classes)), found.error])
-        else:
-            shares = found.probabilities.tolist()
-            best = int(found.probabilities.argmax())
-            writer.writerow([found.path, classes[best], shares[best], *shares, ""])
+    writer.writerows(rows)
 
 
-def draw(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> None:
-    """Each image as it came, as the network sees it, and the probabilities as bars; PNG."""
+def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int) -> None:
+    """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars; PNG."""
     from matplotlib.figure import Figure  # only now: it takes its time to import
 
-    shown = [found for found in answers if found.digit is not None]
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(6.5 * columns, 2.5 * rows + 0.3), layout="constrained")
@@ -126,7 +119,6 @@ def draw(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> None:
     for axes in grid.flat[3 * len(shown) :]:
         axes.set_axis_off()
     for found, (left, middle, right) in zip(shown, grid.reshape(-1, 3), strict=False):
-        assert found.digit is not None and found.probabilities is not None
         left.imshow(found.digit.original)
         name = found.path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, a title must
         name = name if len(name) <= 28 else f"{name[:25]}..."
@@ -145,8 +137,8 @@ def draw(path: Path, answers: Sequence[Answer], classes: Sequence[str]) -> None:
         right.spines[["top", "right", "left"]].set_visible(False)
         right.grid(axis="y", alpha=0.25)
         right.set_axisbelow(True)
-    if len(shown) < len(answers):
-        figure.suptitle(f"The first {len(shown)} of {len(answers)} images")
+    if len(shown) < total:
+        figure.suptitle(f"The first {len(shown)} of {total} images")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in letters that the font lacks
         figure.savefig(path, dpi=150, format="png")
@@ -186,33 +178,39 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
     to_stdout = args.csv == Path("-")
     solid = shows_blocks(sys.stdout.encoding)
     announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
-    answers: list[Answer] = []
+    rows: list[list] = []
+    shown: list[Answer] = []
+    failed = 0
     for path in args.images:
-        answers.append(found := answer(trained, path, args.as_is))
-        if found.error:
-            print(found.error, file=sys.stderr, flush=True)
-        elif not to_stdout and not args.quiet:
+        try:
+            found = answer(trained, path, args.as_is)
+        except ValueError as error:
+            failed += 1
+            rows.append([path, *[""] * (2 + len(trained.classes)), error])
+            print(error, file=sys.stderr, flush=True)
+            continue
+        rows.append(row(found, trained.classes))
+        if len(shown) < ON_SHEET:
+            shown.append(found)
+        if not to_stdout and not args.quiet:
             in_full = len(args.images) <= IN_FULL
             print(describe(found, trained.classes, solid) if in_full else summarise(found, trained.classes), flush=True)
-        if len(answers) > ON_SHEET:
-            answers[-1] = found._replace(digit=None)  # it will not be shown again
 
+    written = []
     if to_stdout:
-        write_csv(sys.stdout, answers, trained.classes)
+        write_csv(sys.stdout, rows, trained.classes)
     elif args.csv is not None:
         with args.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            write_csv(file, answers, trained.classes)
-    answered = [found for found in answers if not found.error]
-    written = [] if args.csv is None or to_stdout else [str(args.csv)]
-    if answered and not args.no_plots:
+            write_csv(file, rows, trained.classes)
+        written.append(str(args.csv))
+    if shown and not args.no_plots:
         out = args.out or trained.folder / "predictions.png"
-        draw(out, answered, trained.classes)
+        draw(out, shown, trained.classes, len(rows) - failed)
         written.append(str(out))
     if written and not to_stdout and not args.quiet:
         print(f"Written: {', '.join(written)}")
-    failed = len(answers) - len(answered)
     if failed:
-        print(f"{failed} of {len(answers)} images could not be read.", file=sys.stderr)
+        print(f"{failed} of {len(rows)} images could not be read.", file=sys.stderr)
     return int(failed > 0)
 
 
