@@ -1,0 +1,223 @@
+"""How good is a trained network? `python -m minicnn.evaluate RUN`
+
+From top to bottom: count, tabulate, print, the command line. A matrix of counts (truth, answer) holds all there is to know.
+"""
+
+import argparse
+import csv
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import minicnn
+from minicnn.data import MNIST
+from minicnn.flags import output_file, whole_number
+from minicnn.kernels import announce_compilation
+from minicnn.trained import Trained
+
+WORST = 5
+
+
+class ClassScore(NamedTuple):
+    """One class: a row of the table. None where there is nothing to divide by."""
+
+    name: str
+    images: int
+    right: int
+    precision: float | None  # of the images taken for it, the share that is it
+    recall: float | None  # of its images, the share that was found
+    f1: float | None  # the harmonic mean of the two
+
+
+def count_answers(trained: Trained, dataset: MNIST, batch_size: int) -> tuple[np.ndarray, float]:
+    """How often each class (row) was taken for each class (column), and the mean loss, averaged as in training."""
+    K = len(trained.classes)
+    counts, total_loss = np.zeros((K, K), np.int64), 0.0
+    for start in range(0, len(dataset), batch_size):
+        outputs = trained.outputs(dataset.images[start : start + batch_size])
+        truth = trained.truth(dataset.labels[start : start + batch_size])
+        np.add.at(counts, (truth, trained.to_probabilities(outputs).argmax(axis=1)), 1)
+        total_loss += trained.loss(outputs, truth) * len(truth)
+    return counts, total_loss / len(dataset)
+
+
+def score(counts: np.ndarray, classes: Sequence[str]) -> list[ClassScore]:
+    """Precision, recall and F1 of each class, from the matrix of counts (truth, answer)."""
+
+    def share(part: int, whole: int) -> float | None:
+        return part / whole if whole else None
+
+    rows = []
+    for k, name in enumerate(classes):
+        right, images, answered = int(counts[k, k]), int(counts[k].sum()), int(counts[:, k].sum())
+        both = share(2 * right, images + answered)
+        rows.append(ClassScore(name, images, right, share(right, answered), share(right, images), both))
+    return rows
+
+
+def worst_confusions(counts: np.ndarray, classes: Sequence[str], most: int = WORST) -> list[str]:
+    """The pairs (truth, answer) that were confused most often, as text."""
+    wrong = counts * (1 - np.eye(len(counts), dtype=int))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = (np.unravel_index(index, wrong.shape) for index in order)
+    return [f"{classes[i]} read as {classes[j]} ({wrong[i, j]}x)" for i, j in pairs if wrong[i, j]]
+
+
+# ------------------------------------------------------------------------------------ what is shown
+
+
+def class_table(scores: Sequence[ClassScore]) -> str:
+    def cell(value: float | None) -> str:
+        return f"{'-' if value is None else f'{value:.4f}':>11}"
+
+    width = max(5, *(len(row.name) for row in scores))
+    head = f"{'class':<{width}} {'images':>8} {'right':>8}{'precision':>11}{'recall':>11}{'F1':>11}"
+    body = (
+        f"{row.name:<{width}} {row.images:>8,} {row.right:>8,}{cell(row.precision)}{cell(row.recall)}{cell(row.f1)}"
+        for row in scores
+    )
+    return "\n".join([head, *body])
+
+
+def confusion_table(counts: np.ndarray, classes: Sequence[str]) -> str:
+    left = max(5, *map(len, classes))
+    width = max(2 + len(str(counts.max())), *(1 + len(name) for name in classes))
+    head = f"{'truth':<{left}} " + "".join(f"{name:>{width}}" for name in classes) + "   <- read as"
+    body = (
+        f"{name:<{left}} " + "".join(f"{count or '.':>{width}}" for count in row.tolist())
+        for name, row in zip(classes, counts, strict=True)
+    )
+    return "\n".join([head, *body])
+
+
+def compare(trained: Trained, data: Path | None, size: int, accuracy: float) -> str:
+    """What metrics.csv says about the same images, if it says anything."""
+    used = trained.config.get("data")
+    same = used is None if data is None else isinstance(used, str) and Path(used).resolve() == data.resolve()
+    said = trained.last_metrics().get("val_accuracy")
+    if not same or trained.config.get("val_size") != size or said is None:
+        return ""
+    if said == accuracy:
+        return ", as its last epoch"
+    return f"; its last epoch says {said:.4f}: other weights, other data or another kernel set"
+
+
+def write_csv(file, scores: Sequence[ClassScore], counts: np.ndarray) -> None:
+    """A row for each class: the scores, all digits, and how often it was read as what."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*ClassScore._fields, *(f"read_as_{row.name}" for row in scores)])
+    for row, line in zip(scores, counts.tolist(), strict=True):
+        writer.writerow([*row, *line])
+
+
+# ------------------------------------------------------------------------------------ the command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    try:
+        trained = Trained(args.run)
+        minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
+        if args.threads is not None:
+            minicnn.set_num_threads(args.threads)
+        dataset = test_images(trained, args.data)
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
+    try:
+        run(args, trained, dataset)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
+        return 1
+    except OSError as error:
+        print(f"{error}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> None:
+    announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
+    counts, loss = count_answers(trained, dataset, args.batch_size or batch_size_of(trained))
+    scores = score(counts, trained.classes)
+    if args.csv == Path("-"):
+        write_csv(sys.stdout, scores, counts)
+        return
+    right, size = int(np.trace(counts)), len(dataset)
+    note = compare(trained, args.data, size, right / size)
+    print(
+        f"Network    {trained.network} from {trained.folder}\n"
+        f"Data       {args.data or 'bundled MNIST'}: {size:,} test images\n"
+        f"Backend    {minicnn.get_backend()}, threads: {minicnn.get_num_threads()}\n\n"
+        f"Accuracy   {right / size:.4f} ({right:,} of {size:,}){note}\n"
+        f"Loss       {loss:.4f}\n\n"
+        f"{class_table(scores)}\n\n"
+        f"{confusion_table(counts, trained.classes)}\n\n"
+        f"Most often wrong   {', '.join(worst_confusions(counts, trained.classes, 3)) or 'none'}"
+    )
+    if args.csv is not None:
+        with args.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            write_csv(file, scores, counts)
+        print(f"\nWritten: {args.csv}")
+
+
+def test_images(trained: Trained, folder: Path | None) -> MNIST:
+    """A data set's test images, if they are such as the network can read."""
+    dataset = MNIST(folder, train=False)
+    name = folder or "the bundled MNIST"
+    if not len(dataset):
+        raise ValueError(f"{name} has no test images; expected at least one.")
+    height, width = dataset.images.shape[1:]
+    if (height, width) != (28, 28) or dataset.labels.max() > 9:
+        raise ValueError(
+            f"{trained.network} reads images of 28x28 pixels with labels from 0 to 9;"
+            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
+        )
+    return dataset
+
+
+def batch_size_of(trained: Trained) -> int:
+    """The run's own, so that its loss comes out to the last digit."""
+    size = trained.config.get("batch_size")
+    return size if isinstance(size, int) and size >= 1 else 64
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.evaluate",
+        usage="%(prog)s RUN [options]",
+        description="""Try the network that `python -m minicnn.train` left in RUN on test images:
+accuracy, loss, each class, and what is taken for what.""",
+        epilog="""examples:
+  python -m minicnn.evaluate runs/simplecnn-seed0
+  python -m minicnn.evaluate runs/simplecnn-seed0 --data data/mnist --csv classes.csv""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="run folder of a training")
+    add("--data", type=Path, metavar="DIR", help="folder with MNIST's IDX files (default: the bundled test images)")
+    add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
+    add("--threads", type=whole_number(1, 1024), metavar="N", help="CPU threads (default: one for each core)")
+    add("--batch-size", type=whole_number(1), metavar="N", help="images per step (default: the run's)")
+    add(
+        "--csv",
+        type=output_file(".csv", dash=True),
+        metavar="FILE",
+        help="write a row for each class; - prints it and nothing else",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may not fit a terminal
+    sys.exit(main())

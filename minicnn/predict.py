@@ -1,0 +1,262 @@
+"""Which digits are on these pictures? `python -m minicnn.predict RUN image.png ...`
+
+From top to bottom: one answer, how it is shown (terminal, CSV, picture), the command line. How a picture becomes 28x28
+pixels is in data/images, how a run folder becomes a network in trained.
+"""
+
+import argparse
+import csv
+import io
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import minicnn
+from minicnn.data.images import Digit, read_digit
+from minicnn.flags import output_file
+from minicnn.kernels import announce_compilation
+from minicnn.trained import Trained
+
+IN_FULL = 8  # more images than these get a line each
+ON_SHEET = 40  # more images than these do not fit into a picture
+BAR = 30  # characters
+SHADES = " .:-=+*#%@"
+SOLID, LIKELIEST, OTHER = "█", "#2a9d5c", "#b9bec6"
+
+
+class Answer(NamedTuple):
+    """What the network says to one image."""
+
+    path: Path
+    digit: Digit
+    probabilities: np.ndarray  # (K,)
+
+
+def answer(trained: Trained, path: Path, as_is: bool = False) -> Answer:
+    """Ask the network about one image."""
+    digit = read_digit(path, as_is)
+    return Answer(path, digit, trained.probabilities(digit.pixels[None])[0])
+
+
+# ------------------------------------------------------------------------------------ in the terminal
+
+
+def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
+    """The digit as the network sees it, beside the table of its probabilities."""
+    width = max(map(len, classes))
+    bar = SOLID if solid else "#"
+    table = [
+        f"{name:>{width}} {share:8.2%}  {bar * round(BAR * share)}".rstrip()
+        for name, share in zip(classes, found.probabilities.tolist(), strict=True)
+    ]
+    left = picture(found.digit.pixels, solid)
+    above = (len(left) - len(table)) // 2
+    right = [""] * above + table + [""] * (len(left) - len(table) - above)
+    rows = (f"  {a}   {b}".rstrip() for a, b in zip(left, right, strict=True))
+    return "\n".join([summarise(found, classes), *rows, ""])
+
+
+def summarise(found: Answer, classes: Sequence[str]) -> str:
+    """One line: the image, the answer, and what was done to the image."""
+    best = int(found.probabilities.argmax())
+    return f"{found.path}: {classes[best]} ({found.probabilities[best]:.2%})  [{found.digit.how}]"
+
+
+def picture(pixels: np.ndarray, solid: bool) -> list[str]:
+    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one above the other."""
+    upper, lower = pixels[0::2].astype(int), pixels[1::2].astype(int)
+    mean = (upper + lower) / 2
+    if solid:
+        halves = np.array([" ", "▄", "▀", SOLID])[2 * (upper > 127) + (lower > 127)]
+        cells = np.where((halves == " ") & (mean > 31), np.where(mean > 79, "▒", "░"), halves)
+        corners, across, upright = "┌┐└┘", "─", "│"
+    else:
+        cells = np.array(list(SHADES))[(mean * len(SHADES) / 256).astype(int)]
+        corners, across, upright = "++++", "-", "|"
+    line = across * pixels.shape[1]
+    body = [upright + "".join(row) + upright for row in cells]
+    return [corners[0] + line + corners[1], *body, corners[2] + line + corners[3]]
+
+
+def shows_blocks(encoding: str | None) -> bool:
+    """Can a terminal of this encoding show block characters?"""
+    try:
+        "░▒▀▄█┌┐└┘─│".encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return False
+    return True
+
+
+# ------------------------------------------------------------------------------------ in files
+
+
+def row(found: Answer, classes: Sequence[str]) -> list:
+    """For the CSV: the image, the answer, the probability of each class (all digits), no error."""
+    best = int(found.probabilities.argmax())
+    shares = found.probabilities.tolist()
+    return [found.path, classes[best], shares[best], *shares, ""]
+
+
+def write_csv(file, rows: Sequence[list], classes: Sequence[str]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"])
+    writer.writerows(rows)
+
+
+def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int) -> None:
+    """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars; PNG."""
+    from matplotlib.figure import Figure  # only now: it takes its time to import
+
+    columns = min(2, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(6.5 * columns, 2.5 * rows + 0.3), layout="constrained")
+    grid = figure.subplots(rows, 3 * columns, squeeze=False, width_ratios=[1, 1, 1.3] * columns)
+    for axes in grid.flat[3 * len(shown) :]:
+        axes.set_axis_off()
+    for found, (left, middle, right) in zip(shown, grid.reshape(-1, 3), strict=False):
+        left.imshow(found.digit.original)
+        name = found.path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, a title must
+        name = name if len(name) <= 28 else f"{name[:25]}..."
+        left.set_title(name, fontsize=9, parse_math=False)
+        left.set(xticks=[], yticks=[], facecolor="#cfd3da")  # what is transparent shows the grey
+        left.spines[:].set_color("#dddddd")
+        middle.set_axis_off()
+        middle.imshow(found.digit.pixels, cmap="gray", vmin=0, vmax=255)
+        middle.set_title("as the network sees it", fontsize=9)
+        best = int(found.probabilities.argmax())
+        right.bar(classes, found.probabilities, color=[LIKELIEST if k == best else OTHER for k in range(len(classes))])
+        right.set_box_aspect(1 / 1.3)  # as high as the images
+        right.set(ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0", "50%", "100%"])
+        right.set_title(f"{classes[best]}: {found.probabilities[best]:.2%}", fontsize=9)
+        right.tick_params(length=0, labelsize=8)
+        right.spines[["top", "right", "left"]].set_visible(False)
+        right.grid(axis="y", alpha=0.25)
+        right.set_axisbelow(True)
+    if len(shown) < total:
+        figure.suptitle(f"The first {len(shown)} of {total} images")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in letters that the font lacks
+        figure.savefig(path, dpi=150, format="png")
+
+
+# ------------------------------------------------------------------------------------ the command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    inputs = {path.resolve() for path in args.images}
+    for flag, path in (("--out", args.out), ("--csv", args.csv)):
+        if path is not None and path.resolve() in inputs:
+            parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
+    try:
+        trained = Trained(args.run)
+        minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
+    try:
+        return run(args, trained)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
+        return 1
+    except OSError as error:
+        print(f"{error}.", file=sys.stderr)
+        return 1
+
+
+def run(args: argparse.Namespace, trained: Trained) -> int:
+    """Answer all images; status 1 if some of them could not be."""
+    to_stdout = args.csv == Path("-")
+    solid = shows_blocks(sys.stdout.encoding)
+    announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
+    rows: list[list] = []
+    shown: list[Answer] = []
+    failed = 0
+    for path in args.images:
+        try:
+            found = answer(trained, path, args.as_is)
+        except ValueError as error:
+            failed += 1
+            rows.append([path, *[""] * (2 + len(trained.classes)), error])
+            print(error, file=sys.stderr, flush=True)
+            continue
+        rows.append(row(found, trained.classes))
+        if len(shown) < ON_SHEET:
+            shown.append(found)
+        if not to_stdout and not args.quiet:
+            in_full = len(args.images) <= IN_FULL
+            print(describe(found, trained.classes, solid) if in_full else summarise(found, trained.classes), flush=True)
+
+    written = []
+    if to_stdout:
+        write_csv(sys.stdout, rows, trained.classes)
+    elif args.csv is not None:
+        with args.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            write_csv(file, rows, trained.classes)
+        written.append(str(args.csv))
+    if shown and not args.no_plots:
+        out = args.out or trained.folder / "predictions.png"
+        draw(out, shown, trained.classes, len(rows) - failed)
+        written.append(str(out))
+    if written and not to_stdout and not args.quiet:
+        print(f"Written: {', '.join(written)}")
+    if failed:
+        print(f"{failed} of {len(rows)} images could not be read.", file=sys.stderr)
+    return int(failed > 0)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.predict",
+        usage="%(prog)s RUN image [image ...] [options]",
+        description="""Say which digit is on an image, with a network that `python -m minicnn.train`
+left in RUN.
+
+Any image of one digit will do: any size, colours, dark on light or light on
+dark. It is cropped to its ink, brought to 28x28 pixels as MNIST's were, and
+shown as the network sees it. Images that are such already are not changed.
+The network answers whatever it sees, be it a digit or a cat.""",
+        epilog="""examples:
+  python -m minicnn.predict runs/simplecnn-seed0 seven.png
+  python -m minicnn.predict runs/simplecnn-seed0 scans/*.jpg --csv answers.csv
+
+exit status: 0, or 1 if some image could not be read (the others are answered),
+or 2 if the command is wrong""",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("run", type=Path, metavar="RUN", help="run folder of a training")
+    add("images", type=Path, nargs="+", metavar="image", help="image file: PNG, JPEG, whatever Pillow can read")
+    add(
+        "--csv",
+        type=output_file(".csv", dash=True),
+        metavar="FILE",
+        help="write a table with a row for each image; - prints it",
+    )
+    add(
+        "--out",
+        type=output_file(".png"),
+        metavar="FILE",
+        help=f"the picture, of at most {ON_SHEET} images (default: predictions.png in RUN)",
+    )
+    add("--no-plots", action="store_true", help="draw no picture")
+    add("--as-is", action="store_true", help="the images are 28x28, light on dark: leave them as they are")
+    add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
+    add("--quiet", action="store_true", help="print errors and nothing else")
+    return parser
+
+
+if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
+    sys.exit(main())
