@@ -97,6 +97,8 @@ class Generator(nn.Module):
     digits were still grey after four epochs, and the loss 0.024 instead of 0.014.
     """
 
+    input_shape = (16,)  # of one image, with the usual latent_dim
+
     def __init__(self, latent_dim: int = 16):
         self.linear_block = nn.Sequential(
             nn.Linear(latent_dim, 128),
@@ -129,6 +131,8 @@ class Autoencoder(nn.Module):
     Whatever the generator is to paint has to pass through these few numbers. So similar pictures come to lie close to
     each other, and the generator learns to paint the places in between as well.
     """
+
+    input_shape = SimpleCNN.input_shape
 
     def __init__(self, latent_dim: int = 16):
         self.encoder = SimpleCNN(outputs=latent_dim)

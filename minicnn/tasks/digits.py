@@ -35,7 +35,7 @@ class Digits(Task):
         return labels  # (N,)
 
     def count_right(self, outputs, targets):
-        return (outputs.argmax(axis=1) == targets).sum()
+        return (outputs.argmax(1) == targets).sum()
 
     def examine(self, model, batches):
         model.eval()

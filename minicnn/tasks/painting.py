@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels import arrays
 from ..models import Autoencoder
 from ..nn import MSELoss
 from .task import Task, gather
@@ -62,7 +63,8 @@ class Painting(Task):
         return MSELoss()
 
     def targets(self, images, labels):
-        return enlarge(images) * RGB[labels][:, :, None, None].astype(images.dtype)  # (N, 3, 100, 100)
+        colours = arrays.copied(RGB, images, images.dtype)[labels]  # (N, 3)
+        return enlarge(images) * colours[:, :, None, None]  # (N, 3, 100, 100)
 
     def count_right(self, outputs, targets):
         return (nearest_colour(outputs) == nearest_colour(targets)).sum()
@@ -117,9 +119,9 @@ def enlarge(images: np.ndarray, size: int = 100) -> np.ndarray:
     """
     pixels = np.arange(images.shape[-1])
     centres = np.clip((np.arange(size) + 0.5) * len(pixels) / size - 0.5, 0, pixels[-1])
-    share = np.maximum(0, 1 - abs(centres[:, None] - pixels)).astype(images.dtype)  # (100, 28), each row sums to 1
-    ink = share @ images @ share.T
-    return np.clip(2 * ink - 0.5, 0, 1)
+    share = np.maximum(0, 1 - abs(centres[:, None] - pixels))  # (100, 28), each row sums to 1
+    share = arrays.copied(share, images, images.dtype)
+    return (2 * (share @ images @ share.T) - 0.5).clip(0, 1)
 
 
 def nearest_colour(pictures: np.ndarray) -> np.ndarray:
@@ -128,9 +130,9 @@ def nearest_colour(pictures: np.ndarray) -> np.ndarray:
     Nearest in direction: thick and thin strokes, bright and dim ones are alike. Channels are squared, then the faint
     glow that a network leaves on the large black background weighs nothing against the ink.
     """
-    ink = np.square(pictures).sum(axis=(2, 3))  # (N, 3)
+    ink = (pictures * pictures).sum((2, 3))  # (N, 3)
     directions = np.square(RGB) / np.linalg.norm(np.square(RGB), axis=1, keepdims=True)  # (10, 3)
-    return (ink @ directions.T).argmax(axis=1)
+    return (ink @ arrays.copied(directions, ink, ink.dtype).T).argmax(1)
 
 
 def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, float]:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from ..kernels import arrays
 from ..models import ParityCNN
 from ..nn import BCELoss
 from .digits import Answers
@@ -29,7 +30,7 @@ class Parity(Task):
         return BCELoss()
 
     def targets(self, images, labels):
-        return (labels % 2)[:, None].astype(images.dtype)  # (N, 1): 1.0 for odd
+        return arrays.cast(labels % 2, images.dtype)[:, None]  # (N, 1): 1.0 for odd
 
     def count_right(self, outputs, targets):
         return ((outputs > 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
