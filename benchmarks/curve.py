@@ -68,9 +68,7 @@ def follow_reference(plan: Plan, seed: int, dtype: str) -> Curve:
         images = images.to(getattr(torch, dtype))
         loaders.append(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), BATCH))
     losses: list[float] = []
-    return Curve(
-        weights, losses, reference.train(model, *loaders, plan.epochs_in(dtype), lr=LR, on_step=losses.append)
-    )
+    return Curve(weights, losses, reference.train(model, *loaders, plan.epochs_in(dtype), lr=LR, on_step=losses.append))
 
 
 def follow_minicnn(plan: Plan, seed: int, dtype: str, backend: str) -> Curve:
@@ -82,7 +80,10 @@ def follow_minicnn(plan: Plan, seed: int, dtype: str, backend: str) -> Curve:
         model.load_state_dict(weights)
         model.cnn[0].needs_input_grad = False
         train_data, val_data = (
-            [(images.astype(dtype), labels) for images, labels in DataLoader(Subset(MNIST(train=train), range(n)), BATCH)]
+            [
+                (images.astype(dtype), labels)
+                for images, labels in DataLoader(Subset(MNIST(train=train), range(n)), BATCH)
+            ]
             for train, n in ((True, plan.train_size), (False, plan.val_size))
         )
         criterion, optimizer, epochs = NotingLoss(), Adam(model.parameters(), lr=LR), []
@@ -137,7 +138,8 @@ def judge(found: dict[str, dict[str, list[Curve]]]) -> Iterator[Claim]:
         for backend in [name for name in curves if name != REFERENCE]:
             pairs = list(zip(curves[backend], expected, strict=True))
             differing = sum(
-                list(a.weights) != list(b.weights) or any(a.weights[k].tobytes() != b.weights[k].tobytes() for k in a.weights)
+                list(a.weights) != list(b.weights)
+                or any(a.weights[k].tobytes() != b.weights[k].tobytes() for k in a.weights)
                 for a, b in pairs
             )
             text = f"{dtype}: seeds whose first weights differ in a bit"
@@ -163,7 +165,9 @@ def judge(found: dict[str, dict[str, list[Curve]]]) -> Iterator[Claim]:
 def steps_table(curves: dict[str, list[Curve]], seed: int) -> Iterator[str]:
     """The first steps and some later ones: each loss, and how far it is from the reference's."""
     others = [name for name in curves if name != REFERENCE]
-    yield f"\n{'step':>5}{REFERENCE + ' loss':>22}" + "".join(f"{name + ' loss':>20}{'deviation':>11}" for name in others)
+    yield f"\n{'step':>5}{REFERENCE + ' loss':>22}" + "".join(
+        f"{name + ' loss':>20}{'deviation':>11}" for name in others
+    )
     expected = curves[REFERENCE][seed].losses
     away = {name: deviation(curves[name][seed].losses, expected) for name in others}
     for step in range(1, len(expected) + 1):
@@ -227,7 +231,9 @@ def draw(path: Path, found: dict[str, dict[str, list[Curve]]], title: str) -> No
                 away.plot(np.arange(1, len(values) + 1), values, color=COLOURS[name], label=label, **thin)
         steps, bar = (100, 1e-9) if dtype == "float64" else (10, 1e-5)
         away.plot([1, steps], [bar, bar], color="#b3261e", linewidth=2)
-        away.annotate(f"{dtype}: at most {bar:g} for {steps} steps", (1, bar), xytext=(2, 4), textcoords="offset points")
+        away.annotate(
+            f"{dtype}: at most {bar:g} for {steps} steps", (1, bar), xytext=(2, 4), textcoords="offset points"
+        )
     away.set(xscale="log", yscale="log", xlabel="step", title="Loss: |minicnn - reference| / reference")
     away.legend(frameon=False, loc="lower right")
     for axes in (loss, accuracy, away):
@@ -272,7 +278,11 @@ def main(arguments: Sequence[str]) -> int:
     if args.json:
         args.json.write_text(json.dumps(document(about, plan, found, claims), indent=1) + "\n", encoding="utf-8")
     if args.plot:
-        draw(args.plot, found, f"{about['cpu']}, {about['threads']} threads, torch {about['versions']['torch']}\n{about['command']}")
+        draw(
+            args.plot,
+            found,
+            f"{about['cpu']}, {about['threads']} threads, torch {about['versions']['torch']}\n{about['command']}",
+        )
     return int(any(claim.holds is False for claim in claims))
 
 
@@ -310,13 +320,19 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", default=5, help="the seeds 0 to N - 1 (5)", **number)
     parser.add_argument("--dtype", choices=DTYPES, help="one precision alone (both)")
     parser.add_argument(
-        "--backends", nargs="+", choices=list(kernels._MODULES), default=list(kernels._MODULES), help="kernel sets (all)"
+        "--backends",
+        nargs="+",
+        choices=list(kernels._MODULES),
+        default=list(kernels._MODULES),
+        help="kernel sets (all)",
     )
     parser.add_argument("--train-size", default=5000, help="the first N training images (5000)", **number)
     parser.add_argument("--val-size", default=1000, help="the first N test images (1000)", **number)
     parser.add_argument("--threads", default=machine.available_cores(), **number)
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write every loss, figure and verdict")
-    parser.add_argument("--plot", type=new_file, metavar="FILE", help="draw the curves on each other, and the deviations")
+    parser.add_argument(
+        "--plot", type=new_file, metavar="FILE", help="draw the curves on each other, and the deviations"
+    )
     return parser
 
 
