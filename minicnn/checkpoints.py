@@ -46,7 +46,7 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     try:
-        return safetensors.load(path.read_bytes())
+        return dict(sorted(safetensors.load(path.read_bytes()).items()))  # they come in any order
     except KeyError as error:
         raise ValueError(
             f"{path} holds tensors of type {error.args[0]}, which NumPy does not have: save them as float32."
@@ -67,9 +67,9 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         ) from error
     try:
         _check_archive(path)
-        with warnings.catch_warnings():
+        with path.open("rb") as file, warnings.catch_warnings():  # a path's name would tell torch the format
             warnings.simplefilter("ignore")  # what is not as it should be ends in an error here
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # a damaged pickle fails in as many ways as there are exceptions

@@ -152,16 +152,18 @@ class _Graph:
     def begin(self, call: Call) -> None:
         self.name, self.indices = call.name or type(call.layer).__name__, None
 
-    def array(self, name: str, value: Any) -> str:
-        """An array that belongs to the layer: a parameter under its own name, or a constant."""
-        name = f"{self.name}.{name}"
-        self.arrays[name] = np.asarray(value, order="C")
+    def constant(self, *numbers: int) -> str:
+        """The name of a list of integers."""
+        name = f"{self.name}/constant_{len(self.arrays)}"
+        self.arrays[name] = np.array(numbers)
         return name
 
-    def parameters(self, layer: Any) -> list[str]:
-        """Weight, and bias if there is one."""
-        both = {"weight": layer.weight, "bias": layer.bias}
-        return [self.array(name, parameter.data) for name, parameter in both.items() if parameter is not None]
+    def parameters(self, call: Call) -> list[str]:
+        """Weight, and bias if there is one, under their own names."""
+        prefix = f"{call.name}." if call.name else ""
+        found = {f"{prefix}{name}": parameter.data for name, parameter in call.layer.named_parameters()}
+        self.arrays |= found
+        return list(found)
 
     def node(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
         """One more node, by default on the latest result, and its result the latest from now on."""
@@ -203,11 +205,6 @@ def _window(layer: Any) -> dict[str, Any]:
     return {name: list(geometry.pair(value, name, 1, "onnx.export")) for name, value in pairs.items()}
 
 
-def _both_sides(padding: geometry.IntPair) -> list[int]:
-    """ONNX lists all beginnings, then all ends."""
-    return [*geometry.pair(padding, "padding", 0, "onnx.export")] * 2
-
-
 def _demand_batch(call: Call) -> None:
     if call.x.ndim != 4:
         raise ValueError(f"onnx.export: {call} gets {call.x.shape}; in ONNX it takes batches only, (N, C, H, W).")
@@ -220,9 +217,9 @@ def _conv2d(graph: _Graph, call: Call) -> None:
     pads = [PT, PL, PB, PR]
     if layer.padding_mode != "zeros":
         mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[layer.padding_mode]
-        graph.node("Pad", graph.latest, graph.array("pads", np.array([0, 0, PT, PL, 0, 0, PB, PR])), mode=mode)
+        graph.node("Pad", graph.latest, graph.constant(0, 0, PT, PL, 0, 0, PB, PR), mode=mode)
         pads = [0, 0, 0, 0]
-    graph.node("Conv", graph.latest, *graph.parameters(layer), pads=pads, group=layer.groups, **_window(layer))
+    graph.node("Conv", graph.latest, *graph.parameters(call), pads=pads, group=layer.groups, **_window(layer))
 
 
 def _conv_transpose2d(graph: _Graph, call: Call) -> None:
@@ -232,8 +229,23 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
     if call.options and call.options[0] is not None:  # forward(x, output_size)
         sizes = (call.x.shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         output_padding = geometry.output_padding_for(call.options[0], *sizes, "ConvTranspose2d")
-    options = {"pads": _both_sides(layer.padding), "output_padding": list(output_padding), "group": layer.groups}
-    graph.node("ConvTranspose", graph.latest, *graph.parameters(layer), **options, **_window(layer))
+    weight, *bias = graph.parameters(call)
+    options = {"group": layer.groups, **_window(layer)}
+    if all(np.less(output_padding, layer.stride)):
+        pads = [*layer.padding] * 2  # ONNX lists all beginnings, then all ends
+        graph.node(
+            "ConvTranspose", graph.latest, weight, *bias, pads=pads, output_padding=list(output_padding), **options
+        )
+        return
+    # Less than the dilation is enough for torch, but not for all that read ONNX: so step by step, as it is defined.
+    (PH, PW), (OH, OW) = layer.padding, call.outputs[0].shape[2:]
+    graph.node("ConvTranspose", graph.latest, weight, **options)
+    graph.node("Pad", graph.latest, graph.constant(0, 0, 0, 0, 0, 0, *output_padding))
+    frame = graph.constant(PH, PW), graph.constant(PH + OH, PW + OW), graph.constant(2, 3)
+    graph.node("Slice", graph.latest, *frame)
+    if bias:
+        x = graph.latest
+        graph.node("Add", x, *graph.node("Reshape", *bias, graph.constant(-1, 1, 1)))
 
 
 def _max_pool2d(graph: _Graph, call: Call) -> None:
@@ -244,13 +256,12 @@ def _max_pool2d(graph: _Graph, call: Call) -> None:
     pads = [g.PH, g.PW, max(g.PH, g.padded_size[0] - g.PH - g.H), max(g.PW, g.padded_size[1] - g.PW - g.W)]
     output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **_window(layer))
     if indices:  # ONNX numbers the elements of the whole tensor, torch those of a plane
-        plane = graph.array("plane", np.array(math.prod(call.x.shape[2:])))
-        (graph.indices,) = graph.node("Mod", *indices, plane)
+        (graph.indices,) = graph.node("Mod", *indices, graph.constant(math.prod(call.x.shape[2:])))
         graph.latest = output
 
 
 def _linear(graph: _Graph, call: Call) -> None:
-    weight, *bias = graph.parameters(call.layer)
+    weight, *bias = graph.parameters(call)
     if call.x.ndim == 2:
         graph.node("Gemm", graph.latest, weight, *bias, transB=1)
         return
@@ -262,7 +273,7 @@ def _linear(graph: _Graph, call: Call) -> None:
 
 def _reshape(graph: _Graph, batch: int, sizes: Sequence[int]) -> None:
     """To (batch, *sizes); a batch of 0 stays as it is, of -1 takes what is left."""
-    graph.node("Reshape", graph.latest, graph.array("shape", np.array([batch, *sizes])))
+    graph.node("Reshape", graph.latest, graph.constant(batch, *sizes))
 
 
 def _flatten(graph: _Graph, call: Call) -> None:
