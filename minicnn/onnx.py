@@ -144,7 +144,8 @@ class _Graph:
     """Collects nodes and arrays; each node takes what the last one gave."""
 
     def __init__(self, onnx: Any):
-        self.onnx, self.nodes = onnx, []
+        self.onnx = onnx
+        self.nodes: list[Any] = []
         self.arrays: dict[str, np.ndarray] = {}
         self.latest, self.name = "input", ""
         self.indices: str | None = None
