@@ -185,6 +185,8 @@ MAY_IMPORT = {
     "checkpoints.py": set(),
     "plots.py": {"data", "runs"},
     "runs.py": {"checkpoints"},
+    "convert.py": {"checkpoints", "models", "nn"},
+    "onnx.py": {"", "checkpoints", "convert", "geometry", "nn"},
     "__init__.py": {"data", "kernels", "models", "nn", "optim", "threads"},
     "": {"", "data", "kernels", "models", "nn", "optim", "threads", "checkpoints", "plots", "runs", "predict"},
 }

