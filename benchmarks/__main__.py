@@ -120,6 +120,10 @@ def say(text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     command = list(sys.argv[1:] if arguments is None else arguments)
+    if command[:1] == ["curve"]:  # nothing is timed there, so it has flags of its own
+        from . import curve
+
+        return curve.main(command[1:])
     args = make_parser().parse_args(command)
     session = Session(args, command)
     status = 0
@@ -141,7 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split(": ", 1)[1])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__.split(": ", 1)[1],
+        epilog="`python -m benchmarks curve` asks whether both learn the same, not how fast; it has its own --help.",
+    )
     parser.add_argument(
         "command", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; without a name all of them", type=a_command
     )
@@ -155,6 +163,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def a_command(text: str) -> str:
+    if text == "curve":
+        raise argparse.ArgumentTypeError("curve times nothing and goes alone: python -m benchmarks curve --help")
     if text not in COMMANDS:
         raise argparse.ArgumentTypeError(f"there is no {text!r}; there are {', '.join(COMMANDS)}")
     return text

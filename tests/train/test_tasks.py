@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 import minicnn
 from minicnn.data import MNIST, DataLoader, Subset
+from minicnn.distributed import ALONE
 from minicnn.models import Autoencoder, ParityCNN
 from minicnn.nn import CrossEntropyLoss
 from minicnn.optim import Adam
@@ -42,7 +43,7 @@ def config(folder):
 
 
 def names(folder):
-    return sorted(path.name for path in Path(folder).iterdir())
+    return sorted(path.name for path in Path(folder).iterdir() if path.name != ".lock")
 
 
 # ------------------------------------------------------------------------------------- the loop
@@ -91,7 +92,7 @@ def test_losses_and_counts_become_numbers_after_the_last_step(monkeypatch):
 
 def test_losses_are_summed_in_64_bits():
     steps = [(np.float32(0.1), np.int64(1), 64)] * 10_000
-    loss, accuracy = minicnn.train.averages(steps)
+    loss, accuracy = minicnn.train.averages(steps, ALONE)
     assert loss == pytest.approx(float(np.float32(0.1)), rel=1e-12)
     assert accuracy == 1 / 64
 
@@ -126,8 +127,8 @@ def test_nothing_is_kept_of_an_epoch_that_was_not_finished(capsys, monkeypatch):
 
     monkeypatch.setattr(ParityCNN, "backward", interrupt)
     assert main([*SMALL, "--task", "parity", "--out", "out"]) == 130
-    assert names("out") == ["config.json"]
-    assert capsys.readouterr().err == "\nStopped. No epoch was finished; out holds config.json only.\n"
+    assert names("out") == ["checkpoint.safetensors", "config.json"]
+    assert capsys.readouterr().err.startswith("\nStopped. No epoch was finished; out holds config.json and the initial")
 
 
 def test_an_unknown_task_is_refused(capsys):
@@ -179,7 +180,7 @@ def test_a_run_of_parity(capsys):
     folder = Path("runs/paritycnn-seed0")
     pictures = ["confusion.png", "filters.png", "history.png", "mistakes.png"]
     assert names(folder) == sorted(
-        ["config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *pictures]
+        ["checkpoint.safetensors", "config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *pictures]
     )
     found = config(folder)
     assert (found["task"], found["network"], found["epochs"], found["lr"]) == ("parity", "ParityCNN", 1, 0.001)
@@ -303,7 +304,7 @@ def test_a_run_of_the_generator(capsys):
     folder = Path("runs/autoencoder-seed0")
     pictures = ["filters.png", "history.png", "latent.png", "samples.png", "walk.png"]
     assert names(folder) == sorted(
-        ["config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *pictures]
+        ["checkpoint.safetensors", "config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *pictures]
     )
     for picture in pictures:
         assert (folder / picture).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")

@@ -1,0 +1,137 @@
+"""Weights from one format to the other: `python -m minicnn.convert A B`.
+
+    python -m minicnn.convert runs/simplecnn-seed0 weights.pt      for torch.load and load_state_dict
+    python -m minicnn.convert weights.pt weights.safetensors       what torch saved, for minicnn
+
+Keys, shapes and bits stay as they are. torch is needed for .pt and .pth only.
+"""
+
+import argparse
+import io
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import models
+from .checkpoints import load_weights, save_weights, write_whole
+from .nn import Module
+
+TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
+WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each name
+
+
+def convert(source: Path, target: Path, force: bool = False, model: Module | None = None, prefix: str = "") -> str:
+    """Write the weights in `source`, a file or a run folder, to `target`. Returns what was written, as a table."""
+    source = source / "model.safetensors" if source.is_dir() else source
+    check_target(source, target, force)
+    weights = load_weights(source)
+    if prefix:
+        weights = without_prefix(weights, prefix, source)
+    if model is not None:
+        model.load_state_dict(weights)
+    if target.suffix in SAFETENSORS:
+        save_weights(target, weights)
+    else:
+        write_whole(target, torch_bytes(weights))
+    return f"{source} -> {target}\n\n{table(weights)}{hint(weights)}"
+
+
+def check_target(source: Path, target: Path, force: bool) -> None:
+    if target.suffix not in TORCH + SAFETENSORS:
+        raise ValueError(f"{target}: the name says the format, so it must end in .safetensors, .pt or .pth.")
+    if target.is_file() and source.exists() and target.samefile(source):
+        raise ValueError(f"{target} is the file to be read: name another one to write.")
+    check_new(target, force)
+
+
+def check_new(target: Path, force: bool) -> None:
+    """A file can be written there, and none is lost."""
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it.")
+    if target.exists() and not force:
+        raise FileExistsError(f"{target} exists and is not overwritten: name another file, or say --force.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write into; make it first.")
+
+
+def torch_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
+    """What `torch.save(state_dict, path)` would write."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("Writing .pt or .pth files needs torch: pip install 'minicnn[torch]'.") from error
+    content = io.BytesIO()
+    torch.save({name: torch.from_numpy(np.array(array, order="C")) for name, array in weights.items()}, content)
+    return content.getvalue()
+
+
+def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path) -> dict[str, np.ndarray]:
+    others = [name for name in weights if not name.startswith(prefix)]
+    if others:
+        raise ValueError(f"{source}: --strip-prefix {prefix}: these names do not begin so: {', '.join(others)}.")
+    return {name.removeprefix(prefix): array for name, array in weights.items()}
+
+
+def table(weights: Mapping[str, np.ndarray]) -> str:
+    """Name, shape, dtype and size of each array."""
+    rows = [(name, str(array.shape), array.dtype.name, f"{array.size:,}") for name, array in weights.items()]
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
+    lines = [f"{a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}" for a, b, c, d in rows]
+    numbers = sum(math.prod(array.shape) for array in weights.values())
+    return "\n".join([*lines, f"{len(rows)} tensor{'s' * (len(rows) != 1)}, {numbers:,} numbers"])
+
+
+def hint(weights: Mapping[str, np.ndarray]) -> str:
+    for prefix in WRAPPERS:
+        if weights and all(name.startswith(prefix) for name in weights):
+            return (
+                f"\n\nAll names begin with {prefix!r}: a wrapper's, no layer's. --strip-prefix {prefix} leaves it out."
+            )
+    return ""
+
+
+def networks() -> dict[str, type[Module]]:
+    """The networks in `minicnn.models`, by name."""
+    return {
+        name: kind
+        for name, kind in vars(models).items()
+        if isinstance(kind, type) and issubclass(kind, Module) and kind.__module__ == models.__name__
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    model = networks()[args.model]() if args.model else None
+    try:
+        print(convert(args.source, args.target, args.force, model, args.strip_prefix))
+    except RuntimeError as error:  # the weights are not this network's
+        print(f"{args.source}: {error}\nNothing was written.", file=sys.stderr)
+        return 1
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.convert",
+        description="Convert weights between .safetensors and torch's .pt or .pth, names and bits unchanged.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("source", type=Path, metavar="A", help="a weights file, or a run folder")
+    parser.add_argument("target", type=Path, metavar="B", help="a new file; its suffix says the format")
+    parser.add_argument("--force", action="store_true", help="overwrite B")
+    parser.add_argument(
+        "--model", choices=networks(), help="write only what this network can load; list all that does not fit"
+    )
+    parser.add_argument("--strip-prefix", default="", metavar="PREFIX", help="leave this out of each name: module.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
