@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 
 import minicnn
 from minicnn.distributed import ALONE
+from minicnn.train import main
 
 pytest.importorskip("torch", reason="several processes need torch.distributed: pip install 'minicnn[torch]'")
 if sys.platform == "win32":
@@ -89,10 +90,12 @@ def test_a_process_that_dies_ends_the_job_with_an_error(tmp_path):
 
 def test_other_kernel_sets_refuse_several_processes(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    from minicnn.train import main
-
-    with pytest.raises(SystemExit):
-        main(["--backend", "numpy"])
+    before = minicnn.get_backend()
+    try:
+        with pytest.raises(SystemExit):
+            main(["--backend", "numpy"])
+    finally:
+        minicnn.set_backend(before)
     assert "several processes need --backend torch, got numpy." in capsys.readouterr().err
 
 

@@ -88,13 +88,11 @@ def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
 
 
 def test_filters_are_written_from_the_first_epoch_on(tmp_path):
-    run, filters = Run(tmp_path / "out", "", {}), np.ones((2, 1, 3, 3), np.float32)
-    path = run.folder / "filters.safetensors"
-    run.keep_filters(0, filters)
-    assert not path.exists()
-    filters *= 2  # training goes on in the same array
-    run.keep_filters(1, filters)
-    assert {name: array.max() for name, array in load_file(path).items()} == {"epoch-000": 1, "epoch-001": 2}
+    run, rest = Run(tmp_path / "out", "", {}), learner()
+    run.keep(*rest)
+    assert not (run.folder / "filters.safetensors").exists()
+    run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
+    assert sorted(load_file(run.folder / "filters.safetensors")) == ["epoch-000", "epoch-001"]
 
 
 def test_kept_tells_what_is_there(tmp_path):
@@ -171,5 +169,5 @@ def test_a_damaged_file_is_named(tmp_path, damage):
     path = tmp_path / "w.safetensors"
     save_weights(path, WEIGHTS)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ValueError, match=r"w\.safetensors is not a whole safetensors file: "):
+    with pytest.raises(ValueError, match=r"w\.safetensors is (not a whole safetensors file|empty|neither a whole)"):
         load_weights(path)
