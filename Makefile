@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test tiny deep bench lint types budget clean
+.PHONY: help setup train test tiny deep bench tour lint types budget clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ deep: $(VENV)/test  ## the differential tests with 20,000 examples each (hours)
 
 bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make bench ARGS=--quick
 	$(BIN)/python -m benchmarks $(ARGS)
+
+tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.tour
 
 setup: $(VENV)/dev  ## everything for working on minicnn
 	$(BIN)/pre-commit install

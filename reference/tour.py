@@ -1240,6 +1240,7 @@ def central_differences(layer, x, grad_output, h=1e-6):
 numeric = central_differences(our_leaky, values, upstream)
 our_leaky(values)
 agree("backward and central differences", our_leaky.backward(upstream), numeric, 1e-8)
+print(minicnn.gradcheck(our_leaky, values, raise_error=True))  # the same and more, for any layer and its parameters
 
 # %%
 at_the_bend = central_differences(our_leaky, np.zeros(1), np.ones(1))[0]

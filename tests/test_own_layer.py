@@ -9,7 +9,8 @@ import pytest
 import minicnn
 from minicnn import data
 
-PAGE = (Path(__file__).parent / "own_layer.md").read_text(encoding="utf-8")
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text(encoding="utf-8")
+(PAGE,) = re.findall(r"^## Write your own layer\n(.*?)(?=^## )", README, re.DOTALL | re.MULTILINE)
 (EXAMPLE,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 

@@ -29,8 +29,8 @@ def test_every_make_command_in_the_documents_is_a_target():
     assert {"train", "test", "help"} <= wanted <= targets
 
 
-def test_the_example_runs(monkeypatch):
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_an_example_runs(monkeypatch, capsys, example):
     few = minicnn.data.Subset(minicnn.data.MNIST(), range(128))
     monkeypatch.setattr(minicnn.data, "MNIST", lambda: few)
     names: dict = {}
