@@ -34,7 +34,8 @@ def _port(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(arguments)
-    from .runs import RunFolder  # only now: --help answers at once
+    from .. import set_num_threads  # only now: --help answers at once
+    from .runs import RunFolder
     from .server import Server
 
     try:
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"Port {args.port} cannot be had: {error.strerror}. Leave --port out to take a free one.", file=sys.stderr
         )
         return 1
+    set_num_threads(1)  # the arrays are small: threads would cost more than they bring
     print(f"minicnn explore: {server.url}", f"Run: {run.folder}" if run else "No run (--run DIR shows one).", sep="\n")
     print("Ctrl-C stops.", flush=True)
     if not args.no_browser:

@@ -1,12 +1,13 @@
 """Where the parameters and the time are: counted from the layers, and measured on this machine when asked."""
 
+import os
 import threading
 import time
 from typing import Any
 
 import numpy as np
 
-from .. import get_num_threads, kernels, models, nn
+from .. import get_num_threads, kernels, models, nn, set_num_threads
 from . import ask
 from .ask import Refused
 from .network import chain, costs
@@ -23,6 +24,10 @@ def _model(run: RunFolder | None) -> nn.Module:
     return getattr(models, name)() if name == "ParityCNN" else models.SimpleCNN()
 
 
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def answer(run: RunFolder | None) -> dict[str, Any]:
     """GET /api/costs."""
     model = _model(run)
@@ -34,7 +39,7 @@ def answer(run: RunFolder | None) -> dict[str, Any]:
         "network": type(model).__name__,
         "layers": layers,
         "total": total,
-        "threads": get_num_threads(),
+        "cores": cores(),
         "backends": list(kernels._MODULES),
     }
 
@@ -43,15 +48,18 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
     """POST /api/costs/time: the median seconds of each layer, forward and backward, on one batch."""
     batch = ask.integer(body, "batch", 1, 256)
     backend = ask.choice(body, "backend", tuple(kernels._MODULES))
+    threads = ask.integer(body, "threads", 1, cores())
     if not _busy.acquire(blocking=False):
         raise Refused("A measurement is running already; two at once would disturb each other.", 409)
+    before = get_num_threads()
+    set_num_threads(threads)
     try:
-        try:
-            with kernels.use_backend(backend):
-                rounds = _measure(_model(run), batch)
-        except ImportError as error:
-            raise Refused(str(error), 422) from error
+        with kernels.use_backend(backend):
+            rounds = _measure(_model(run), batch)
+    except ImportError as error:
+        raise Refused(str(error), 422) from error
     finally:
+        set_num_threads(before)
         _busy.release()
     median = np.median(rounds, axis=0)  # (layers, 2)
     names = [name for name, _ in chain(_model(run))]
@@ -59,7 +67,7 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
         "batch": batch,
         "backend": backend,
         "rounds": len(rounds),
-        "threads": get_num_threads(),
+        "threads": threads,
         "layers": [
             {"name": name, "forward": forward, "backward": backward}
             for name, (forward, backward) in zip(names, median, strict=True)

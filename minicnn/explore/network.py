@@ -29,19 +29,27 @@ def chain(model: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
     return layers
 
 
+def check_chain(model: nn.Module, image_shape: tuple[int, ...]) -> None:
+    """A network can be walked through if its layers, one after the other, give what the network gives."""
+    x = np.linspace(0, 1, math.prod(image_shape), dtype=np.float32).reshape(1, *image_shape)
+    y = x
+    for _, layer in chain(model):
+        y = layer(y)
+    if not np.array_equal(y, model(x), equal_nan=True):
+        raise Refused(
+            f"{type(model).__name__} is not a chain of layers, which is all that this page can walk through.", 422
+        )
+
+
 def walk(model: nn.Module, x: np.ndarray, grad_of: Any) -> tuple[list[Step], np.ndarray]:
     """Forward through every layer and back again: the steps, and the gradient with respect to the image.
 
-    `grad_of(output)` gives the gradient to start from. Layers are checked to be a chain: their end is what model(x) says.
+    `grad_of(output)` gives the gradient to start from.
     """
     model.train()
     layers, outputs = chain(model), list[np.ndarray]()
     for _, layer in layers:
         outputs.append(layer(outputs[-1] if outputs else x))
-    if not np.array_equal(outputs[-1], model(x), equal_nan=True):
-        raise Refused(
-            f"{type(model).__name__} is not a chain of layers, which is all that this page can walk through.", 422
-        )
     grad = grad_of(outputs[-1])
     grads = []
     for _, layer in reversed(layers):

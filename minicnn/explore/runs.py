@@ -14,6 +14,7 @@ from ..checkpoints import load_weights
 from ..data import MNIST
 from . import ask
 from .ask import Refused
+from .network import check_chain
 
 LARGEST = {"config.json": 2**20, "metrics.csv": 2**24, "model.safetensors": 2**27, "filters.safetensors": 2**27}
 NETWORKS = ("SimpleCNN", "ParityCNN")
@@ -116,6 +117,7 @@ class RunFolder:
                 model.load_state_dict(self._weights("model.safetensors"))
             except (KeyError, RuntimeError, ValueError) as error:
                 raise Refused(f"model.safetensors does not fit {name}: {error}", 422) from error
+            check_chain(model, (1, 28, 28))
             self._loaded = version, model
         return self._loaded[1]
 

@@ -1,0 +1,63 @@
+// Planes that come as bytes, drawn on canvases: one pixel a number, in the colours of the page.
+
+import { el } from "./dom.js";
+
+const probe = el("span", { hidden: true });
+document.body.append(probe);
+const palettes = new Map();
+const drawn = new Set();
+
+/** A colour variable of the style sheet as [red, green, blue], in the theme that is on. */
+function colour(name) {
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+}
+
+const mix = (a, b, t) => a.map((x, i) => Math.round(x + (b[i] - x) * t));
+
+/** 256 colours: from paper to ink, or for signed numbers from orange over paper (0) to blue. */
+function palette(signed) {
+  if (!palettes.has(signed)) {
+    const paper = colour("--card");
+    const [up, down] = signed ? [colour("--blue"), colour("--orange")] : [colour("--ink"), null];
+    palettes.set(signed, Array.from({ length: 256 }, (_, byte) => {
+      if (!signed) return mix(paper, up, byte / 255);
+      const t = (byte - 127.5) / 127.5;
+      return mix(paper, t < 0 ? down : up, Math.abs(t) < 0.01 ? 0 : Math.abs(t) ** 0.8);
+    }));
+  }
+  return palettes.get(signed);
+}
+
+document.addEventListener("themechange", () => {
+  palettes.clear();
+  for (const canvas of drawn) canvas.isConnected ? canvas.repaint() : drawn.delete(canvas);
+});
+
+export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+/** A canvas (H, W) of bytes; scale: screen pixels for each number. */
+export function plane(bytes, height, width, { signed = false, scale = 2, label = "", canvas = null } = {}) {
+  const picture = canvas ?? el("canvas", { class: "plane" });
+  if (picture.width !== width) picture.width = width;
+  if (picture.height !== height) picture.height = height;
+  picture.style.width = `${width * scale}px`;
+  picture.style.aspectRatio = `${width} / ${height}`;
+  if (label) {
+    picture.setAttribute("role", "img");
+    picture.setAttribute("aria-label", label);
+  } else picture.setAttribute("aria-hidden", "true");
+  picture.repaint = () => {
+    const context = picture.getContext("2d");
+    const image = context.createImageData(width, height);
+    const colours = palette(signed);
+    bytes.forEach((byte, place) => {
+      const [red, green, blue] = colours[byte];
+      image.data.set([red, green, blue, 255], 4 * place);
+    });
+    context.putImageData(image, 0, 0);
+  };
+  picture.repaint();
+  drawn.add(picture);
+  return picture;
+}
