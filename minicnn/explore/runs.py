@@ -157,7 +157,7 @@ class RunFolder:
 def overview(run: RunFolder) -> dict[str, Any]:
     """GET /api/run."""
     config = run.config()
-    about = {"name": run.folder.name, "config": config, "metrics": run.metrics(), "images": len(run.test)}
+    about = {"open": True, "name": run.folder.name, "config": config, "metrics": run.metrics(), "images": len(run.test)}
     note = ""
     if config.get("data") and run.data is None:
         note = (

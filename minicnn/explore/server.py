@@ -49,7 +49,7 @@ class Server(ThreadingHTTPServer):
         self.run = run
         self.files = static_files()
         self.get: dict[str, Callable[[], Any]] = {
-            "/api/run": lambda: runs.overview(self.needs_run()),
+            "/api/run": lambda: runs.overview(run) if run else {"open": False, "how": NO_RUN},
             "/api/run/filters": lambda: runs.filters(self.needs_run()),
             "/api/run/confusion": lambda: runs.confusion(self.needs_run()),
             "/api/costs": lambda: costs.answer(self.run),

@@ -4,7 +4,7 @@ import { ask, latest } from "./api.js";
 import { Controls, segments } from "./controls.js";
 import { copyButton, el, replace, show } from "./dom.js";
 import { Stack } from "./grid.js";
-import { writtenGradient, writtenMaximum, writtenSum } from "./sums.js";
+import { inParentheses, writtenGradient, writtenMaximum, writtenSum } from "./sums.js";
 
 const CONTROLS = {
   Conv2d: ["size", "in_channels", "out_channels", "kernel_size", "stride", "padding", "padding_as", "dilation", "groups", "bias", "padding_mode", "dtype"],
@@ -161,13 +161,13 @@ function layout(section, state) {
   page.stacks = {
     input: new Stack({ title: "Input", kind: "input", label: "input", onEdit: edit("input"), onPoint: point("input") }),
     framed: new Stack({ title: "Padded input", kind: "input", label: "padded input" }),
-    weight: new Stack({ title: "Kernel", kind: "weight", label: "kernel", onEdit: edit("weight"), onPoint: point("weight"), channelName: "for input channel" }),
+    weight: new Stack({ title: "Kernel", kind: "weight", label: "kernel", onEdit: edit("weight"), onPoint: point("weight"), channelName: "input channel" }),
     bias: new Stack({ title: "Bias", kind: "weight", label: "bias", onEdit: edit("bias") }),
     output: new Stack({ title: "Output", kind: "output", label: "output", onPoint: point("output") }),
     indices: new Stack({ title: "Indices", kind: "output", label: "indices", note: "The winner's place h W + w.", onPoint: point("output") }),
     grad_output: new Stack({ title: "grad_output", kind: "gradient", label: "grad_output", onEdit: edit("grad_output"), onPoint: point("output") }),
     grad_input: new Stack({ title: "grad_input", kind: "gradient", label: "grad_input", onPoint: point("input") }),
-    grad_weight: new Stack({ title: "grad_weight", kind: "gradient", label: "grad_weight", onPoint: point("weight"), channelName: "for input channel" }),
+    grad_weight: new Stack({ title: "grad_weight", kind: "gradient", label: "grad_weight", onPoint: point("weight"), channelName: "input channel" }),
     grad_bias: new Stack({ title: "grad_bias", kind: "gradient", label: "grad_bias" }),
   };
   page.problem = el("p", { class: "problem", role: "alert", hidden: true });
@@ -185,7 +185,7 @@ function layout(section, state) {
       page.problem,
       legend(),
       page.which,
-      el("div", { class: "grids" }, ["input", "framed", "weight", "bias", "output", "indices"].map((name) => page.stacks[name].element)),
+      el("div", { class: "grids" }, ["input", "framed"].map((name) => page.stacks[name].element), el("div", { class: "column" }, page.stacks.weight.element, page.stacks.bias.element), ["output", "indices"].map((name) => page.stacks[name].element)),
       page.backwardRow,
       page.explain,
       el("h2", {}, "The size of the output"), page.sizes,
@@ -219,6 +219,7 @@ function showGrids(page, state, answer) {
   state.local = transposed ? shown % (O / G) : shown;
 
   stacks.framed.title.textContent = transposed ? "Before cropping" : "Padded input";
+  stacks.framed.element.className = `stack ${transposed ? "output" : "input"}`;
   stacks.framed.note.textContent = transposed ? "Padding crops this rim of the stamps." : pooling ? "Padding is −∞: it never wins." : "";
   stacks.framed.channelName = transposed ? "output channel" : "channel";
   const padded = answer.framed.length && (answer.frame.some(Boolean) || transposed);
@@ -306,7 +307,7 @@ function told_in_words(told, state) {
     const line = el("p", { class: "sum" }, el("span", { class: "op" }, "It stamps "));
     told.stamps.forEach((stamp, number) => line.append(
       number ? el("span", { class: "op" }, ", ") : "",
-      el("span", { class: "term", title: `onto output[${stamp.at.join(", ")}]` }, el("span", { class: "f-input" }, show(stamp.factors[0].value)), "·", el("span", { class: "f-weight" }, show(stamp.factors[1].value)), ` → [${stamp.at.slice(1).join(", ")}]`)));
+      el("span", { class: "term" }, el("span", { class: "f-input" }, show(stamp.factors[0].value)), "·", el("span", { class: "f-weight" }, inParentheses(stamp.factors[1].value)), ` → [${stamp.at.join(", ")}]`)));
     parts.push(line);
   }
   if (told.gradient) parts.push(...writtenGradient(told.gradient, told.title));

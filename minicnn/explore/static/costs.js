@@ -21,8 +21,8 @@ export async function startCosts(section) {
     el("tbody", {}, about.layers.map((row) => el("tr", {},
       layerName(row.name, row.layer),
       el("td", { class: "shape" }, row.output.join(" × ")),
-      bar(row.share_parameters, `${count(row.parameters)}`, percent(row.share_parameters), "violet", row.parameters),
-      bar(row.share_multiply_adds, `${count(row.multiply_adds)}`, percent(row.share_multiply_adds), "blue", row.multiply_adds)))));
+      bar("parameters", row.share_parameters, `${count(row.parameters)}`, percent(row.share_parameters), "violet", row.parameters),
+      bar("multiply-adds", row.share_multiply_adds, `${count(row.multiply_adds)}`, percent(row.share_multiply_adds), "blue", row.multiply_adds)))));
   replace(box, el("div", { class: "wide-table" }, table), largest(about), timing(about));
 }
 
@@ -30,10 +30,10 @@ function layerName(name, layer) {
   return el("th", { scope: "row" }, el("code", {}, name), el("span", { class: "note" }, ` ${layer}`));
 }
 
-function bar(share, text, extra, colour, value) {
+function bar(column, share, text, extra, colour, value) {
   const fill = el("i", { class: colour });
   fill.style.width = `${100 * share}%`;
-  return el("td", { "data-value": value }, el("div", { class: "bar" }, fill), el("span", { class: "number" }, text), extra ? el("span", { class: "note" }, ` ${extra}`) : null);
+  return el("td", { "data-value": value, "data-column": column }, el("div", { class: "bar" }, fill), el("span", { class: "number" }, text), extra ? el("span", { class: "note" }, ` ${extra}`) : null);
 }
 
 function largest(about) {
@@ -75,6 +75,6 @@ function timeTable(answer) {
     el("thead", {}, el("tr", {}, ["Layer", "Forward", "Backward"].map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, answer.layers.map((row) => el("tr", {},
       el("th", { scope: "row" }, el("code", {}, row.name)),
-      bar(row.forward / longest, milliseconds(row.forward), "", "green", row.forward),
-      bar(row.backward / longest, milliseconds(row.backward), "", "orange", row.backward)))));
+      bar("forward", row.forward / longest, milliseconds(row.forward), "", "green", row.forward),
+      bar("backward", row.backward / longest, milliseconds(row.backward), "", "orange", row.backward)))));
 }

@@ -4,8 +4,7 @@ import { ask, latest } from "./api.js";
 import { segments } from "./controls.js";
 import { el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
-import { bytesOf, plane } from "./planes.js";
-import { thumbnails } from "./run.js";
+import { bytesOf, plane, thumbnails } from "./planes.js";
 
 const SIZE = 280;
 
@@ -142,7 +141,7 @@ export function startDigit(box) {
       const scale = channels === 1 ? (width <= 16 ? 10 : 4) : Math.max(2, 42 / width);
       const maps = (map, what) => el("div", { class: "maps" }, Array.from({ length: channels }, (_, c) => mapButton(map, c, number, what, scale)));
       return el("div", { class: "layer card" },
-        el("h3", {}, el("code", {}, one.name), " ", el("span", { class: "note" }, one.layer)),
+        el("h3", {}, el("code", {}, one.name), " ", el("code", { class: "note" }, one.layer)),
         el("p", { class: "note" }, one.shape.join(" × "), height * width > 1 && channels === 1 && one.shape.length === 1 && one.shape[0] > 16 ? `, drawn as ${height} × ${width}` : ""),
         el("div", { class: "two" },
           el("div", {}, el("p", { class: "note" }, `activation, ${show(one.activation.low, 3)} to ${show(one.activation.high, 3)}`), maps(one.activation, "activation")),
@@ -173,14 +172,13 @@ export function startDigit(box) {
 }
 
 function softmaxTable({ steps, classes, predicted }) {
-  const row = (name, values, digits = 4) => el("tr", {}, el("th", { scope: "row" }, name), values.map((value, k) => el("td", { "data-value": value, class: k === predicted ? "mark-output" : "" }, show(value, digits))));
-  return el("table", { class: "plain", id: "softmax-table" },
-    el("thead", {}, el("tr", {}, el("td", {}), classes.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {},
-      row("logits z, the network's output", steps.logits),
-      row(`shifted, z − ${show(steps.largest)} (the largest)`, steps.shifted),
-      row("exp of that", steps.exp, 3),
-      row(`probabilities: divided by the sum ${show(steps.sum, 5)}`, steps.probabilities, 3)));
+  const columns = [["logit z", steps.logits], [`z − ${show(steps.largest)}`, steps.shifted], ["exp", steps.exp], [`÷ ${show(steps.sum, 5)}`, steps.probabilities]];
+  const table = el("table", { class: "plain", id: "softmax-table" },
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "class"), columns.map(([name]) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, classes.map((name, k) => el("tr", { class: k === predicted ? "chosen" : "" }, el("th", { scope: "row" }, name), columns.map(([, values]) => el("td", { "data-value": values[k] }, show(values[k], 3)))))));
+  return el("div", { class: "beside" }, table, el("div", {},
+    el("p", {}, `The network's last layer gives a logit for each class. The largest, ${show(steps.largest)}, is subtracted from all: the result is the same, but exp cannot overflow.`),
+    el("p", {}, `exp makes every number positive. Divided by their sum, ${show(steps.sum, 6)}, they add up to 1: the probabilities.`)));
 }
 
 function sigmoidTable({ steps }) {

@@ -125,6 +125,7 @@ export class Stack {
   constructor({ title, kind, label = title, note = "", onEdit = null, onPoint = null, channelName = "channel" }) {
     Object.assign(this, { kind, label, onEdit, onPoint, channelName });
     this.grids = [];
+    this.channels = [];
     this.title = el("h3", {}, title);
     this.note = el("p", { class: "note" }, note);
     this.planes = el("div", { class: "planes" });

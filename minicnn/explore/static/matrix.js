@@ -5,6 +5,9 @@ import { Controls, segments } from "./controls.js";
 import { copyButton, el, replace, show } from "./dom.js";
 import { NumberGrid, Stack } from "./grid.js";
 
+/** M with a raised T, which not every font has as a letter. */
+const superscript = (rest) => el("span", {}, "M", el("sup", {}, "T"), rest);
+
 export function startMatrix(section) {
   const state = { seed: 0, transpose: false, given: {}, answer: null };
   const controls = new Controls("Arguments", () => refresh());
@@ -20,7 +23,7 @@ export function startMatrix(section) {
     input: new Stack({ title: "x, the image", kind: "input", label: "x", onEdit: edit("input"), onPoint: (_, i, j) => pointPixel(i, j) }),
     weight: new Stack({ title: "Kernel", kind: "weight", label: "kernel", onEdit: edit("weight") }),
     output: new Stack({ title: "y = M x", kind: "output", label: "y", onPoint: (_, i, j) => pointOutput(i, j) }),
-    transposed: new Stack({ title: "Mᵀ y", kind: "gradient", label: "M transposed times y", onPoint: (_, i, j) => pointPixel(i, j) }),
+    transposed: new Stack({ title: superscript(" y"), kind: "gradient", label: "M transposed times y", onPoint: (_, i, j) => pointPixel(i, j) }),
   };
   const matrix = new NumberGrid({ label: "matrix", onPoint: (i, j) => (state.transpose ? mark(j, i) : mark(i, j)) });
   const gram = new NumberGrid({ label: "M transposed times M" });
@@ -31,12 +34,12 @@ export function startMatrix(section) {
   const equal = el("p", { class: "note" });
   const body = el("div", {},
     el("div", { class: "grids" }, ["input", "weight", "output", "transposed"].map((name) => stacks[name].element)),
-    el("div", { class: "actions" }, segments("Which matrix", [["M", "M: convolution"], ["T", "Mᵀ: transposed convolution"]], "M", (which) => { state.transpose = which === "T"; showMatrix(); })),
+    el("div", { class: "actions" }, segments("Which matrix", [["M", "M: convolution"], ["T", superscript(": transposed convolution")]], "M", (which) => { state.transpose = which === "T"; showMatrix(); })),
     shape, el("div", { class: "actions" }, line, copyButton("Copy", () => line.textContent)),
     el("div", { class: "card dense" }, matrix.element),
     explain,
     el("h2", {}, "Why the transpose is no inverse"), why, equal,
-    el("h3", {}, "MᵀM, which would be the identity if it were"), el("div", { class: "card dense" }, gram.element));
+    el("h3", {}, superscript("M, which would be the identity if it were")), el("div", { class: "card dense" }, gram.element));
   section.append(
     el("div", { class: "actions" }, el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; state.given = {}; refresh(); } }, "Other numbers")),
     el("div", { class: "workbench" }, controls.element, el("div", {}, problem, body)));

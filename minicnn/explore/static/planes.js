@@ -1,6 +1,6 @@
 // Planes that come as bytes, drawn on canvases: one pixel a number, in the colours of the page.
 
-import { el } from "./dom.js";
+import { el, show } from "./dom.js";
 
 const probe = el("span", { hidden: true });
 document.body.append(probe);
@@ -60,4 +60,13 @@ export function plane(bytes, height, width, { signed = false, scale = 2, label =
   picture.repaint();
   drawn.add(picture);
   return picture;
+}
+
+/** Small pictures of test images, each a button. */
+export function thumbnails(images, pick) {
+  return el("div", { class: "thumbnails" }, images.map((image) => {
+    const text = image.probability === null ? `${image.label}` : `${show(100 * image.probability, 3)} %`;
+    const name = `test image ${image.index}, a ${image.label}`;
+    return el("button", { type: "button", class: "picture", "aria-label": name, onclick: () => pick(image.index) }, plane(Uint8Array.from(image.pixels), 28, 28, { scale: 1.5 }), el("span", {}, text));
+  }));
 }

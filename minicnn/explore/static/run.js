@@ -5,14 +5,18 @@ import { lineChart } from "./chart.js";
 import { startDigit } from "./digit.js";
 import { copyButton, count, el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
-import { plane } from "./planes.js";
+import { plane, thumbnails } from "./planes.js";
 
 export async function startRun(section) {
   let run;
   try {
     run = await ask("/api/run");
   } catch (error) {
-    section.append(howToTrain(error.message));
+    section.append(el("p", { class: "problem", role: "alert" }, error.message));
+    return;
+  }
+  if (!run.open) {
+    section.append(howToTrain(run.how));
     return;
   }
   const c = run.config;
@@ -127,13 +131,4 @@ async function showConfusion(box, classes, digit) {
       el("thead", {}, el("tr", {}, el("td", {}, el("span", { class: "note" }, "truth \\ says")), classes.map((name) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, answer.counts.map((row, i) => el("tr", {}, el("th", { scope: "row" }, classes[i]), row.map((value, j) => cell(value, i, j))))))),
     behind);
-}
-
-/** Small pictures of test images, each a button. */
-export function thumbnails(images, pick) {
-  return el("div", { class: "thumbnails" }, images.map((image) => {
-    const text = image.probability === null ? `${image.label}` : `${show(100 * image.probability, 3)} %`;
-    const name = `test image ${image.index}, a ${image.label}`;
-    return el("button", { type: "button", class: "picture", "aria-label": name, onclick: () => pick(image.index) }, plane(Uint8Array.from(image.pixels), 28, 28, { scale: 1.5 }), el("span", {}, text));
-  }));
 }

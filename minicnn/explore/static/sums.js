@@ -2,7 +2,7 @@
 
 import { el, isNegative, show } from "./dom.js";
 
-const inParentheses = (value, first) => (isNegative(value) && !first ? `(${show(value)})` : show(value));
+export const inParentheses = (value, first) => (isNegative(value) && !first ? `(${show(value)})` : show(value));
 
 /** 2·(−1) + 3·0 + ... + bias = total */
 export function writtenSum(terms, bias, total, totalClass = "total") {
@@ -38,7 +38,7 @@ export function writtenMaximum(maximum) {
 /** The gradient term by term, and beside it the numeric derivative. */
 export function writtenGradient(gradient, name) {
   return [
-    el("p", {}, `The gradient that flows back to ${name}, as grad_output times the factor it had in each output:`),
+    el("p", { class: "note" }, `What flows back to ${name}: grad_output times the factor that the number had in each output.`),
     writtenSum(gradient.terms, null, gradient.total, "grad-total"),
     el("p", { class: "compare" },
       el("span", {}, "backward gives ", el("b", { class: "backward", "data-value": gradient.total }, show(gradient.total, 8))),

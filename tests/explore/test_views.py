@@ -1,0 +1,364 @@
+"""Channels, the matrix, a run and its digits, costs: each number equals the library's."""
+
+import base64
+import json
+import os
+
+import numpy as np
+import pytest
+
+import minicnn
+from minicnn import models, nn
+from minicnn.checkpoints import load_weights, save_weights
+from minicnn.data import MNIST
+from minicnn.explore import channels, costs, digits, matrix, network, runs
+from minicnn.explore.ask import Refused
+from minicnn.explore.drawing import shares, to_digit
+from minicnn.explore.runs import RunFolder
+from minicnn.nn import functional as F
+
+
+@pytest.fixture(autouse=True)
+def textbook():
+    with minicnn.use_backend("numpy"):
+        yield
+
+
+# -------------------------------------------------------------------------------------------------------- channels
+
+
+def channel_setting(**changes):
+    return {
+        "in_channels": 4,
+        "out_channels": 6,
+        "kernel_size": 2,
+        "groups": 1,
+        "size": 4,
+        "seed": 0,
+        "shown": 0,
+    } | changes
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_what_the_channels_add_sums_up_to_the_output(groups):
+    for shown in range(6):
+        answer = channels.answer(channel_setting(groups=groups, shown=shown))
+        np.testing.assert_array_equal(sum(answer["partial"]) + answer["bias"], answer["output"])
+        assert [c for c, linked in enumerate(answer["links"][shown]) if linked] == answer["sources"]
+        told = channels.cell(channel_setting(groups=groups, shown=shown, row=1, column=2))
+        assert told["total"] == answer["output"][1, 2]
+        for one in told["channels"]:
+            np.testing.assert_array_equal(one["weights"] * one["inputs"], one["products"])
+            assert one["products"].sum() == one["sum"]
+        assert sum(one["sum"] for one in told["channels"]) + told["bias"] == told["total"]
+
+
+def test_groups_cut_links_and_weights():
+    whole, halves = channels.answer(channel_setting()), channels.answer(channel_setting(groups=2))
+    assert np.sum(whole["links"]) == 24
+    assert np.sum(halves["links"]) == 12
+    assert (whole["weights"], halves["weights"], halves["weights_without_groups"]) == (96, 48, 96)
+    assert "Of 24 links 12 are left" in halves["remark"]
+    each = channels.answer(channel_setting(out_channels=4, groups=4))
+    assert "depthwise" in each["remark"]
+    problem = channels.answer(channel_setting(groups=3))["problem"]
+    assert problem["kind"] == "ValueError"
+    assert "must be divisible by groups" in problem["sentence"]
+    with pytest.raises(Refused, match="divisible"):
+        channels.cell(channel_setting(groups=3, row=0, column=0))
+
+
+# ---------------------------------------------------------------------------------------------------------- matrix
+
+
+@pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), (2, 1, 1), (1, 2, 2), (3, 0, 1)])
+def test_the_matrix_is_the_convolution_and_its_transpose_the_transposed_one(stride, padding, dilation):
+    body = {
+        "size": [5, 6],
+        "kernel_size": [2, 3],
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "seed": 3,
+    }
+    answer = matrix.answer(body)
+    np.testing.assert_array_equal(answer["product"], answer["output"])
+    np.testing.assert_array_equal(answer["transposed_product"], answer["transposed"])
+    names = {"F": F, "x": answer["input"][None, None], "weight": answer["weight"][None, None]}
+    np.testing.assert_array_equal(eval(answer["line"], names)[0, 0], answer["output"])
+    names["y"] = answer["output"][None, None]
+    np.testing.assert_array_equal(eval(answer["line_transposed"], names)[0, 0], answer["transposed"])
+    assert answer["transposed"].shape == answer["input"].shape
+    np.testing.assert_array_equal(answer["gram"], answer["matrix"].T @ answer["matrix"])
+
+
+def test_the_transpose_is_no_inverse_unless_the_kernel_only_copies():
+    body = {"size": [3, 3], "kernel_size": [2, 2], "stride": 1, "padding": 0, "dilation": 1, "seed": 0}
+    answer = matrix.answer(body)
+    assert answer["rank"] == 4
+    assert "5 of the 9 dimensions of the input leave no trace" in answer["why"]
+    wide = matrix.answer(body | {"padding": 1})
+    assert wide["rank"] == 9
+    assert "an inverse exists; but the transpose is not it" in wide["why"]
+    copy = matrix.answer(body | {"kernel_size": [1, 1], "weight": [[1]]})
+    assert "This kernel only copies" in copy["why"]
+    assert matrix.answer(body | {"kernel_size": [4, 4]})["problem"]["kind"] == "RuntimeError"
+    assert matrix.answer(body | {"kernel_size": [0, 4]})["problem"]["kind"] == "ValueError"
+    assert matrix.answer(body | {"weight": [["nan", 1], [1, 1]]})["rank"] is None
+    skipped = matrix.answer(body | {"stride": 2, "kernel_size": [1, 1]})
+    assert skipped["unseen"].tolist() == [[False, True, False], [True, True, True], [False, True, False]]
+
+
+# --------------------------------------------------------------------------------------------------------- drawing
+
+
+def test_a_drawing_becomes_a_centred_digit():
+    canvas = np.zeros((280, 280), np.uint8)
+    canvas[10:110, 200:220] = 255  # a thin stroke in a corner
+    digit = to_digit(canvas)
+    assert (digit.shape, digit.dtype) == ((28, 28), np.float32)
+    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
+    assert (len(rows), len(columns)) == (20, 4)  # 100 x 20 shrunk to 20 x 4
+    assert (rows[0], columns[0]) == (4, 12)
+    assert digit.max() == 1
+    assert not to_digit(np.zeros((280, 280), np.uint8)).any()
+    one_pixel = np.zeros((280, 280), np.uint8)
+    one_pixel[279, 279] = 255
+    assert to_digit(one_pixel).max() == 1
+
+
+def test_shrinking_keeps_the_mean():
+    x = np.random.default_rng(0).random(37)
+    assert shares(37, 20) @ x @ np.full(20, 1 / 20) == pytest.approx(x.mean())
+    np.testing.assert_allclose(shares(37, 20).sum(axis=1), 1)
+
+
+# ----------------------------------------------------------------------------------------------------------- a run
+
+
+@pytest.fixture(scope="module")
+def run(run_folder):
+    return RunFolder(run_folder)
+
+
+@pytest.fixture(scope="module")
+def trained(run_folder):
+    model = models.SimpleCNN()
+    model.load_state_dict(load_weights(run_folder / "model.safetensors"))
+    return model
+
+
+def values(told):
+    return np.frombuffer(base64.b64decode(told["bytes"]), np.uint8).reshape(told["shape"])
+
+
+def test_the_overview_is_the_files(run, run_folder):
+    told = runs.overview(run)
+    assert told["config"] == json.loads((run_folder / "config.json").read_text())
+    rows = (run_folder / "metrics.csv").read_text().splitlines()
+    assert [str(row["val_loss"]) for row in told["metrics"]] == [row.split(",")[3] for row in rows[1:]]
+
+
+def test_filters_come_epoch_by_epoch_or_the_final_ones_alone(run, run_folder, tmp_path):
+    told = runs.filters(run)
+    kept = load_weights(run_folder / "filters.safetensors")
+    assert [one["epoch"] for one in told["epochs"]] == [0, 1, 2]
+    for one in told["epochs"]:
+        np.testing.assert_array_equal(one["filters"], kept[f"epoch-{one['epoch']:03d}"])
+    assert told["largest"] == max(abs(array).max() for array in kept.values())
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    told = runs.filters(RunFolder(tmp_path))
+    assert (told["complete"], len(told["epochs"])) == (False, 1)
+    np.testing.assert_array_equal(told["epochs"][0]["filters"], kept["epoch-002"])
+
+
+@pytest.mark.parametrize("of", ["logit", "loss"])
+def test_a_digit_on_its_way_is_the_networks_own_forward_and_backward(run, trained, of):
+    image, label = MNIST(train=False)[3]
+    told = digits.answer(run, {"digit": {"index": 3}, "target": 5, "of": of})
+    x = image[None]
+    logits = trained(x)
+    np.testing.assert_array_equal(told["steps"]["logits"], logits[0])
+    np.testing.assert_allclose(told["steps"]["shifted"], logits[0] - logits.max())
+    np.testing.assert_allclose(told["steps"]["exp"], np.exp(told["steps"]["shifted"]))
+    np.testing.assert_allclose(told["steps"]["probabilities"], told["steps"]["exp"] / told["steps"]["sum"])
+    assert (told["label"], told["predicted"], told["target"]) == (label, logits.argmax(), 5)
+    criterion = nn.CrossEntropyLoss()
+    assert told["loss"] == criterion(logits, np.array([5]))
+    assert told["loss"] == pytest.approx(-np.log(told["steps"]["probabilities"][5]), rel=1e-5)
+    assert [one["name"] for one in told["layers"]][::3] == ["cnn.0", "cnn.3", "flatten", "linear_block.2"]
+
+    grad = criterion.backward() if of == "loss" else np.eye(10, dtype=np.float32)[None, 5]
+    grad = trained.backward(grad)
+    plane = digits.plane(
+        run, {"digit": {"index": 3}, "target": 5, "of": of, "layer": -1, "channel": 0, "what": "gradient"}
+    )
+    np.testing.assert_array_equal(plane["values"], grad[0, 0])
+    first = trained.cnn[0](x)
+    plane = digits.plane(
+        run, {"digit": {"index": 3}, "target": 5, "of": of, "layer": 0, "channel": 7, "what": "activation"}
+    )
+    np.testing.assert_array_equal(plane["values"], first[0, 7])
+    assert values(told["layers"][0]["activation"]).shape == (16, 28, 28)
+    trained.train()
+
+
+def test_gradients_at_the_layers_are_derivatives(run, trained):
+    """Of the logit, by central differences, at an activation in the middle of the network."""
+    body = {"digit": {"index": 0}, "target": 7, "of": "logit", "layer": 7, "channel": 0, "what": "gradient"}
+    told = digits.plane(run, body)["values"].reshape(-1)  # linear_block.0's output
+    hidden = trained.linear_block[0](trained.flatten(trained.cnn(MNIST(train=False)[0][0][None]))).astype(np.float64)
+    last = trained.linear_block[2]
+    weight, bias = last.weight.data.astype(np.float64), last.bias.data.astype(np.float64)
+    for place in range(0, 128, 17):
+        up, down = hidden.copy(), hidden.copy()
+        up[0, place] += 1e-4
+        down[0, place] -= 1e-4
+        difference = (F.linear(F.relu(up), weight, bias) - F.linear(F.relu(down), weight, bias))[0, 7] / 2e-4
+        assert difference == pytest.approx(told[place], abs=1e-6)
+
+
+def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
+    data = MNIST(train=False)
+    told = runs.confusion(run)
+    trained.eval()
+    predicted = trained(data.batch(range(1000))[0]).argmax(axis=1)
+    trained.train()
+    for truth, answer in np.ndindex(10, 10):
+        assert told["counts"][truth, answer] == ((data.labels == truth) & (predicted == answer)).sum()
+    assert told["accuracy"] == (predicted == data.labels).mean() == told["right"] / told["all"]
+    behind = runs.images(run, {"truth": 7, "predicted": 7, "start": 0})
+    assert behind["total"] == told["counts"][7, 7]
+    assert len(behind["images"]) == 40
+    for one in behind["images"]:
+        assert one["label"] == 7
+        np.testing.assert_array_equal(one["pixels"], data.images[one["index"]].reshape(-1))
+    assert runs.images(run, {"start": 990})["total"] == 1000
+
+
+def test_training_that_goes_on_is_seen(run_folder, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    run = RunFolder(tmp_path)
+    assert runs.overview(run)["metrics"] == []
+    body = {"digit": {"index": 0}, "target": None, "of": "logit"}
+    before = digits.answer(run, body)["steps"]["logits"]
+    weights = load_weights(tmp_path / "model.safetensors")
+    weights["linear_block.2.bias"] = weights["linear_block.2.bias"] + 1
+    save_weights(tmp_path / "model.safetensors", weights)
+    os.utime(tmp_path / "model.safetensors", ns=(1, 1))
+    np.testing.assert_allclose(digits.answer(run, body)["steps"]["logits"], before + 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "status"),
+    [
+        ("model.safetensors", b"{}", "model.safetensors cannot be read: ", 422),
+        ("model.safetensors", None, "The run folder has no model.safetensors yet", 404),
+        ("metrics.csv", b"epoch\nx\n", "metrics.csv is damaged", 422),
+        ("config.json", b"{", "config.json is damaged", 422),
+        ("config.json", b"[]", "config.json must hold a JSON object", 422),
+        ("config.json", b'{"network": "Generator"}', "the network of this run is 'Generator'", 422),
+        ("config.json", b'{"network": "__class__"}', "the network of this run is '__class__'", 422),
+    ],
+)
+def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words, status):
+    for file in ("config.json", "model.safetensors", "metrics.csv"):
+        (tmp_path / file).write_bytes((run_folder / file).read_bytes())
+    run = RunFolder(tmp_path)
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(Refused) as refused:
+        runs.overview(run)
+        digits.answer(run, {"digit": {"index": 0}, "target": None, "of": "logit"})
+    assert words in refused.value.sentence
+    assert refused.value.status == status
+
+
+def test_a_network_that_does_not_fit_its_weights_is_a_sentence(run_folder, tmp_path):
+    (tmp_path / "config.json").write_bytes((run_folder / "config.json").read_bytes())
+    save_weights(tmp_path / "model.safetensors", {"cnn.0.weight": np.zeros((1, 1, 1, 1), np.float32)})
+    with pytest.raises(Refused, match="model.safetensors does not fit SimpleCNN"), RunFolder(tmp_path).lock:
+        RunFolder(tmp_path).model()
+
+
+def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.json").write_bytes((run_folder / "config.json").read_bytes())
+    secret = tmp_path / "secret.csv"
+    secret.write_text("epoch\n1\n")
+    (folder / "metrics.csv").symlink_to(secret)
+    run = RunFolder(folder)
+    with pytest.raises(Refused, match="metrics.csv is a link to a file outside of the run folder") as refused:
+        run.metrics()
+    assert refused.value.status == 403
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(2**27 + 1)  # sparse: it takes no room
+    with pytest.raises(Refused, match="at most 134,217,728 are read"):
+        run.model()
+
+
+def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
+    with pytest.raises(ValueError, match="there is no such folder. `python -m minicnn.train` makes one"):
+        RunFolder(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"a run folder holds config.json, .* and this one does not"):
+        RunFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("digit", "words"),
+    [
+        ({"index": 1000}, "index must be a whole number from 0 to 999, got 1000"),
+        ({"pixels": "AAAA"}, "pixels must be 280 x 280 bytes in base64, got 3 bytes"),
+        ({"pixels": "?"}, "got 0 bytes"),
+        ({"pixels": 3}, "got 0 bytes"),
+        ({}, "must have the field 'pixels'"),
+        (7, "must be a JSON object"),
+    ],
+)
+def test_a_digit_that_is_none_is_refused(run, digit, words):
+    with pytest.raises(Refused, match=words):
+        digits.answer(run, {"digit": digit, "target": None, "of": "logit"})
+
+
+# ----------------------------------------------------------------------------------------------------------- costs
+
+
+def test_costs_are_counted_from_the_layers():
+    told = costs.answer(None)
+    rows = {row["name"]: row for row in told["layers"]}
+    assert told["total"]["parameters"] == sum(p.size for p in models.SimpleCNN().parameters()) == 215_370
+    assert rows["cnn.3"]["multiply_adds"] == 32 * 14 * 14 * 16 * 5 * 5
+    assert rows["linear_block.0"]["parameters"] == 1568 * 128 + 128
+    assert rows["cnn.5"]["output"] == (32, 7, 7)
+    assert sum(row["share_parameters"] for row in told["layers"]) == pytest.approx(1)
+    up = nn.Sequential(nn.ConvTranspose2d(2, 3, 4, stride=2, padding=1))
+    assert network.costs(up, (2, 5, 5))[0]["multiply_adds"] == 5 * 5 * 2 * 3 * 4 * 4
+
+
+def test_timing_has_a_number_for_each_layer_and_restores_the_threads():
+    before = minicnn.get_num_threads()
+    told = costs.timing(None, {"batch": 2, "backend": "numpy", "threads": costs.cores()})
+    assert minicnn.get_num_threads() == before
+    assert [row["name"] for row in told["layers"]] == [name for name, _ in network.chain(models.SimpleCNN())]
+    assert all(row["forward"] > 0 and row["backward"] > 0 for row in told["layers"])
+    assert told["rounds"] >= 3
+    with costs._busy, pytest.raises(Refused, match="A measurement is running already") as refused:
+        costs.timing(None, {"batch": 2, "backend": "numpy", "threads": 1})
+    assert refused.value.status == 409
+
+
+def test_a_network_that_is_no_chain_is_refused():
+    class Skip(nn.Module):
+        def __init__(self):
+            self.a = nn.Tanh()
+
+        def forward(self, x):
+            return x + self.a(x)
+
+    with pytest.raises(Refused, match="Skip is not a chain of layers"):
+        network.check_chain(Skip(), (1, 2, 2))
