@@ -19,12 +19,12 @@ export async function ask(path, body) {
 
 /**
  * A function that may be called at any rate, while dragging for one: at most one question is under way, and of those that come
- * meanwhile only the last is asked.
+ * meanwhile only the last is asked. `question` is put together when it is asked.
  */
 export function latest(question, receive, fail = () => {}) {
   let running = false;
   let waiting = null;
-  return async function call(...parameters) {
+  async function call(...parameters) {
     if (running) {
       waiting = parameters;
       return;
@@ -42,5 +42,8 @@ export function latest(question, receive, fail = () => {}) {
       waiting = null;
       call(...next);
     }
-  };
+  }
+  /** Whether something was asked since: then the answer at hand is of yesterday. */
+  call.outdated = () => waiting !== null;
+  return call;
 }

@@ -51,7 +51,7 @@ export function startBench(section) {
       say(page, "Change the setting until it fits; the numbers below are from the last one that did.");
       return;
     }
-    for (const name of GRIDS) if (name in answer) state.given[name] = answer[name];
+    if (!refresh.outdated()) for (const name of GRIDS) if (name in answer) state.given[name] = answer[name];
     state.shown = Math.min(state.shown, answer.output.length - 1);
     showGrids(page, state, answer);
     page.program.textContent = answer.program;

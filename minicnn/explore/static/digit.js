@@ -9,7 +9,7 @@ import { bytesOf, plane, thumbnails } from "./planes.js";
 const SIZE = 280;
 
 export function startDigit(box) {
-  const state = { digit: { index: 0 }, target: null, of: "logit", open: null };
+  const state = { digit: { index: 0 }, target: null, of: "logit", drawn: false };
   const canvas = el("canvas", { width: SIZE, height: SIZE, id: "canvas", class: "drawing", tabindex: 0, role: "img", "aria-label": "Drawing area: draw a digit with the mouse or a finger. Without either, pick a test image below." });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = el("div", { class: "seen" });
@@ -23,7 +23,7 @@ export function startDigit(box) {
   const clear = el("button", { type: "button", onclick: () => { blank(); send(); } }, "Clear");
   const ofBox = segments("Gradient of", [["logit", "its logit"], ["loss", "the loss, if it were the truth"]], "logit", (of) => { state.of = of; refresh(); });
 
-  const refresh = latest(() => ask("/api/run/digit", { digit: state.digit, target: state.target, of: state.of }), receive, (error) => {
+  const refresh = latest(() => ask("/api/run/digit", { digit: digit(), target: state.target, of: state.of }), receive, (error) => {
     problem.hidden = false;
     replace(problem, error.message);
   });
@@ -35,11 +35,20 @@ export function startDigit(box) {
   }
 
   function send() {
-    const { data } = context.getImageData(0, 0, SIZE, SIZE);
-    let text = "";
-    for (let place = 0; place < data.length; place += 4) text += String.fromCharCode(data[place]);
-    state.digit = { pixels: btoa(text) };
+    state.drawn = true;
     refresh();
+  }
+
+  /** The canvas as text; worked out only when it is asked about, not at every move of the pen. */
+  function digit() {
+    if (state.drawn) {
+      const { data } = context.getImageData(0, 0, SIZE, SIZE);
+      let text = "";
+      for (let place = 0; place < data.length; place += 4) text += String.fromCharCode(data[place]);
+      state.digit = { pixels: btoa(text) };
+      state.drawn = false;
+    }
+    return state.digit;
   }
 
   let from = null;
@@ -58,7 +67,7 @@ export function startDigit(box) {
     send();
   };
   canvas.addEventListener("pointerdown", (event) => {
-    if ("index" in state.digit) blank();
+    if ("index" in state.digit && !state.drawn) blank();
     canvas.setPointerCapture(event.pointerId);
     from = at(event);
     stroke(event);
@@ -68,6 +77,7 @@ export function startDigit(box) {
 
   function pick(index) {
     state.digit = { index };
+    state.drawn = false;
     state.target = null;
     refresh();
     box.scrollIntoView({ block: "start" });
@@ -75,16 +85,13 @@ export function startDigit(box) {
 
   function receive(answer) {
     problem.hidden = true;
-    const [, height, width] = answer.image.shape;
-    const bytes = bytesOf(answer.image.bytes);
-    if ("index" in state.digit) drawPicked(bytes);
-    replace(seen, el("h3", {}, "What the network sees"), mapButton(answer.image, 0, -1, "activation", 5),
-      el("h3", {}, "Gradient at the pixels"), mapButton(answer.image_gradient, 0, -1, "gradient", 5), el("p", { class: "note" }, `${width} × ${height}, blue pixels raise it`));
+    if ("index" in state.digit && !state.drawn) drawPicked(bytesOf(answer.image.bytes));
+    paint([image], answer.image, "activation", 5);
+    paint([imageGradient], answer.image_gradient, "gradient", 5);
     showVerdict(answer);
     showBars(answer);
     replace(softmaxBox, answer.steps.kind === "softmax" ? softmaxTable(answer) : sigmoidTable(answer));
     showLayers(answer);
-    if (state.open) state.open();
   }
 
   function drawPicked(bytes) {
@@ -115,13 +122,18 @@ export function startDigit(box) {
     replace(targetBox, el("span", {}, "Gradient of ", el("b", {}, answer.classes[answer.target]), ":"), ofBox, state.of === "loss" ? el("span", { class: "note" }, `loss ${show(answer.loss)}`) : null);
   }
 
-  function mapButton(map, channel, layer, what, scale) {
+  /** A map as a button that opens its numbers; its canvas is drawn anew with every answer. */
+  function mapButton(layer, channel, what) {
+    const name = `${what} of ${layer < 0 ? "the image" : `layer ${layer}`}, channel ${channel}`;
+    const canvas = el("canvas", { class: "plane" });
+    const button = el("button", { type: "button", class: "picture map", "aria-label": `${name}: show its numbers`, onclick: () => openNumbers(layer, channel, what) }, canvas);
+    return { button, canvas };
+  }
+
+  function paint(maps, map, what, scale) {
     const [, height, width] = map.shape;
-    const all = map.data ?? (map.data = bytesOf(map.bytes));
-    const bytes = all.subarray(channel * height * width, (channel + 1) * height * width);
-    const button = el("button", { type: "button", class: "picture map", "aria-label": `${what} of ${layer < 0 ? "the image" : `layer ${layer}`}, channel ${channel}: show its numbers` }, plane(bytes, height, width, { signed: map.low < 0 || what === "gradient", scale }));
-    button.addEventListener("click", () => openNumbers(layer, channel, what));
-    return button;
+    const bytes = bytesOf(map.bytes);
+    maps.forEach(({ canvas }, channel) => plane(bytes.subarray(channel * height * width, (channel + 1) * height * width), height, width, { signed: map.low < 0 || what === "gradient", scale, canvas }));
   }
 
   const numbers = new NumberGrid({ label: "numbers" });
@@ -135,18 +147,36 @@ export function startDigit(box) {
     if (!dialog.open) dialog.showModal();
   }
 
+  let rows = [];
   function showLayers(answer) {
-    replace(layers, answer.layers.map((one, number) => {
-      const [channels, height, width] = one.activation.shape;
+    if (rows.length !== answer.layers.length) {
+      rows = answer.layers.map((one, number) => makeLayer(one, number));
+      replace(layers, rows.map((row) => row.element));
+    }
+    answer.layers.forEach((one, number) => {
+      const [channels, , width] = one.activation.shape;
       const scale = channels === 1 ? (width <= 16 ? 10 : 4) : Math.max(2, 42 / width);
-      const maps = (map, what) => el("div", { class: "maps" }, Array.from({ length: channels }, (_, c) => mapButton(map, c, number, what, scale)));
-      return el("div", { class: "layer card" },
-        el("h3", {}, el("code", {}, one.name), " ", el("code", { class: "note" }, one.layer)),
-        el("p", { class: "note" }, one.shape.join(" × "), height * width > 1 && channels === 1 && one.shape.length === 1 && one.shape[0] > 16 ? `, drawn as ${height} × ${width}` : ""),
-        el("div", { class: "two" },
-          el("div", {}, el("p", { class: "note" }, `activation, ${show(one.activation.low, 3)} to ${show(one.activation.high, 3)}`), maps(one.activation, "activation")),
-          el("div", {}, el("p", { class: "note" }, `gradient, ±${show(one.gradient.high, 3)}`), maps(one.gradient, "gradient"))));
-    }));
+      for (const what of ["activation", "gradient"]) {
+        paint(rows[number][what], one[what], what, scale);
+        rows[number][`${what}Range`].textContent = what === "gradient" ? `gradient, ±${show(one.gradient.high, 3)}` : `activation, ${show(one.activation.low, 3)} to ${show(one.activation.high, 3)}`;
+      }
+    });
+  }
+
+  function makeLayer(one, number) {
+    const [channels, height, width] = one.activation.shape;
+    const row = {};
+    const part = (what) => {
+      row[what] = Array.from({ length: channels }, (_, c) => mapButton(number, c, what));
+      row[`${what}Range`] = el("p", { class: "note" });
+      return el("div", {}, row[`${what}Range`], el("div", { class: "maps" }, row[what].map((map) => map.button)));
+    };
+    const drawn = one.shape.length === 1 && one.shape[0] > 16 ? `, drawn as ${height} × ${width}` : "";
+    row.element = el("div", { class: "layer card" },
+      el("h3", {}, el("code", {}, one.name), " ", el("code", { class: "note" }, one.layer)),
+      el("p", { class: "note" }, `${one.shape.join(" × ")}${drawn}`),
+      el("div", { class: "two" }, part("activation"), part("gradient")));
+    return row;
   }
 
   async function showStrip(start) {
@@ -155,6 +185,9 @@ export function startDigit(box) {
     replace(strip, thumbnails(answer.images, pick), el("div", { class: "actions" }, move(start - 40, "Back"), move(start + 40, "More"), el("span", { class: "note" }, `test images ${start} to ${start + answer.images.length - 1} of ${answer.total}`)));
   }
 
+  const image = mapButton(-1, 0, "activation");
+  const imageGradient = mapButton(-1, 0, "gradient");
+  seen.append(el("h3", {}, "What the network sees"), image.button, el("h3", {}, "Gradient at the pixels"), imageGradient.button, el("p", { class: "note" }, "28 × 28; blue pixels raise it"));
   blank();
   box.append(problem,
     el("div", { class: "digit" },

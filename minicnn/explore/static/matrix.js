@@ -55,7 +55,7 @@ export function startMatrix(section) {
       return;
     }
     state.answer = answer;
-    state.given = { input: answer.input, weight: answer.weight };
+    if (!refresh.outdated()) state.given = { input: answer.input, weight: answer.weight };
     stacks.input.update([answer.input], { classes: (c, i, j) => (answer.unseen[i][j] ? "unseen" : "") });
     for (const name of ["weight", "output", "transposed"]) stacks[name].update([answer[name]]);
     why.textContent = answer.why;

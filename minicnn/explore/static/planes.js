@@ -20,10 +20,11 @@ function palette(signed) {
   if (!palettes.has(signed)) {
     const paper = colour("--card");
     const [up, down] = signed ? [colour("--blue"), colour("--orange")] : [colour("--ink"), null];
-    palettes.set(signed, Array.from({ length: 256 }, (_, byte) => {
-      if (!signed) return mix(paper, up, byte / 255);
-      const t = (byte - 127.5) / 127.5;
-      return mix(paper, t < 0 ? down : up, Math.abs(t) < 0.01 ? 0 : Math.abs(t) ** 0.8);
+    palettes.set(signed, Uint32Array.from({ length: 256 }, (_, byte) => {
+      const t = signed ? (byte - 127.5) / 127.5 : byte / 255;
+      const share = signed && Math.abs(t) < 0.01 ? 0 : signed ? Math.abs(t) ** 0.8 : t;
+      const [red, green, blue] = mix(paper, t < 0 ? down : up, share);
+      return (255 << 24) | (blue << 16) | (green << 8) | red; // as a canvas holds it
     }));
   }
   return palettes.get(signed);
@@ -51,10 +52,8 @@ export function plane(bytes, height, width, { signed = false, scale = 2, label =
     const context = picture.getContext("2d");
     const image = context.createImageData(width, height);
     const colours = palette(signed);
-    bytes.forEach((byte, place) => {
-      const [red, green, blue] = colours[byte];
-      image.data.set([red, green, blue, 255], 4 * place);
-    });
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let place = 0; place < bytes.length; place++) pixels[place] = colours[bytes[place]];
     context.putImageData(image, 0, 0);
   };
   picture.repaint();
