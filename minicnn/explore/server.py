@@ -90,7 +90,7 @@ class Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away in the middle of an answer is no news."""
-        if not isinstance(sys.exception() if hasattr(sys, "exception") else sys.exc_info()[1], OSError):
+        if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
@@ -124,6 +124,12 @@ class Handler(BaseHTTPRequestHandler):
             kind, content = find()
         except Refused as refused:
             status, kind, content = refused.status, "application/json", encode({"error": refused.sentence})
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # nobody is there to be answered
+            return
+        except OSError as error:
+            sentence = f"{error.filename or 'A file'} cannot be read: {error.strerror or error}."
+            status, kind, content = 500, "application/json", encode({"error": sentence})
         except Exception:  # noqa: BLE001 - whatever it is, the page is told, and the traceback shown here
             traceback.print_exc()
             sentence = "The server failed at this request; its terminal shows where. Please report it."

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from importlib import resources
@@ -252,6 +253,23 @@ def test_an_unforeseen_error_is_said_and_the_server_lives(server, monkeypatch, c
     assert "its terminal shows where" in answer["error"]
     assert "ZeroDivisionError: planted" in capsys.readouterr().err
     assert server.get("/api/costs")[0] == 200
+
+
+def test_a_file_that_cannot_be_read_is_a_sentence(server, monkeypatch):
+    def fail(body):
+        raise PermissionError(13, "Permission denied", "metrics.csv")
+
+    monkeypatch.setitem(server.server.post, "/api/matrix", fail)
+    assert server.post("/api/matrix", {}) == (500, {"error": "metrics.csv cannot be read: Permission denied."})
+
+
+def test_a_client_that_breaks_off_in_its_body_is_no_news(server, capsys):
+    with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=5) as connection:
+        head = f"POST /api/bench HTTP/1.1\r\nHost: {server.url[7:-1]}\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+        connection.sendall(head.encode() + b"{")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
+    assert server.get("/api/costs")[0] == 200
+    assert capsys.readouterr().err == ""
 
 
 # ------------------------------------------------------------------------------------------------- the command

@@ -219,6 +219,38 @@ def test_gradients_at_the_layers_are_derivatives(run, trained):
         assert difference == pytest.approx(told[place], abs=1e-6)
 
 
+def test_a_network_with_one_output_says_even_or_odd(run_folder, tmp_path, monkeypatch):
+    class ParityCNN(nn.Module):
+        def __init__(self):
+            self.flatten, self.linear, self.sigmoid = nn.Flatten(), nn.Linear(784, 1), nn.Sigmoid()
+
+        def forward(self, x):
+            return self.sigmoid(self.linear(self.flatten(x)))
+
+    monkeypatch.setattr(models, "ParityCNN", ParityCNN, raising=False)
+    (tmp_path / "config.json").write_text('{"network": "ParityCNN"}')
+    model = ParityCNN()
+    save_weights(tmp_path / "model.safetensors", model.state_dict())
+    run = RunFolder(tmp_path)
+    image, label = run.test[2]
+    p = float(model(image[None])[0, 0])
+    told = digits.answer(run, {"digit": {"index": 2}, "target": 0, "of": "logit"})
+    assert (told["classes"], told["label"], told["predicted"]) == (["even", "odd"], label % 2, int(p > 0.5))
+    steps = told["steps"]
+    assert (steps["kind"], steps["probabilities"][0]) == ("sigmoid", np.float32(p))
+    assert 1 / steps["sum"][0] == pytest.approx(p, rel=1e-5)
+    body = {"digit": {"index": 2}, "layer": -1, "channel": 0, "what": "gradient"}
+    even = digits.plane(run, body | {"target": 0, "of": "logit"})["values"]  # of the probability of "even", 1 - p
+    weight = model.linear.weight.data.reshape(28, 28)
+    np.testing.assert_allclose(even, -p * (1 - p) * weight, rtol=1e-4, atol=1e-9)
+    loss = digits.plane(run, body | {"target": 1, "of": "loss"})["values"]  # of -log p
+    np.testing.assert_allclose(loss, (p - 1) * weight, rtol=1e-4, atol=1e-9)
+    assert runs.confusion(run)["counts"].sum() == 1000
+    with pytest.raises(Refused, match="This network has no convolution"):
+        runs.filters(run)
+    assert costs.answer(run)["network"] == "ParityCNN"
+
+
 def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
     data = MNIST(train=False)
     told = runs.confusion(run)

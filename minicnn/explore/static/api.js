@@ -45,5 +45,6 @@ export function latest(question, receive, fail = () => {}) {
   }
   /** Whether something was asked since: then the answer at hand is of yesterday. */
   call.outdated = () => waiting !== null;
+  call.busy = () => running;
   return call;
 }

@@ -81,7 +81,7 @@ export function startBench(section) {
     if (state.answer?.problem) return;
     if (state.pointed && state.pointed.grid === grid && String(state.pointed.cell) === String(cell) && page.explain.dataset.cell === `${grid}${cell}`) return;
     state.pointed = { grid, cell };
-    explain(grid, cell);
+    if (!refresh.busy()) explain(grid, cell); // else once the answer is there, if the number still is
   }
 
   function explained(told, grid, cell) {

@@ -56,7 +56,7 @@ export function startChannels(section) {
 
   function point(i, j) {
     state.cell = [i, j];
-    explainCell(i, j);
+    if (!refresh.busy()) explainCell(i, j);
   }
 
   let stacks = [];

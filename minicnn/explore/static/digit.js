@@ -4,12 +4,12 @@ import { ask, latest } from "./api.js";
 import { segments } from "./controls.js";
 import { el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
-import { bytesOf, plane, thumbnails } from "./planes.js";
+import { bytesOf, plane, textOf, thumbnails } from "./planes.js";
 
 const SIZE = 280;
 
 export function startDigit(box) {
-  const state = { digit: { index: 0 }, target: null, of: "logit", drawn: false };
+  const state = { digit: { index: 0 }, target: null, of: "logit", drawn: false, newest: null };
   const canvas = el("canvas", { width: SIZE, height: SIZE, id: "canvas", class: "drawing", tabindex: 0, role: "img", "aria-label": "Drawing area: draw a digit with the mouse or a finger. Without either, pick a test image below." });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = el("div", { class: "seen" });
@@ -43,9 +43,9 @@ export function startDigit(box) {
   function digit() {
     if (state.drawn) {
       const { data } = context.getImageData(0, 0, SIZE, SIZE);
-      let text = "";
-      for (let place = 0; place < data.length; place += 4) text += String.fromCharCode(data[place]);
-      state.digit = { pixels: btoa(text) };
+      const grey = new Uint8Array(SIZE * SIZE);
+      for (let place = 0; place < grey.length; place++) grey[place] = data[4 * place];
+      state.digit = { pixels: textOf(grey) };
       state.drawn = false;
     }
     return state.digit;
@@ -91,7 +91,8 @@ export function startDigit(box) {
     showVerdict(answer);
     showBars(answer);
     replace(softmaxBox, answer.steps.kind === "softmax" ? softmaxTable(answer) : sigmoidTable(answer));
-    showLayers(answer);
+    if (!state.newest) requestAnimationFrame(() => { showLayers(state.newest); state.newest = null; });
+    state.newest = answer; // the verdict first; the many maps in the next frame
   }
 
   function drawPicked(bytes) {

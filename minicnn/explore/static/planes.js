@@ -35,7 +35,18 @@ document.addEventListener("themechange", () => {
   for (const canvas of drawn) canvas.isConnected ? canvas.repaint() : drawn.delete(canvas);
 });
 
-export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+export function bytesOf(text) {
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let place = 0; place < bytes.length; place++) bytes[place] = letters.charCodeAt(place);
+  return bytes;
+}
+
+export function textOf(bytes) {
+  let letters = "";
+  for (let place = 0; place < bytes.length; place += 8192) letters += String.fromCharCode(...bytes.subarray(place, place + 8192));
+  return btoa(letters);
+}
 
 /** A canvas (H, W) of bytes; scale: screen pixels for each number. */
 export function plane(bytes, height, width, { signed = false, scale = 2, label = "", canvas = null } = {}) {
