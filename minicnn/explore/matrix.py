@@ -49,6 +49,8 @@ def answer(body: Any) -> dict[str, Any]:
             "transposed": back,
             "transposed_product": (M.T @ y.reshape(-1)).reshape(H, W),
             "output_padding": OP,
+            "zeros": int((M == 0).sum()),
+            "uses": (M != 0).sum(axis=0).reshape(H, W),  # into how many outputs each pixel goes
             "unseen": ~(M != 0).any(axis=0).reshape(H, W),
             "line": f"F.conv2d(x, weight, stride={S}, padding={P}, dilation={D})",
             "line_transposed": f"F.conv_transpose2d(y, weight, stride={S}, padding={P}, output_padding={OP}, dilation={D})",

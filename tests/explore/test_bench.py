@@ -93,6 +93,44 @@ def test_every_sum_on_the_page_is_what_the_layer_computes(body, random):
             assert gradient["numeric"] == pytest.approx(gradient["total"], abs=1e-9)
 
 
+@pytest.mark.parametrize(("layer", "mode"), [("Conv2d", "reflect"), ("Conv2d", "zeros"), ("ConvTranspose2d", "zeros")])
+def test_every_cell_of_a_layer_with_groups(layer, mode):
+    """No symmetry to hide behind: groups, two different kernel sizes, strides, paddings, dilations."""
+    body = setting(
+        layer,
+        (4, 6),
+        True,
+        in_channels=4,
+        out_channels=4,
+        groups=2,
+        kernel_size=[2, 3],
+        stride=[2, 1],
+        padding=[1, 2],
+        dilation=[1, 2],
+        padding_mode=mode,
+    )
+    with use_backend("numpy"):
+        answer = bench.answer(body)
+        for grid_name, gradient in (("input", "grad_input"), ("weight", "grad_weight"), ("output", None)):
+            for place in np.ndindex(answer[grid_name].shape):
+                told = cells.answer(body | {"grid": grid_name, "cell": list(place)})
+                assert told["value"] == answer[grid_name][place]
+                same = grid_name == ("output" if layer == "ConvTranspose2d" else "input")
+                if same:  # its copies in the padded input, or the place that cropping keeps
+                    assert {answer["framed"][tuple(at)] for at in told["marks"]["framed"]} <= {told["value"]}
+                if gradient is None:
+                    total = sum(term["product"] for term in told["sum"]["terms"]) + told["sum"]["bias"]
+                    assert total == told["sum"]["total"] == told["value"]
+                    continue
+                terms = told["gradient"]["terms"]
+                assert sum(term["product"] for term in terms) == told["gradient"]["total"] == answer[gradient][place]
+                assert told["gradient"]["numeric"] == pytest.approx(answer[gradient][place], abs=1e-9)
+                for one in terms:
+                    for part in one["factors"]:  # each factor stands where it is said to stand
+                        if part["at"] is not None:
+                            assert answer[part["name"]][tuple(part["at"])] == part["value"]
+
+
 def kept(answer):
     return {name: answer[name].tolist() for name in ("weight", "bias", "grad_output") if name in answer}
 

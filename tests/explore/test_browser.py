@@ -304,7 +304,10 @@ def test_matrix(server, visit):
     np.testing.assert_array_equal(values(page, "matrix"), M.T)
     assert page.inner_text("#matrix-line").startswith("F.conv_transpose2d(")
     page.fill('#view-matrix [name="stride"]', "2")
-    until(page, "document.querySelector('#matrix-shape').textContent.includes('16 rows and 1 columns')")
+    until(
+        page,
+        "document.querySelector('#matrix-shape').textContent.includes('has 16 rows, one for each input pixel, and 1 columns')",
+    )
 
 
 def draw(page, points):

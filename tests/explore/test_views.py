@@ -88,6 +88,18 @@ def test_the_matrix_is_the_convolution_and_its_transpose_the_transposed_one(stri
     np.testing.assert_array_equal(eval(answer["line"], names)[0, 0], answer["output"])
     names["y"] = answer["output"][None, None]
     np.testing.assert_array_equal(eval(answer["line_transposed"], names)[0, 0], answer["transposed"])
+    assert answer["zeros"] == np.sum(answer["matrix"] == 0)
+    taps = F.conv_transpose2d(
+        np.ones((1, *answer["output"].shape)),
+        np.ones((1, 1, 2, 3)),
+        None,
+        stride,
+        padding,
+        answer["output_padding"],
+        1,
+        dilation,
+    )
+    np.testing.assert_array_equal(answer["uses"], taps[0])  # no weight is 0 here
     assert answer["transposed"].shape == answer["input"].shape
     np.testing.assert_array_equal(answer["gram"], answer["matrix"].T @ answer["matrix"])
 

@@ -41,6 +41,8 @@ export class NumberGrid {
       const cell = this.cells[i][j];
       cell.dataset.value = value;
       cell.className = `cell${wide ? " wide" : ""}${this.onEdit ? " editable" : ""}${classes ? ` ${classes(i, j)}` : ""}`;
+      const all = show(value, 17);
+      cell.title = all === texts[i][j] ? "" : all;
       if (!this.onEdit) cell.textContent = texts[i][j];
       else if (cell.firstChild !== document.activeElement) {
         cell.firstChild.value = texts[i][j];
@@ -116,6 +118,7 @@ export class NumberGrid {
     const good = readable(event.target.value);
     if (good) event.target.removeAttribute("aria-invalid");
     else event.target.setAttribute("aria-invalid", "true");
+    event.target.title = good ? "" : "Not a number yet: write 1.5, −2, nan or inf.";
     if (good) this.onEdit(i, j, event.target.value);
   }
 }

@@ -69,9 +69,9 @@ export function startMatrix(section) {
     const { answer } = state;
     const M = answer.matrix;
     const shown = state.transpose ? M[0].map((_, p) => M.map((row) => row[p])) : M;
-    const zeros = M.flat().filter((value) => value === 0).length;
     matrix.update(shown, { classes: (i, j) => (shown[i][j] === 0 ? "zero" : "nonzero") });
-    shape.textContent = `${state.transpose ? "Mᵀ" : "M"} has ${shown.length} rows and ${shown[0].length} columns: ${M.length} output pixels, ${M[0].length} input pixels. ${zeros} of ${M.flat().length} entries are 0.`;
+    const [rows, columns] = state.transpose ? ["input", "output"] : ["output", "input"];
+    shape.textContent = `${state.transpose ? "Mᵀ" : "M"} has ${shown.length} rows, one for each ${rows} pixel, and ${shown[0].length} columns, one for each ${columns} pixel. ${answer.zeros} of its entries are 0.`;
     line.textContent = state.transpose ? answer.line_transposed : answer.line;
   }
 
@@ -122,7 +122,7 @@ export function startMatrix(section) {
     stacks.output.mark("mark-output", used.map((o) => [0, Math.floor(o / outputs()), o % outputs()]));
     stacks.input.mark("mark-input", [[0, i, j]]);
     stacks.transposed.mark("mark-gradient", [[0, i, j]]);
-    replace(explain, el("p", {}, el("b", {}, `x[${i}, ${j}] = ${show(state.answer.input[i][j])}`), ` meets column ${column} of M: it goes into ${used.length} outputs. `,
+    replace(explain, el("p", {}, el("b", {}, `x[${i}, ${j}] = ${show(state.answer.input[i][j])}`), ` meets column ${column} of M: it goes into ${state.answer.uses[i][j]} outputs. `,
       `Back from them, row ${column} of Mᵀ times y gives `, el("b", {}, show(state.answer.transposed[i][j])), "."));
   }
 
