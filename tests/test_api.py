@@ -185,6 +185,7 @@ MAY_IMPORT = {
     "checkpoints.py": set(),
     "plots.py": {"data", "runs"},
     "runs.py": {"checkpoints"},
+    "explore/": {"__version__", "checkpoints", "data", "explore", "geometry", "kernels", "models", "nn"},
     "__init__.py": {"data", "kernels", "models", "nn", "optim", "threads"},
     "": {"", "data", "kernels", "models", "nn", "optim", "threads", "checkpoints", "plots", "runs", "predict"},
 }

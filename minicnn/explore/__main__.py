@@ -34,7 +34,7 @@ def _port(text: str) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(arguments)
-    from .. import set_num_threads  # only now: --help answers at once
+    from ..kernels.threads import set_num_threads  # only now: --help answers at once
     from .runs import RunFolder
     from .server import Server
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import get_num_threads, kernels, models, nn, set_num_threads
+from .. import kernels, models, nn
+from ..kernels.threads import get_num_threads, set_num_threads
 from . import ask
 from .ask import Refused
 from .network import chain, costs
