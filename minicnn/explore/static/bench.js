@@ -300,6 +300,7 @@ function told_in_words(told, state) {
   }
   const places = (n) => (n === 1 ? "1 output" : `${n} outputs`);
   let feeds = ` = ${show(told.value, 6)} feeds ${places(told.feeds)}`;
+  if (state.answer.output.length > 1) feeds += ` in output channels ${[...new Set(told.marks.output.map(([o]) => o))].join(", ")}`;
   if (told.cropped) feeds += `; ${told.cropped} of its stamps fall on the rim that padding crops`;
   if ("won" in told) feeds += ` and wins in ${told.won} of them`;
   const parts = [el("p", {}, name, `${feeds}${state.backward ? "." : " (switched on, “backward” shows the gradient that comes back)."}`)];

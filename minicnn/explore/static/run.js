@@ -16,7 +16,7 @@ export async function startRun(section) {
     return;
   }
   if (!run.open) {
-    section.append(howToTrain(run.how));
+    section.append(howToTrain());
     return;
   }
   const c = run.config;
@@ -36,10 +36,10 @@ export async function startRun(section) {
   showConfusion(confusionBox, run.classes, digit);
 }
 
-function howToTrain(sentence) {
+function howToTrain() {
   const commands = "python -m minicnn.train\npython -m minicnn.explore --run runs/simplecnn-seed0";
   return el("div", { class: "card", id: "no-run" },
-    el("p", {}, sentence),
+    el("p", {}, "No run is open. The first of these commands trains the course's network, the second opens this page on it:"),
     el("pre", { tabindex: 0 }, commands), copyButton("Copy the commands", () => commands),
     el("p", { class: "note" }, "The training takes about ten seconds and leaves a run folder. This view then shows how it went, and what the trained network does with a digit that you draw."));
 }
