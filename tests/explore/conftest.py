@@ -1,7 +1,8 @@
-"""A small trained run, and a server to ask."""
+"""A small trained run, a server to ask, and a browser to look at it."""
 
 import http.client
 import json
+import shutil
 import threading
 
 import pytest
@@ -12,6 +13,8 @@ from minicnn.checkpoints import load_weights, save_weights
 from minicnn.explore.runs import RunFolder
 from minicnn.explore.server import Server
 from minicnn.models import SimpleCNN
+
+from .page import READY
 
 
 @pytest.fixture(scope="session")
@@ -103,3 +106,49 @@ def setting(layer="Conv2d", size=(5, 6), backward=False, **arguments):
         "return_indices": False,
     }
     return {"layer": layer, "size": list(size), "seed": 0, "backward": backward, "arguments": values | arguments}
+
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no browser: chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no browser driver: the package playwright")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a view; at the end of the test nothing may have gone wrong in the page or been asked of another host."""
+    contexts, troubles = [], []
+
+    def open_view(asker, view="bench", width=1280, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: message.type in ("error", "warning") and troubles.append(message.text))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda asked: asked.url.startswith(asker.url) or troubles.append(f"asked {asked.url}"))
+        page.goto(f"{asker.url}#{view}")
+        page.wait_for_selector(READY[view])
+        return page
+
+    yield open_view
+    for context in contexts:
+        context.close()
+    assert troubles == []
