@@ -190,6 +190,7 @@ MAY_IMPORT = {
     "agree/": {"", "agree", "kernels", "nn"},
     "threads.py": {"kernels"},
     "checkpoints.py": set(),
+    "explore/": {"__version__", "checkpoints", "data", "explore", "geometry", "kernels", "models", "nn"},
     "convert.py": {"checkpoints", "models", "nn"},
     "onnx.py": {"", "checkpoints", "convert", "geometry", "nn"},
     "plots/": {"data", "plots", "runs"},

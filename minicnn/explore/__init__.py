@@ -1,0 +1,14 @@
+"""`python -m minicnn.explore`: a local page that shows forward and backward, on small grids and on your own run.
+
+All arithmetic is done here, by minicnn, and fetched as JSON; the page in `static` only draws.
+
+    server          HTTP: who may ask, what may be read, how errors are said
+    ask, answer     JSON in (checked and bounded), JSON out (NaN and infinity included)
+    wiring          which input pixel lies under which kernel element, for which output pixel
+    bench, cells    view 1, the layer bench: a whole layer, and one number of it written out
+    formula         the size formula with the numbers in it; the Python lines that do the same
+    channels        view 2: the products of each channel before they are summed
+    matrix          view 3: convolution as a matrix
+    runs, network, drawing    view 4: a run folder, what a digit does in its network, from canvas to 28x28
+    costs           view 5: parameters, multiply-adds, seconds
+"""

@@ -1,0 +1,68 @@
+"""`python -m minicnn.explore`: starts the server, opens the browser, stops on Ctrl-C."""
+
+import argparse
+import signal
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m minicnn.explore",
+        description="A local page that shows forward and backward, on small grids and on your own run.",
+        epilog="Nothing leaves this machine: the page is served on 127.0.0.1 alone, and loads nothing from elsewhere.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--run", type=Path, metavar="DIR", help="a run folder, as `python -m minicnn.train` leaves it")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder with the test images' IDX files (default: the bundled MNIST)"
+    )
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="port to listen on (default: a free one)")
+    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    return parser
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = make_parser()
+    args = parser.parse_args(arguments)
+    from ..kernels.threads import set_num_threads  # only now: --help answers at once
+    from .runs import RunFolder
+    from .server import Server
+
+    try:
+        run = RunFolder(args.run, args.data) if args.run else None
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    try:
+        server = Server(args.port, run)
+    except OSError as error:
+        print(
+            f"Port {args.port} cannot be had: {error.strerror}. Leave --port out to take a free one.", file=sys.stderr
+        )
+        return 1
+    set_num_threads(1)  # the arrays are small: threads would cost more than they bring
+    print(f"minicnn explore: {server.url}", f"Run: {run.folder}" if run else "No run (--run DIR shows one).", sep="\n")
+    print("Ctrl-C stops.", flush=True)
+    if not args.no_browser:
+        threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    finally:
+        server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

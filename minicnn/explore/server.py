@@ -1,0 +1,223 @@
+"""The server: who may ask, which addresses there are, and how mistakes are said.
+
+Only this machine can reach it (127.0.0.1). A page of another site that the browser has open could still try: so the Host header
+must be ours (a foreign name may point here: DNS rebinding), and a POST must be JSON and come from our own page.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from socketserver import TCPServer
+from typing import Any
+
+from .. import __version__
+from ..kernels import use_backend
+from . import bench, cells, channels, costs, digits, matrix, runs
+from .answer import encode
+from .ask import Refused
+from .runs import RunFolder
+
+LARGEST_BODY = 2**18
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+NO_RUN = (
+    "No run is open. Train one with `python -m minicnn.train`, then start this page with "
+    "`python -m minicnn.explore --run runs/simplecnn-seed0`."
+)
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Server(ThreadingHTTPServer):
+    """Serves the page and its answers on 127.0.0.1; port 0 takes a free one."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, port: int = 0, run: RunFolder | None = None):
+        self.run = run
+        self.files = static_files()
+        self.get: dict[str, Callable[[], Any]] = {
+            "/api/run": lambda: runs.overview(run) if run else {"open": False, "how": NO_RUN},
+            "/api/run/filters": lambda: runs.filters(self.needs_run()),
+            "/api/run/confusion": lambda: runs.confusion(self.needs_run()),
+            "/api/costs": lambda: costs.answer(self.run),
+            "/api/about": lambda: {"version": __version__, "run": run.folder.name if run else None},
+        }
+        self.post: dict[str, Callable[[Any], Any]] = {
+            "/api/bench": bench.answer,
+            "/api/bench/cell": cells.answer,
+            "/api/channels": channels.answer,
+            "/api/channels/cell": channels.cell,
+            "/api/matrix": matrix.answer,
+            "/api/run/digit": lambda body: digits.answer(self.needs_run(), body),
+            "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
+            "/api/run/images": lambda body: runs.images(self.needs_run(), body),
+            "/api/costs/time": lambda body: costs.timing(self.run, body),
+        }
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def server_bind(self) -> None:
+        """As the base class's, without its look-up of the machine's name, which can take seconds."""
+        self.allow_reuse_address = sys.platform != "win32"
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    @property
+    def hosts(self) -> set[str]:
+        names = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
+        return names | ({"127.0.0.1", "localhost"} if self.server_port == 80 else set())
+
+    def needs_run(self) -> RunFolder:
+        if self.run is None:
+            raise Refused(NO_RUN, 404)
+        return self.run
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away in the middle of an answer is no news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def static_files() -> dict[str, tuple[str, bytes]]:
+    """All that can be fetched beside the answers: read once, found by name. No path ever reaches the disk."""
+    files = {}
+    for file in resources.files(__package__).joinpath("static").iterdir():
+        ending = file.name[file.name.rfind(".") :]
+        if ending in TYPES:
+            files[f"/{file.name}"] = (f"{TYPES[ending]}; charset=utf-8", file.read_bytes())
+    files["/"] = files["/index.html"]
+    return files
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection for many questions
+    disable_nagle_algorithm = True
+    timeout = 30  # seconds that a silent client may hold a thread
+    server: Server
+
+    def do_GET(self) -> None:
+        self._answer(self._get)
+
+    def do_POST(self) -> None:
+        self._answer(self._post)
+
+    def _answer(self, find: Callable[[], tuple[str, bytes]]) -> None:
+        status = 200
+        try:
+            self._check_host()
+            kind, content = find()
+        except Refused as refused:
+            status, kind, content = refused.status, "application/json", encode({"error": refused.sentence})
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True  # nobody is there to be answered
+            return
+        except OSError as error:
+            sentence = f"{error.filename or 'A file'} cannot be read: {error.strerror or error}."
+            status, kind, content = 500, "application/json", encode({"error": sentence})
+        except Exception:  # noqa: BLE001 - whatever it is, the page is told, and the traceback shown here
+            traceback.print_exc()
+            sentence = "The server failed at this request; its terminal shows where. Please report it."
+            status, kind, content = 500, "application/json", encode({"error": sentence})
+        self._send(status, kind, content)
+
+    def _check_host(self) -> None:
+        if self.headers.get_all("Host", []) not in [[host] for host in self.server.hosts]:
+            self.close_connection = True
+            raise Refused(f"This server answers to {self.server.url} and to no other name.", 403)
+
+    def _get(self) -> tuple[str, bytes]:
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            raise Refused("A GET has no body here.")
+        path = self.path.partition("?")[0]
+        if path in self.server.files:
+            return self.server.files[path]
+        return self._api(self.server.get, path, "POST", self.server.post)()
+
+    def _post(self) -> tuple[str, bytes]:
+        self.close_connection = True  # unless the body was read, what follows on this connection is not to be trusted
+        self._check_origin()
+        if self.headers.get_content_type() != "application/json":
+            raise Refused("A POST must have Content-Type: application/json.", 415)
+        length = self.headers.get("Content-Length", "")
+        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
+            raise Refused("A POST must say its Content-Length, and not come in chunks.", 411)
+        if len(length) > 12 or int(length) > LARGEST_BODY:
+            raise Refused(f"The body must have at most {LARGEST_BODY:,} bytes, got {length[:12]}.", 413)
+        body = self.rfile.read(int(length))
+        self.close_connection = self.headers.get("Connection", "").lower() == "close"
+        answer = self._api(self.server.post, self.path, "GET", self.server.get | self.server.files)
+        return answer(self._json(body))
+
+    def _check_origin(self) -> None:
+        origin = self.headers.get("Origin")
+        site = self.headers.get("Sec-Fetch-Site", "none")
+        if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
+            raise Refused(f"A POST must come from {self.server.url}, not from {origin[:80]!r}.", 403)
+        if site not in ("same-origin", "none"):
+            raise Refused(f"A POST must come from {self.server.url}, not from another site.", 403)
+
+    @staticmethod
+    def _json(body: bytes) -> Any:
+        def refuse(word: str) -> None:
+            raise Refused(f'{word} is no JSON; write it as a string: "{word}".')
+
+        try:
+            return json.loads(body, parse_constant=refuse)
+        except (ValueError, RecursionError) as error:
+            raise Refused(f"The body is not JSON: {str(error)[:200]}.") from error
+
+    @staticmethod
+    def _api(table: dict[str, Callable], path: str, other: str, others: Any) -> Callable[..., tuple[str, bytes]]:
+        if path not in table:
+            if path in others:
+                raise Refused(f"{path} answers to {other} alone.", 405)
+            raise Refused(f"There is nothing at {path[:80]!r}.", 404)
+
+        def call(*arguments: Any) -> tuple[str, bytes]:
+            with use_backend("numpy"):  # the textbook: nothing waits for a compiler
+                return "application/json", encode(table[path](*arguments))
+
+        return call
+
+    def _send(self, status: int, kind: str, content: bytes) -> None:
+        self.send_response(status)
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the standard library refuses by itself (methods, malformed requests), in our words."""
+        self.close_connection = True
+        if not hasattr(self, "request_version"):
+            self.request_version = "HTTP/1.1"
+        if code == 501:
+            code, message = 405, f"{self.command} is no method here: GET and POST are."
+        self._send(code, "application/json", encode({"error": message or self.responses[code][1]}))
+
+    def version_string(self) -> str:
+        return f"minicnn/{__version__}"
+
+    def log_message(self, *arguments: Any) -> None:
+        """The terminal stays quiet."""

@@ -1,0 +1,324 @@
+// View 1: one layer, every argument, forward and backward.
+
+import { ask, latest } from "./api.js";
+import { Controls, segments } from "./controls.js";
+import { copyButton, el, replace, show } from "./dom.js";
+import { Stack } from "./grid.js";
+import { inParentheses, writtenGradient, writtenMaximum, writtenSum } from "./sums.js";
+
+const CONTROLS = {
+  Conv2d: ["size", "in_channels", "out_channels", "kernel_size", "stride", "padding", "padding_as", "dilation", "groups", "bias", "padding_mode", "dtype"],
+  MaxPool2d: ["size", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"],
+  ConvTranspose2d: ["size", "in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "ask_size", "output_size", "groups", "bias", "dilation", "padding_mode", "dtype"],
+};
+const START = {
+  Conv2d: { size: [5, 5], kernel_size: [3, 3], stride: [1, 1], padding: [1, 1] },
+  MaxPool2d: { size: [6, 6], kernel_size: [2, 2], stride: [2, 2], padding: [0, 0] },
+  ConvTranspose2d: { size: [3, 3], kernel_size: [3, 3], stride: [2, 2], padding: [1, 1] },
+};
+const GRIDS = ["input", "weight", "bias", "grad_output"];
+
+export function startBench(section) {
+  const state = { layer: "Conv2d", backward: false, seed: 0, shown: 0, given: {}, answer: null, pointed: null };
+  const page = layout(section, state);
+  const controls = page.controls;
+
+  const setting = () => {
+    const c = controls.values;
+    const padding = state.layer === "Conv2d" && c.padding_as !== "numbers" ? c.padding_as : c.padding;
+    const size = state.layer === "ConvTranspose2d" && c.ask_size ? c.output_size : null;
+    return { layer: state.layer, size: c.size, arguments: { ...c, padding }, output_size: size, seed: state.seed, backward: state.backward, ...state.given };
+  };
+  const refresh = latest(() => ask("/api/bench", setting()), receive, fail);
+  const explain = latest((grid, cell) => ask("/api/bench/cell", { ...setting(), grid, cell }), explained, fail);
+
+  function fail(error) {
+    page.problem.hidden = false;
+    replace(page.problem, el("strong", {}, "Not answered: "), error.message);
+  }
+
+  function receive(answer) {
+    state.answer = answer;
+    page.problem.hidden = !answer.problem;
+    if (answer.problem) replace(page.problem, el("strong", {}, `This layer cannot be. minicnn says ${answer.problem.kind}: `), answer.problem.sentence);
+    page.line.textContent = answer.line;
+    showFormula(page.sizes, answer.formula);
+    page.stacks.input.update(answer.input, { classes: answer.unseen && ((c, i, j) => (answer.unseen.input[i][j] ? "unseen" : "")) });
+    for (const name of ["framed", "weight", "output", "indices", "grad_output", "grad_input", "grad_weight"]) {
+      page.stacks[name].element.classList.toggle("stale", Boolean(answer.problem));
+    }
+    if (answer.problem) {
+      say(page, "Change the setting until it fits; the numbers below are from the last one that did.");
+      return;
+    }
+    if (!refresh.outdated()) for (const name of GRIDS) if (name in answer) state.given[name] = answer[name];
+    state.shown = Math.min(state.shown, answer.output.length - 1);
+    showGrids(page, state, answer);
+    page.program.textContent = answer.program;
+    if (!state.pointed || !repoint()) hint();
+  }
+
+  function hint() {
+    say(page, state.backward
+      ? "Point at an input or kernel number to see the gradient that flows back to it."
+      : "Point at an output number to see the sum behind it, at an input number to see where it goes.");
+  }
+
+  /** After a change the explanation follows, if the number still exists. */
+  function repoint() {
+    const { grid, cell } = state.pointed;
+    let level = state.answer[grid];
+    for (const index of cell) level = level?.[index];
+    if (level === undefined) {
+      state.pointed = null;
+      return false;
+    }
+    explain(grid, cell);
+    return true;
+  }
+
+  function point(grid, cell) {
+    if (state.answer?.problem) return;
+    if (state.pointed && state.pointed.grid === grid && String(state.pointed.cell) === String(cell) && page.explain.dataset.cell === `${grid}${cell}`) return;
+    state.pointed = { grid, cell };
+    if (!refresh.busy()) explain(grid, cell); // else once the answer is there, if the number still is
+  }
+
+  function explained(told, grid, cell) {
+    if (state.pointed?.grid !== grid || String(state.pointed.cell) !== String(cell)) return;
+    showMarks(page, state, told);
+    page.explain.dataset.cell = `${grid}${cell}`;
+    page.explain.classList.toggle("gradient", state.backward && grid !== "output");
+    replace(page.explain, told_in_words(told, state));
+  }
+
+  page.connect({
+    refresh,
+    point: (grid, c, i, j) => point(grid, cellOf(grid, c, i, j, state)),
+    edit(name, c, i, j, text) {
+      const grid = state.given[name] ?? state.answer[name];
+      if (name === "bias") grid[j] = text;
+      else if (name === "weight") weightPlane(grid, c, state)[i][j] = text;
+      else grid[c][i][j] = text;
+      state.given[name] = grid;
+      refresh();
+    },
+    change(name) {
+      if (name === "layer") {
+        state.given = {};
+        state.pointed = null;
+        state.shown = 0;
+        for (const [control, value] of Object.entries(START[state.layer])) controls.write[control](value);
+        controls.show(CONTROLS[state.layer]);
+      }
+      refresh();
+    },
+  });
+  controls.show(CONTROLS.Conv2d);
+  refresh();
+}
+
+// For one shown output channel o the kernel grids are weight[o, :], for a transposed convolution weight[:, o in its group].
+function weightPlane(weight, place, state) {
+  return state.layer === "ConvTranspose2d" ? weight[place][state.local] : weight[state.shown][place];
+}
+
+function cellOf(grid, c, i, j, state) {
+  if (grid !== "weight") return [c, i, j];
+  return state.layer === "ConvTranspose2d" ? [c, state.local, i, j] : [state.shown, c, i, j];
+}
+
+function layout(section, state) {
+  const page = { handlers: null, connect: (handlers) => (page.handlers = handlers) };
+  page.controls = new Controls("Arguments", (name) => page.handlers.change(name));
+  page.controls
+    .pair("size", { min: 1, max: 12, value: [5, 5], label: "input size" })
+    .number("in_channels", { min: 0, max: 4, value: 1 })
+    .number("out_channels", { min: 0, max: 4, value: 1 })
+    .pair("kernel_size", { min: 0, max: 7, value: [3, 3] })
+    .pair("stride", { min: 0, max: 8, value: [1, 1] })
+    .pair("padding", { min: -1, max: 8, value: [1, 1] })
+    .select("padding_as", { options: ["numbers", "same", "valid"], value: "numbers", label: "padding in words" })
+    .pair("output_padding", { min: -1, max: 8, value: [0, 0] })
+    .check("ask_size", { value: false, label: "forward(x, output_size)" })
+    .pair("output_size", { min: 0, max: 40, value: [6, 6], label: "output_size" })
+    .pair("dilation", { min: 0, max: 8, value: [1, 1] })
+    .number("groups", { min: 0, max: 4, value: 1 })
+    .check("bias", { value: true })
+    .select("padding_mode", { options: ["zeros", "reflect", "replicate", "circular"], value: "zeros" })
+    .select("dtype", { options: ["float64", "float32"], value: "float64" })
+    .check("ceil_mode", { value: false })
+    .check("return_indices", { value: false });
+  const backward = el("input", { type: "checkbox", id: "backward", onchange: () => { state.backward = backward.checked; state.pointed = null; page.explain.dataset.cell = ""; page.handlers.refresh(); } });
+  const layers = segments("Layer", [["Conv2d", "Conv2d"], ["MaxPool2d", "MaxPool2d"], ["ConvTranspose2d", "ConvTranspose2d"]], "Conv2d", (name) => {
+    state.layer = name;
+    page.handlers.change("layer");
+  });
+  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; state.given = {}; page.handlers.refresh(); } }, "Other numbers");
+
+  const point = (grid) => (c, i, j) => page.handlers.point(grid, c, i, j);
+  const edit = (name) => (c, i, j, text) => page.handlers.edit(name, c, i, j, text);
+  page.stacks = {
+    input: new Stack({ title: "Input", kind: "input", label: "input", onEdit: edit("input"), onPoint: point("input") }),
+    framed: new Stack({ title: "Padded input", kind: "input", label: "padded input" }),
+    weight: new Stack({ title: "Kernel", kind: "weight", label: "kernel", onEdit: edit("weight"), onPoint: point("weight"), channelName: "input channel" }),
+    bias: new Stack({ title: "Bias", kind: "weight", label: "bias", onEdit: edit("bias") }),
+    output: new Stack({ title: "Output", kind: "output", label: "output", onPoint: point("output") }),
+    indices: new Stack({ title: "Indices", kind: "output", label: "indices", note: "The winner's place h W + w.", onPoint: point("output") }),
+    grad_output: new Stack({ title: "grad_output", kind: "gradient", label: "grad_output", onEdit: edit("grad_output"), onPoint: point("output") }),
+    grad_input: new Stack({ title: "grad_input", kind: "gradient", label: "grad_input", onPoint: point("input") }),
+    grad_weight: new Stack({ title: "grad_weight", kind: "gradient", label: "grad_weight", onPoint: point("weight"), channelName: "input channel" }),
+    grad_bias: new Stack({ title: "grad_bias", kind: "gradient", label: "grad_bias" }),
+  };
+  page.problem = el("p", { class: "problem", role: "alert", hidden: true });
+  page.which = el("div", { class: "actions" });
+  page.line = el("code", { id: "bench-line" });
+  page.program = el("pre", { id: "bench-program", tabindex: 0 });
+  page.sizes = el("div", { class: "sizes" });
+  page.explain = el("div", { class: "explain", "aria-live": "polite", id: "bench-explain" });
+  page.backwardRow = el("div", {}, el("h2", {}, "Backward"),
+    el("p", { class: "note" }, "L is the sum of all outputs, each times its grad_output; the gradients are L's."),
+    el("div", { class: "grids" }, ["grad_output", "grad_input", "grad_weight", "grad_bias"].map((name) => page.stacks[name].element)));
+  section.append(
+    el("div", { class: "actions" }, layers, el("label", {}, backward, "backward"), fresh),
+    el("div", { class: "workbench" }, page.controls.element, el("div", {},
+      page.problem,
+      legend(),
+      page.which,
+      el("div", { class: "grids" }, ["input", "framed"].map((name) => page.stacks[name].element), el("div", { class: "column" }, page.stacks.weight.element, page.stacks.bias.element), ["output", "indices"].map((name) => page.stacks[name].element)),
+      page.backwardRow,
+      page.explain,
+      el("h2", {}, "The size of the output"), page.sizes,
+      el("h2", {}, "The same in Python"),
+      el("p", {}, page.line),
+      el("div", { class: "actions" }, copyButton("Copy the line", () => page.line.textContent), copyButton("Copy the whole program", () => page.program.textContent)),
+      page.program)));
+  return page;
+}
+
+function legend() {
+  const entry = (kind, text) => el("span", {}, el("i", { class: `k-${kind}` }), text);
+  return el("p", { class: "legend" }, entry("input", "input"), entry("weight", "kernel"), entry("output", "output"), entry("gradient", "gradient"), entry("frame", "padding"), entry("unseen", "seen by no window"));
+}
+
+function showGrids(page, state, answer) {
+  const { stacks } = page;
+  const transposed = state.layer === "ConvTranspose2d";
+  const pooling = state.layer === "MaxPool2d";
+  const [left, , top] = answer.frame;
+  const O = answer.output.length;
+  const shown = state.shown;
+  replace(page.which, O > 1 && !pooling ? [el("span", { class: "note" }, "Output channel"), segments("Output channel", answer.output.map((_, o) => [o, o]), shown, (o) => {
+    state.shown = o;
+    showGrids(page, state, answer);
+    page.explain.dataset.cell = "";
+  })] : []);
+  const C = answer.input.length;
+  const G = page.controls.values.groups;
+  const block = pooling ? [0] : Array.from({ length: C / G }, (_, c) => c + Math.floor(shown / (O / G)) * (C / G));
+  state.local = transposed ? shown % (O / G) : shown;
+
+  stacks.framed.title.textContent = transposed ? "Before cropping" : "Padded input";
+  stacks.framed.element.className = `stack ${transposed ? "output" : "input"}`;
+  stacks.framed.note.textContent = transposed ? "Padding crops this rim of the stamps." : pooling ? "Padding is −∞: it never wins." : "";
+  stacks.framed.channelName = transposed ? "output channel" : "channel";
+  const padded = answer.framed.length && (answer.frame.some(Boolean) || transposed);
+  stacks.framed.element.hidden = !padded;
+  const height = transposed ? answer.output[0].length : answer.input[0].length;
+  const width = transposed ? answer.output[0][0].length : answer.input[0][0].length;
+  const inside = (i, j) => i >= top && i < top + height && j >= left && j < left + width;
+  stacks.framed.update(transposed ? [answer.framed[shown]] : answer.framed, {
+    channels: transposed ? [shown] : undefined,
+    first: [-top, -left],
+    classes: (c, i, j) => (answer.unseen.framed[i][j] ? "unseen" : inside(i, j) ? "" : "frame"),
+  });
+  const hasWeight = "weight" in answer;
+  stacks.weight.element.hidden = !hasWeight;
+  if (hasWeight) {
+    const of = (weight) => (transposed ? block.map((c) => weight[c][state.local]) : weight[shown]);
+    // A kernel's place in the weight is its number inside the group; its caption names the input channel.
+    const channels = transposed ? block : block.map((_, place) => place);
+    stacks.weight.update(of(answer.weight), { channels, names: block });
+    if (state.backward) stacks.grad_weight.update(of(answer.grad_weight), { channels, names: block });
+  }
+  stacks.bias.element.hidden = !("bias" in answer);
+  if ("bias" in answer) stacks.bias.update([[answer.bias]]);
+  stacks.output.channelName = "channel";
+  stacks.output.update([answer.output[shown]], { channels: [shown] });
+  stacks.indices.element.hidden = !("indices" in answer);
+  if ("indices" in answer) stacks.indices.update([answer.indices[shown]], { channels: [shown] });
+  stacks.input.note.textContent = answer.unseen_count ? `${answer.unseen_count} greyed: ${transposed ? "all their stamps are cropped" : "no window sees them"}.` : "";
+  stacks.input.note.hidden = !answer.unseen_count;
+  page.backwardRow.hidden = !state.backward;
+  if (state.backward) {
+    stacks.grad_output.update([answer.grad_output[shown]], { channels: [shown] });
+    stacks.grad_input.update(answer.grad_input);
+    stacks.grad_weight.element.hidden = !hasWeight;
+    stacks.grad_bias.element.hidden = !("grad_bias" in answer);
+    if ("grad_bias" in answer) stacks.grad_bias.update([[answer.grad_bias]]);
+  }
+}
+
+function showMarks(page, state, told) {
+  const { stacks } = page;
+  for (const stack of Object.values(stacks)) stack.unmark();
+  const transposed = state.layer === "ConvTranspose2d";
+  const weights = (told.marks.weight ?? []).filter(([a, b]) => (transposed ? b === state.local : a === state.shown)).map(([a, b, i, j]) => [transposed ? a : b, i, j]);
+  const outputs = told.marks.output ?? [];
+  stacks.input.mark("mark-input", told.marks.input ?? []);
+  stacks.framed.mark(transposed ? "mark-output" : "mark-input", told.marks.framed ?? []);
+  stacks.weight.mark("mark-weight", weights);
+  stacks.output.mark("mark-output", outputs);
+  stacks.indices.mark("mark-output", outputs);
+  stacks.input.mark("mark-winner", told.marks.winner ?? []);
+  stacks.output.mark("mark-winner", told.marks.winner_output ?? []);
+  if (state.backward) stacks.grad_output.mark("mark-gradient", outputs);
+  const [a, b, ...rest] = told.cell;
+  const here = told.grid === "weight" ? [[transposed ? a : b, ...rest]] : [told.cell];
+  const [name, gradient] = { input: ["input", "grad_input"], weight: ["weight", "grad_weight"], output: ["output", "grad_output"] }[told.grid];
+  stacks[name].mark(`mark-${name}`, here);
+  stacks[name].mark("here", here);
+  if (state.backward) {
+    stacks[gradient].mark("mark-gradient", here);
+    stacks[gradient].mark("here", here);
+  }
+  stacks.framed.scroll(told.marks.framed ?? []);
+}
+
+function say(page, text) {
+  for (const stack of Object.values(page.stacks)) if (stack.grids.length) stack.unmark();
+  page.explain.dataset.cell = "";
+  replace(page.explain, el("p", { class: "note" }, text));
+}
+
+function told_in_words(told, state) {
+  const name = el("b", {}, told.title);
+  if (told.sum) return [el("p", {}, name, told.sum.terms.length > 1 ? `, a sum of ${told.sum.terms.length} products:` : ":"), writtenSum(told.sum.terms, told.sum.bias, told.sum.total)];
+  if (told.maximum) {
+    const ties = told.maximum.ties > 1 ? ` ${told.maximum.ties} elements are equally large: the first of them wins, and gets the gradient.` : "";
+    return [el("p", {}, name, `: the winner is input[${told.maximum.winner.join(", ")}].${ties}`), writtenMaximum(told.maximum)];
+  }
+  const places = (n) => (n === 1 ? "1 output" : `${n} outputs`);
+  let feeds = ` = ${show(told.value, 6)} feeds ${places(told.feeds)}`;
+  if (state.answer.output.length > 1) feeds += ` in output channels ${[...new Set(told.marks.output.map(([o]) => o))].join(", ")}`;
+  if (told.cropped) feeds += `; ${told.cropped} of its stamps fall on the rim that padding crops`;
+  if ("won" in told) feeds += ` and wins in ${told.won} of them`;
+  const parts = [el("p", {}, name, `${feeds}${state.backward ? "." : " (switched on, “backward” shows the gradient that comes back)."}`)];
+  if (told.stamps && !state.backward) {
+    const line = el("p", { class: "sum" }, el("span", { class: "op" }, "It stamps "));
+    told.stamps.forEach((stamp, number) => line.append(
+      number ? el("span", { class: "op" }, ", ") : "",
+      el("span", { class: "term" }, el("span", { class: "f-input" }, show(stamp.factors[0].value)), "·", el("span", { class: "f-weight" }, inParentheses(stamp.factors[1].value)), ` → [${stamp.at.join(", ")}]`)));
+    parts.push(line);
+  }
+  if (told.gradient) parts.push(...writtenGradient(told.gradient, told.title));
+  return parts;
+}
+
+function showFormula(box, axes) {
+  replace(box, axes.map((axis) => el("div", { class: "card" },
+    el("h3", {}, axis.axis[0].toUpperCase() + axis.axis.slice(1)),
+    el("div", { class: "formula", tabindex: 0 }, axis.symbols,
+      axis.steps.map((step, number) => el("div", { class: number === axis.steps.length - 1 ? "result" : "" }, `${"\u00a0".repeat(axis.symbols.indexOf("="))}= ${step}`))),
+    axis.remark ? el("p", { class: "note" }, axis.remark) : null)));
+}

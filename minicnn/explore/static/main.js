@@ -1,0 +1,67 @@
+// Which view is shown, and light or dark.
+
+import { startBench } from "./bench.js";
+import { startChannels } from "./channels.js";
+import { startCosts } from "./costs.js";
+import { startMatrix } from "./matrix.js";
+import { startRun } from "./run.js";
+
+const views = { bench: startBench, channels: startChannels, matrix: startMatrix, run: startRun, costs: startCosts };
+const started = new Set();
+
+function showView() {
+  const name = location.hash.slice(1) in views ? location.hash.slice(1) : "bench";
+  for (const other of Object.keys(views)) {
+    document.getElementById(`view-${other}`).hidden = other !== name;
+    const link = document.querySelector(`nav a[href="#${other}"]`);
+    if (other === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const section = document.getElementById(`view-${name}`);
+  document.title = `${section.querySelector("h1").textContent} · minicnn explore`;
+  if (!started.has(name)) {
+    started.add(name);
+    views[name](section);
+  }
+}
+
+const button = document.getElementById("theme");
+const system = matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : system.matches;
+}
+
+function showTheme() {
+  button.textContent = isDark() ? "Light" : "Dark";
+  button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colours`);
+  document.dispatchEvent(new Event("themechange"));
+}
+
+function remembered(value) {
+  try {
+    if (value) localStorage.setItem("theme", value);
+    return localStorage.getItem("theme");
+  } catch {
+    return value ?? null; // storage can be switched off; then the choice lasts as long as the page
+  }
+}
+
+button.addEventListener("click", () => {
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
+  remembered(document.documentElement.dataset.theme);
+  showTheme();
+});
+system.addEventListener("change", showTheme);
+const theme = remembered();
+if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+showTheme();
+
+addEventListener("hashchange", () => {
+  if (location.hash === "#main") return;
+  showView();
+  document.getElementById("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
+});
+showView();

@@ -1,0 +1,244 @@
+"""A run folder and what a digit does in its network: each number equals the library's, each damage is a sentence."""
+
+import base64
+import json
+import os
+
+import numpy as np
+import pytest
+
+import minicnn
+from minicnn import models, nn
+from minicnn.checkpoints import load_weights, save_weights
+from minicnn.data import MNIST
+from minicnn.explore import costs, digits, runs
+from minicnn.explore.ask import Refused
+from minicnn.explore.runs import RunFolder
+from minicnn.nn import functional as F
+
+
+@pytest.fixture(autouse=True)
+def textbook():
+    with minicnn.use_backend("numpy"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def run(run_folder):
+    return RunFolder(run_folder)
+
+
+@pytest.fixture(scope="module")
+def trained(run_folder):
+    model = models.SimpleCNN()
+    model.load_state_dict(load_weights(run_folder / "model.safetensors"))
+    return model
+
+
+def values(told):
+    return np.frombuffer(base64.b64decode(told["bytes"]), np.uint8).reshape(told["shape"])
+
+
+def test_the_overview_is_the_files(run, run_folder):
+    told = runs.overview(run)
+    assert told["config"] == json.loads((run_folder / "config.json").read_text())
+    rows = (run_folder / "metrics.csv").read_text().splitlines()
+    assert [str(row["val_loss"]) for row in told["metrics"]] == [row.split(",")[3] for row in rows[1:]]
+
+
+def test_filters_come_epoch_by_epoch_or_the_final_ones_alone(run, run_folder, tmp_path):
+    told = runs.filters(run)
+    kept = load_weights(run_folder / "filters.safetensors")
+    assert [one["epoch"] for one in told["epochs"]] == [0, 1, 2]
+    for one in told["epochs"]:
+        np.testing.assert_array_equal(one["filters"], kept[f"epoch-{one['epoch']:03d}"])
+    assert told["largest"] == max(abs(array).max() for array in kept.values())
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    told = runs.filters(RunFolder(tmp_path))
+    assert (told["complete"], len(told["epochs"])) == (False, 1)
+    np.testing.assert_array_equal(told["epochs"][0]["filters"], kept["epoch-002"])
+
+
+@pytest.mark.parametrize("of", ["logit", "loss"])
+def test_a_digit_on_its_way_is_the_networks_own_forward_and_backward(run, trained, of):
+    image, label = MNIST(train=False)[3]
+    told = digits.answer(run, {"digit": {"index": 3}, "target": 5, "of": of})
+    x = image[None]
+    logits = trained(x)
+    np.testing.assert_array_equal(told["steps"]["logits"], logits[0])
+    np.testing.assert_allclose(told["steps"]["shifted"], logits[0] - logits.max())
+    np.testing.assert_allclose(told["steps"]["exp"], np.exp(told["steps"]["shifted"]))
+    np.testing.assert_allclose(told["steps"]["probabilities"], told["steps"]["exp"] / told["steps"]["sum"])
+    assert (told["label"], told["predicted"], told["target"]) == (label, logits.argmax(), 5)
+    criterion = nn.CrossEntropyLoss()
+    assert told["loss"] == criterion(logits, np.array([5]))
+    assert told["loss"] == pytest.approx(-np.log(told["steps"]["probabilities"][5]), rel=1e-5)
+    assert [one["name"] for one in told["layers"]][::3] == ["cnn.0", "cnn.3", "flatten", "linear_block.2"]
+
+    grad = criterion.backward() if of == "loss" else np.eye(10, dtype=np.float32)[None, 5]
+    grad = trained.backward(grad)
+    plane = digits.plane(
+        run, {"digit": {"index": 3}, "target": 5, "of": of, "layer": -1, "channel": 0, "what": "gradient"}
+    )
+    np.testing.assert_array_equal(plane["values"], grad[0, 0])
+    first = trained.cnn[0](x)
+    plane = digits.plane(
+        run, {"digit": {"index": 3}, "target": 5, "of": of, "layer": 0, "channel": 7, "what": "activation"}
+    )
+    np.testing.assert_array_equal(plane["values"], first[0, 7])
+    assert values(told["layers"][0]["activation"]).shape == (16, 28, 28)
+    trained.train()
+
+
+def test_gradients_at_the_layers_are_derivatives(run, trained):
+    """Of the logit, by central differences, at an activation in the middle of the network."""
+    body = {"digit": {"index": 0}, "target": 7, "of": "logit", "layer": 7, "channel": 0, "what": "gradient"}
+    told = digits.plane(run, body)["values"].reshape(-1)  # linear_block.0's output
+    hidden = trained.linear_block[0](trained.flatten(trained.cnn(MNIST(train=False)[0][0][None]))).astype(np.float64)
+    last = trained.linear_block[2]
+    weight, bias = last.weight.data.astype(np.float64), last.bias.data.astype(np.float64)
+    for place in range(0, 128, 17):
+        up, down = hidden.copy(), hidden.copy()
+        up[0, place] += 1e-4
+        down[0, place] -= 1e-4
+        difference = (F.linear(F.relu(up), weight, bias) - F.linear(F.relu(down), weight, bias))[0, 7] / 2e-4
+        assert difference == pytest.approx(told[place], abs=1e-6)
+
+
+def test_a_network_with_one_output_says_even_or_odd(run_folder, tmp_path, monkeypatch):
+    class ParityCNN(nn.Module):
+        def __init__(self):
+            self.flatten, self.linear, self.sigmoid = nn.Flatten(), nn.Linear(784, 1), nn.Sigmoid()
+
+        def forward(self, x):
+            return self.sigmoid(self.linear(self.flatten(x)))
+
+    monkeypatch.setattr(models, "ParityCNN", ParityCNN, raising=False)
+    (tmp_path / "config.json").write_text('{"network": "ParityCNN"}')
+    model = ParityCNN()
+    save_weights(tmp_path / "model.safetensors", model.state_dict())
+    run = RunFolder(tmp_path)
+    image, label = run.test[2]
+    p = float(model(image[None])[0, 0])
+    told = digits.answer(run, {"digit": {"index": 2}, "target": 0, "of": "logit"})
+    assert (told["classes"], told["label"], told["predicted"]) == (["even", "odd"], label % 2, int(p > 0.5))
+    steps = told["steps"]
+    assert (steps["kind"], steps["probabilities"][0]) == ("sigmoid", np.float32(p))
+    assert 1 / steps["sum"][0] == pytest.approx(p, rel=1e-5)
+    body = {"digit": {"index": 2}, "layer": -1, "channel": 0, "what": "gradient"}
+    even = digits.plane(run, body | {"target": 0, "of": "logit"})["values"]  # of the probability of "even", 1 - p
+    weight = model.linear.weight.data.reshape(28, 28)
+    np.testing.assert_allclose(even, -p * (1 - p) * weight, rtol=1e-4, atol=1e-9)
+    loss = digits.plane(run, body | {"target": 1, "of": "loss"})["values"]  # of -log p
+    np.testing.assert_allclose(loss, (p - 1) * weight, rtol=1e-4, atol=1e-9)
+    assert runs.confusion(run)["counts"].sum() == 1000
+    with pytest.raises(Refused, match="This network has no convolution"):
+        runs.filters(run)
+    assert costs.answer(run)["network"] == "ParityCNN"
+
+
+def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
+    data = MNIST(train=False)
+    told = runs.confusion(run)
+    trained.eval()
+    predicted = trained(data.batch(range(1000))[0]).argmax(axis=1)
+    trained.train()
+    for truth, answer in np.ndindex(10, 10):
+        assert told["counts"][truth, answer] == ((data.labels == truth) & (predicted == answer)).sum()
+    assert told["accuracy"] == (predicted == data.labels).mean() == told["right"] / told["all"]
+    behind = runs.images(run, {"truth": 7, "predicted": 7, "start": 0})
+    assert behind["total"] == told["counts"][7, 7]
+    assert len(behind["images"]) == 40
+    for one in behind["images"]:
+        assert one["label"] == 7
+        np.testing.assert_array_equal(one["pixels"], data.images[one["index"]].reshape(-1))
+    assert runs.images(run, {"start": 990})["total"] == 1000
+
+
+def test_training_that_goes_on_is_seen(run_folder, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    run = RunFolder(tmp_path)
+    assert runs.overview(run)["metrics"] == []
+    body = {"digit": {"index": 0}, "target": None, "of": "logit"}
+    before = digits.answer(run, body)["steps"]["logits"]
+    weights = load_weights(tmp_path / "model.safetensors")
+    weights["linear_block.2.bias"] = weights["linear_block.2.bias"] + 1
+    save_weights(tmp_path / "model.safetensors", weights)
+    os.utime(tmp_path / "model.safetensors", ns=(1, 1))
+    np.testing.assert_allclose(digits.answer(run, body)["steps"]["logits"], before + 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "status"),
+    [
+        ("model.safetensors", b"{}", "model.safetensors cannot be read: ", 422),
+        ("model.safetensors", None, "The run folder has no model.safetensors yet", 404),
+        ("metrics.csv", b"epoch\nx\n", "metrics.csv is damaged", 422),
+        ("config.json", b"{", "config.json is damaged", 422),
+        ("config.json", b"[]", "config.json must hold a JSON object", 422),
+        ("config.json", b'{"network": "Generator"}', "the network of this run is 'Generator'", 422),
+        ("config.json", b'{"network": "__class__"}', "the network of this run is '__class__'", 422),
+    ],
+)
+def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words, status):
+    for file in ("config.json", "model.safetensors", "metrics.csv"):
+        (tmp_path / file).write_bytes((run_folder / file).read_bytes())
+    run = RunFolder(tmp_path)
+    if content is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(Refused) as refused:
+        runs.overview(run)
+        digits.answer(run, {"digit": {"index": 0}, "target": None, "of": "logit"})
+    assert words in refused.value.sentence
+    assert refused.value.status == status
+
+
+def test_a_network_that_does_not_fit_its_weights_is_a_sentence(run_folder, tmp_path):
+    (tmp_path / "config.json").write_bytes((run_folder / "config.json").read_bytes())
+    save_weights(tmp_path / "model.safetensors", {"cnn.0.weight": np.zeros((1, 1, 1, 1), np.float32)})
+    with pytest.raises(Refused, match="model.safetensors does not fit SimpleCNN"), RunFolder(tmp_path).lock:
+        RunFolder(tmp_path).model()
+
+
+def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "config.json").write_bytes((run_folder / "config.json").read_bytes())
+    secret = tmp_path / "secret.csv"
+    secret.write_text("epoch\n1\n")
+    (folder / "metrics.csv").symlink_to(secret)
+    run = RunFolder(folder)
+    with pytest.raises(Refused, match="metrics.csv is a link to a file outside of the run folder") as refused:
+        run.metrics()
+    assert refused.value.status == 403
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(2**27 + 1)  # sparse: it takes no room
+    with pytest.raises(Refused, match="at most 134,217,728 are read"):
+        run.model()
+
+
+def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
+    with pytest.raises(ValueError, match="there is no such folder. `python -m minicnn.train` makes one"):
+        RunFolder(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"a run folder holds config.json, .* and this one does not"):
+        RunFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("digit", "words"),
+    [
+        ({"index": 1000}, "index must be a whole number from 0 to 999, got 1000"),
+        ({"pixels": "AAAA"}, "pixels must be 280 x 280 bytes in base64, got 3 bytes"),
+        ({"pixels": "?"}, "got 0 bytes"),
+        ({"pixels": 3}, "got 0 bytes"),
+        ({}, "must have the field 'pixels'"),
+        (7, "must be a JSON object"),
+    ],
+)
+def test_a_digit_that_is_none_is_refused(run, digit, words):
+    with pytest.raises(Refused, match=words):
+        digits.answer(run, {"digit": digit, "target": None, "of": "logit"})
