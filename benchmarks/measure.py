@@ -1,13 +1,16 @@
 """How it is timed: everybody checked, then in turns, all in one process with equal threads.
 
 A machine's speed changes while one measures, so the contenders take turns, and a ratio is taken within a round, between
-neighbours in time; reported is the median over the rounds. A turn is a burst of calls whose first ones do not count,
-because the thread pools fight: idle threads of OpenBLAS and of torch's OpenMP spin for a while on the cores that the next
-one needs. Measured with single calls in alternation, a training step of torch after one NumPy product took 107 ms at
-best; in bursts the first took 89, the second 14, and all others 10.5 (the NumPy product 2.1, then 1.5).
+neighbours in time; reported is the median over the rounds. A turn is a burst of calls whose first ones do not count.
+
+Before each turn all rest, because idle threads are not idle: those of OpenBLAS, of torch's OpenMP and of minicnn spin for a
+while, lest they fall asleep between two calls, on cores that the next one needs. Measured without the rest, a training
+step of torch right after one NumPy product took 107 ms (89 and 14 in the second and third call, then 10.5), and inference
+of 64 images by minicnn 8.0 ms for a tenth of a second (then 3.3).
 """
 
 import statistics
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,11 +29,12 @@ class Plan:
     calls: int = 8  # of a turn, at most; those that count
     turn: float = 0.15  # seconds that these calls may take; one is made in any case
     total: float = 4.0  # seconds for one contender; three rounds are made in any case
+    rest: float = 0.15  # seconds of sleep before each turn; OpenBLAS's threads spin for 0.1
     judged: bool = True  # whether the work is the one that the bars are about
 
     @classmethod
     def quick(cls, rounds: int = 2) -> "Plan":
-        return cls(rounds, calls=2, turn=0.01, total=0.02, judged=False)
+        return cls(rounds, calls=2, turn=0.01, total=0.02, rest=0.0, judged=False)
 
 
 def measure(work: Work, contenders: Sequence[Contender], threads: int, peak: float, plan: Plan) -> dict[str, Any]:
@@ -90,12 +94,13 @@ def take_turns(tasks: dict[str, Task], plan: Plan) -> list[dict[str, list[float]
     order, rounds = list(tasks), []
     for number in range(max(last.values())):
         taking = [name for name in order if number < last[name]]
-        rounds.append({name: burst(tasks[name], warm[name], calls[name]) for name in taking})
-        order = order[1:] + order[:1]  # nobody always comes behind the same neighbour's spinning threads
+        rounds.append({name: burst(tasks[name], warm[name], calls[name], plan.rest) for name in taking})
+        order = order[1:] + order[:1]
     return rounds
 
 
-def burst(task: Task, warm: int, calls: int) -> list[float]:
+def burst(task: Task, warm: int, calls: int, rest: float) -> list[float]:
+    time.sleep(rest)
     with task.inside():
         return [clock(task.run) for _ in range(warm + calls)][warm:]
 
