@@ -28,7 +28,7 @@ bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make ben
 	$(BIN)/python -m benchmarks $(ARGS)
 
 tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m tests.tour
+	$(BIN)/python -m tests.tour
 
 setup: $(VENV)/dev  ## everything for working on minicnn
 	$(BIN)/pre-commit install
