@@ -18,6 +18,7 @@ import torch
 
 import minicnn
 from minicnn import kernels
+from minicnn.command import new_file, whole_number
 from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.models import SimpleCNN
 from minicnn.nn import CrossEntropyLoss
@@ -312,13 +313,11 @@ def document(about: dict, plan: Plan, found: dict[str, dict[str, list[Curve]]], 
 
 
 def make_parser() -> argparse.ArgumentParser:
-    from .__main__ import at_least_one, new_file
-
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks curve",
         description="Train minicnn and reference/ from the same seeds and compare, step by step and in the end.",
     )
-    number = {"type": at_least_one, "metavar": "N"}
+    number = {"type": whole_number(1), "metavar": "N"}
     parser.add_argument("--epochs", default=10, help="passes over the images; float64 does two (10)", **number)
     parser.add_argument("--seeds", default=5, help="the seeds 0 to N - 1 (5)", **number)
     parser.add_argument("--dtype", choices=DTYPES, help="one precision alone (both)")

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import models
 from .checkpoints import load_weights, save_weights, write_whole
+from .command import start
+from .models import networks
 from .nn import Module
 
 TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
@@ -93,15 +94,6 @@ def hint(weights: Mapping[str, np.ndarray]) -> str:
     return ""
 
 
-def networks() -> dict[str, type[Module]]:
-    """The networks in `minicnn.models`, by name."""
-    return {
-        name: kind
-        for name, kind in vars(models).items()
-        if isinstance(kind, type) and issubclass(kind, Module) and kind.__module__ == models.__name__
-    }
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     parser = make_parser()
@@ -134,4 +126,4 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

@@ -5,9 +5,6 @@ pixels is in data/images, how a run folder becomes a network in trained.
 """
 
 import argparse
-import csv
-import io
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
+from minicnn.command import STDOUT, finish, output_file, start, write_csv
 from minicnn.data.images import Digit, read_digit
-from minicnn.flags import output_file
 from minicnn.kernels import announce_compilation
+from minicnn.tasks import Classifier
 from minicnn.trained import Trained
 
 IN_FULL = 8  # more images than these get a line each
@@ -102,12 +100,6 @@ def row(found: Answer, classes: Sequence[str]) -> list:
     return [found.path, classes[best], shares[best], *shares, ""]
 
 
-def write_csv(file, rows: Sequence[list], classes: Sequence[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"])
-    writer.writerows(rows)
-
-
 def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int) -> None:
     """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars; PNG."""
     from matplotlib.figure import Figure  # only now: it takes its time to import
@@ -156,29 +148,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None and path.resolve() in inputs:
             parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
     try:
-        trained = Trained(args.run)
+        trained = Trained(args.run, Classifier)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    try:
-        return run(args, trained)
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
-        return 1
-    except OSError as error:
-        print(f"{error}.", file=sys.stderr)
-        return 1
+    return finish(lambda: run(args, trained))
 
 
 def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
-    to_stdout = args.csv == Path("-")
+    classes, to_stdout = trained.task.classes, args.csv == STDOUT
     solid = shows_blocks(sys.stdout.encoding)
     announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
-    rows: list[list] = []
+    rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
     shown: list[Answer] = []
     failed = 0
     for path in args.images:
@@ -186,31 +168,28 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
             found = answer(trained, path, args.as_is)
         except ValueError as error:
             failed += 1
-            rows.append([path, *[""] * (2 + len(trained.classes)), error])
+            rows.append([path, *[""] * (2 + len(classes)), error])
             print(error, file=sys.stderr, flush=True)
             continue
-        rows.append(row(found, trained.classes))
+        rows.append(row(found, classes))
         if len(shown) < ON_SHEET:
             shown.append(found)
         if not to_stdout and not args.quiet:
             in_full = len(args.images) <= IN_FULL
-            print(describe(found, trained.classes, solid) if in_full else summarise(found, trained.classes), flush=True)
+            print(describe(found, classes, solid) if in_full else summarise(found, classes), flush=True)
 
     written = []
-    if to_stdout:
-        write_csv(sys.stdout, rows, trained.classes)
-    elif args.csv is not None:
-        with args.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            write_csv(file, rows, trained.classes)
+    if args.csv is not None:
+        write_csv(args.csv, rows)
         written.append(str(args.csv))
     if shown and not args.no_plots:
         out = args.out or trained.folder / "predictions.png"
-        draw(out, shown, trained.classes, len(rows) - failed)
+        draw(out, shown, classes, len(args.images) - failed)
         written.append(str(out))
     if written and not to_stdout and not args.quiet:
         print(f"Written: {', '.join(written)}")
     if failed:
-        print(f"{failed} of {len(rows)} images could not be read.", file=sys.stderr)
+        print(f"{failed} of {len(args.images)} images could not be read.", file=sys.stderr)
     return int(failed > 0)
 
 
@@ -257,6 +236,4 @@ or 2 if the command is wrong""",
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
-    sys.exit(main())
+    start(main)

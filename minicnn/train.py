@@ -5,7 +5,6 @@ is in models and nn, what a task is in tasks, the flags in arguments, what they 
 prepare, the run folder in runs, resume and plots.
 """
 
-import io
 import math
 import os
 import signal
@@ -18,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn.arguments import make_parser, parse
+from minicnn.command import close_output, start
 from minicnn.data import DataLoader
 from minicnn.distributed import ALONE, Alone
 from minicnn.kernels import announce_compilation
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated:
         return stop(143, "Terminated.", run)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
+        close_output()
         return stop(1, "The output was closed.", run)
     except Diverged as error:
         return stop(1, f"{error}. {CAUSES.format(lr=args.lr)}", run)
@@ -225,6 +225,4 @@ def stop(status: int, reason: str, run: Run | None) -> int:
 if __name__ == "__main__":
     if "WORLD_SIZE" not in os.environ:  # torchrun has its own way to end its processes
         signal.signal(signal.SIGTERM, terminate)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may not fit a terminal
-    sys.exit(main())
+    start(main)

@@ -2,12 +2,12 @@
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 import minicnn
+from minicnn.command import start, whole_number
 from minicnn.kernels import _MODULES, announce_compilation
 from minicnn.nn import functional as F
 
@@ -28,8 +28,10 @@ def make_parser() -> argparse.ArgumentParser:
     numbers = f"of {', '.join(OPERATIONS)}"
     parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"{numbers} (default: all)")
     parser.add_argument("--backend", default=minicnn.get_backend(), metavar="NAME", help="kernel set (%(default)s)")
-    parser.add_argument("--examples", type=int, default=100, metavar="N", help="configurations of each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides which ones (%(default)s)")
+    parser.add_argument(
+        "--examples", type=whole_number(1), default=100, metavar="N", help="configurations of each (%(default)s)"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="decides which ones (%(default)s)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="%(default)s")
     return parser
 
@@ -40,8 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in args.operations if name not in OPERATIONS]
     if unknown:
         parser.error(f"there is no operation {', '.join(unknown)}; choose from {', '.join(OPERATIONS)}")
-    if args.examples < 1 or args.seed < 0:
-        parser.error(f"--examples must be at least 1 and --seed at least 0, got {args.examples} and {args.seed}")
     if args.backend not in _MODULES:
         parser.error(f"--backend must be one of {', '.join(_MODULES)}, got {args.backend!r}")
     if importlib.util.find_spec("torch") is None:
@@ -94,4 +94,4 @@ def verdicts(name: str, args: argparse.Namespace):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

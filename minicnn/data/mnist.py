@@ -59,7 +59,7 @@ class MNIST(Dataset):
         train: bool = True,
         download: bool = False,
         mirrors: str | Sequence[str] = MIRRORS,
-        dtype: type = np.float32,
+        dtype: type | np.dtype = np.float32,
     ):
         if root is None and download:
             raise ValueError("MNIST: download=True needs a folder: MNIST(root, download=True).")

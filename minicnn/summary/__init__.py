@@ -108,7 +108,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
             f"summary: the model's parameters must be NumPy arrays, got {dtype}; move the model back first."
         )
     watched = copy.deepcopy(model).train()
-    names = {id(module): name for name, module in _named_modules(watched)}
+    names = {id(module): name for name, module in watched.named_modules()}
     before = [array for module in watched.modules() for array in _arrays(list(vars(module).values()))]
     try:
         calls = _watch(watched, np.zeros((1, *shape), dtype))
@@ -130,7 +130,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         seen.add(id(module))
         what = (names[id(module)] or "(model)", type(module).__name__, output.shape[1:], own)
         rows.append(Row(*what, _multiply_adds(module, inputs, output), size, field))
-    for name, module in _named_modules(watched):
+    for name, module in watched.named_modules():
         own = _own_parameters(module)
         if own and id(module) not in seen:
             rows.append(Row(name or "(model)", type(module).__name__, None, own, 0, 0, None))
@@ -244,9 +244,3 @@ def _shape(input_shape: Sequence[int]) -> tuple[int, ...]:
 
 def _batched(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['N', *map(str, shape)])})"
-
-
-def _named_modules(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
-    yield name, module
-    for child_name, child in module.named_children():
-        yield from _named_modules(child, f"{name}.{child_name}" if name else child_name)
