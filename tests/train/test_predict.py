@@ -20,7 +20,8 @@ from minicnn.data import MNIST, Subset
 from minicnn.data.idx import write_idx
 from minicnn.trained import Trained
 
-ROOT = str(Path(minicnn.__file__).parents[1])
+from .helpers import environment, refused
+
 TEST = MNIST(train=False)
 COLUMNS = ["image", "prediction", "probability", *(f"p_{digit}" for digit in range(10)), "error"]
 
@@ -36,14 +37,10 @@ def trained_run(tmp_path_factory):
 
 
 @pytest.fixture
-def run(trained_run, tmp_path, monkeypatch):
-    """A copy of that run in an empty folder; backend and threads are left as they were."""
-    monkeypatch.chdir(tmp_path)
+def run(trained_run):
+    """A copy of that run in the test's own folder."""
     shutil.copytree(trained_run, "run")
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield "run"
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
+    return "run"
 
 
 def save_digits(count, change=lambda digit: digit):
@@ -66,18 +63,6 @@ def answers(capsys, run, names, *flags):
     out, err = capsys.readouterr()
     assert (status, err) == (0, "")
     return read_csv(out)
-
-
-def refused(capsys, module, *arguments):
-    """The sentence with which a command is refused: status 2."""
-    with pytest.raises(SystemExit) as stopped:
-        module.main([str(argument) for argument in arguments])
-    assert stopped.value.code == 2
-    out, err = capsys.readouterr()
-    usage, sentence = err.split("\n", 1)
-    assert out == ""
-    assert usage.startswith(f"usage: python -m {module.__name__} RUN ")
-    return sentence.strip().removeprefix(f"python -m {module.__name__}: error: ")
 
 
 # --------------------------------------------------------------------------------------------- predict
@@ -439,14 +424,14 @@ def test_a_value_that_does_not_fit_is_refused(run, capsys, flag, value, expected
 # ------------------------------------------------------------------------------------------- processes
 
 
-def start(module, *arguments, **environment):
+def start(module, *arguments, **variables):
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", module, *arguments],
         check=False,
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
-        env={**os.environ, "PYTHONPATH": ROOT, "PYTHONUTF8": "1", **environment},
+        env=environment(PYTHONUTF8="1", **variables),
     )
 
 
@@ -466,7 +451,7 @@ finally:
     found = subprocess.run(
         [sys.executable, "-c", code],
         check=False,
-        env={**os.environ, "PYTHONPATH": ROOT},
+        env=environment(),
         capture_output=True,
         text=True,
     )
@@ -479,7 +464,5 @@ finally:
 def test_a_closed_pipe_is_no_error_message(run):
     names = save_digits(9)
     command = f"{sys.executable} -m minicnn.predict run {' '.join(names)} --no-plots | true"
-    found = subprocess.run(
-        ["sh", "-c", command], check=False, env={**os.environ, "PYTHONPATH": ROOT}, capture_output=True, text=True
-    )
+    found = subprocess.run(["sh", "-c", command], check=False, env=environment(), capture_output=True, text=True)
     assert found.stderr == ""
