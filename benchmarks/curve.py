@@ -19,7 +19,6 @@ import torch
 import minicnn
 from minicnn import kernels
 from minicnn.command import new_file, whole_number
-from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.models import SimpleCNN
 from minicnn.nn import CrossEntropyLoss
 from minicnn.optim import Adam
@@ -27,6 +26,7 @@ from minicnn.train import evaluate, train_epoch
 from reference import simple_cnn as reference
 
 from . import machine, report
+from .ours import loaders
 
 REFERENCE = "reference"
 DTYPES = ("float64", "float32")
@@ -81,13 +81,7 @@ def follow_minicnn(plan: Plan, seed: int, dtype: str, backend: str) -> Curve:
         weights = {name: value.astype(dtype) for name, value in model.state_dict().items()}
         model.load_state_dict(weights)
         model.cnn[0].needs_input_grad = False
-        train_data, val_data = (
-            [
-                (images.astype(dtype), labels)
-                for images, labels in DataLoader(Subset(MNIST(train=train), range(n)), BATCH)
-            ]
-            for train, n in ((True, plan.train_size), (False, plan.val_size))
-        )
+        train_data, val_data = loaders(plan.train_size, plan.val_size, BATCH, dtype)
         criterion, optimizer, epochs = NotingLoss(), Adam(model.parameters(), lr=LR), []
         for _ in range(plan.epochs_in(dtype)):
             learnt = train_epoch(model, criterion, optimizer, train_data)

@@ -14,6 +14,7 @@ import numpy as np
 import minicnn
 from minicnn.command import STDOUT, finish, output_file, start, whole_number, write_csv
 from minicnn.data import MNIST, DataLoader
+from minicnn.data.mnist import check_digits
 from minicnn.kernels import announce_compilation
 from minicnn.kernels.threads import MOST
 from minicnn.tasks import Classifier
@@ -159,15 +160,10 @@ def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
 def test_images(trained: Trained, folder: Path | None) -> MNIST:
     """A data set's test images, if they are such as the network can read."""
     dataset = MNIST(folder, train=False, dtype=trained.dtype)
-    name = folder or "the bundled MNIST"
+    name = str(folder or "the bundled MNIST")
     if not len(dataset):
         raise ValueError(f"{name} has no test images; expected at least one.")
-    height, width = dataset.images.shape[1:]
-    if (height, width) != (28, 28) or dataset.labels.max() > 9:
-        raise ValueError(
-            f"{trained.config['network']} reads images of 28x28 pixels with labels from 0 to 9;"
-            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
-        )
+    check_digits(dataset, name, f"{trained.config['network']} reads")
     return dataset
 
 

@@ -132,6 +132,16 @@ def read_pair(images_path, labels_path):
     return images, labels.astype(np.int64)
 
 
+def check_digits(dataset: MNIST, name: str, who: str) -> None:
+    """ValueError unless these are such images as the networks here take; `who` is "SimpleCNN reads" or the like."""
+    height, width = dataset.images.shape[1:]
+    if (height, width) != (28, 28) or dataset.labels.max() > 9:
+        raise ValueError(
+            f"{who} images of 28x28 pixels with labels from 0 to 9;"
+            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
+        )
+
+
 def check_digests(paths):
     """Refuses a bundled file that is not the one which was bundled."""
     for path in paths:
