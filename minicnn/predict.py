@@ -1,12 +1,11 @@
 """Which digits are on these pictures? `python -m minicnn.predict RUN image.png ...`
 
-From top to bottom: one answer, how it is shown (terminal, CSV, picture), the command line. How a picture becomes 28x28
-pixels is in data/images, how a run folder becomes a network in trained.
+From top to bottom: one answer, how it is shown in the terminal and in the CSV, the command line. How a picture becomes 28x28
+pixels is in data/images, how a run folder becomes a network in trained, how the answers are drawn in plots/predictions.
 """
 
 import argparse
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +23,7 @@ IN_FULL = 8  # more images than these get a line each
 ON_SHEET = 40  # more images than these do not fit into a picture
 BAR = 30  # characters
 SHADES = " .:-=+*#%@"
-SOLID, LIKELIEST, OTHER = "█", "#2a9d5c", "#b9bec6"
+SOLID = "█"
 
 
 class Answer(NamedTuple):
@@ -90,50 +89,11 @@ def shows_blocks(encoding: str | None) -> bool:
     return True
 
 
-# ------------------------------------------------------------------------------------ in files
-
-
 def row(found: Answer, classes: Sequence[str]) -> list:
     """For the CSV: the image, the answer, the probability of each class (all digits), no error."""
     best = int(found.probabilities.argmax())
     shares = found.probabilities.tolist()
     return [found.path, classes[best], shares[best], *shares, ""]
-
-
-def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int) -> None:
-    """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars; PNG."""
-    from matplotlib.figure import Figure  # only now: it takes its time to import
-
-    columns = min(2, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(6.5 * columns, 2.5 * rows + 0.3), layout="constrained")
-    grid = figure.subplots(rows, 3 * columns, squeeze=False, width_ratios=[1, 1, 1.3] * columns)
-    for axes in grid.flat[3 * len(shown) :]:
-        axes.set_axis_off()
-    for found, (left, middle, right) in zip(shown, grid.reshape(-1, 3), strict=False):
-        left.imshow(found.digit.original)
-        name = found.path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, a title must
-        name = name if len(name) <= 28 else f"{name[:25]}..."
-        left.set_title(name, fontsize=9, parse_math=False)
-        left.set(xticks=[], yticks=[], facecolor="#cfd3da")  # what is transparent shows the grey
-        left.spines[:].set_color("#dddddd")
-        middle.set_axis_off()
-        middle.imshow(found.digit.pixels, cmap="gray", vmin=0, vmax=255)
-        middle.set_title("as the network sees it", fontsize=9)
-        best = int(found.probabilities.argmax())
-        right.bar(classes, found.probabilities, color=[LIKELIEST if k == best else OTHER for k in range(len(classes))])
-        right.set_box_aspect(1 / 1.3)  # as high as the images
-        right.set(ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0", "50%", "100%"])
-        right.set_title(f"{classes[best]}: {found.probabilities[best]:.2%}", fontsize=9)
-        right.tick_params(length=0, labelsize=8)
-        right.spines[["top", "right", "left"]].set_visible(False)
-        right.grid(axis="y", alpha=0.25)
-        right.set_axisbelow(True)
-    if len(shown) < total:
-        figure.suptitle(f"The first {len(shown)} of {total} images")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in letters that the font lacks
-        figure.savefig(path, dpi=150, format="png")
 
 
 # ------------------------------------------------------------------------------------ the command
@@ -184,7 +144,9 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
         written.append(str(args.csv))
     if shown and not args.no_plots:
         out = args.out or trained.folder / "predictions.png"
-        draw(out, shown, classes, len(args.images) - failed)
+        from . import plots  # only now: Matplotlib takes its time to import
+
+        plots.draw_predictions(out, shown, classes, len(args.images) - failed)
         written.append(str(out))
     if written and not to_stdout and not args.quiet:
         print(f"Written: {', '.join(written)}")
