@@ -40,6 +40,16 @@ def new_file(text: str) -> Path:
     return path
 
 
+def check_new(target: Path, force: bool) -> None:
+    """A file can be written there, and none is lost."""
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it.")
+    if target.exists() and not force:
+        raise FileExistsError(f"{target} exists and is not overwritten: name another file, or say --force.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write into; make it first.")
+
+
 def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
     """A new file whose ending keeps a slip from overwriting something else. With `dash`, - is the standard output."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from .checkpoints import load_weights, save_weights, write_whole
-from .command import start
+from .command import check_new, start
 from .models import networks
 from .nn import Module
 
@@ -46,16 +46,6 @@ def check_target(source: Path, target: Path, force: bool) -> None:
     if target.is_file() and source.exists() and target.samefile(source):
         raise ValueError(f"{target} is the file to be read: name another one to write.")
     check_new(target, force)
-
-
-def check_new(target: Path, force: bool) -> None:
-    """A file can be written there, and none is lost."""
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder: name a file in it.")
-    if target.exists() and not force:
-        raise FileExistsError(f"{target} exists and is not overwritten: name another file, or say --force.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write into; make it first.")
 
 
 def torch_bytes(weights: Mapping[str, np.ndarray]) -> bytes:

@@ -19,8 +19,7 @@ import minicnn
 
 from . import geometry, nn
 from .checkpoints import write_whole
-from .command import start
-from .convert import check_new
+from .command import check_new, start
 from .trained import Trained
 
 OPSET = 19  # the first in which Pad can wrap around

@@ -193,7 +193,7 @@ MAY_IMPORT = {
     "threads.py": {"kernels"},
     "checkpoints.py": set(),
     "convert.py": {"checkpoints", "command", "models", "nn"},
-    "onnx.py": {"", "checkpoints", "command", "convert", "geometry", "nn", "trained"},
+    "onnx.py": {"", "checkpoints", "command", "geometry", "nn", "trained"},
     "plots/": {"data", "plots", "runs"},
     "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary", "threads"},
     "tasks/": {"", "data", "kernels", "models", "nn", "plots", "runs", "tasks"},
