@@ -8,13 +8,13 @@ Keys, shapes and bits stay as they are. torch is needed for .pt and .pth only.
 
 import argparse
 import io
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from . import table
 from .checkpoints import load_weights, save_weights, write_whole
 from .command import check_new, start
 from .models import networks
@@ -37,7 +37,7 @@ def convert(source: Path, target: Path, force: bool = False, model: Module | Non
         save_weights(target, weights)
     else:
         write_whole(target, torch_bytes(weights))
-    return f"{source} -> {target}\n\n{table(weights)}{hint(weights)}"
+    return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}"
 
 
 def check_target(source: Path, target: Path, force: bool) -> None:
@@ -66,13 +66,11 @@ def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path)
     return {name.removeprefix(prefix): array for name, array in weights.items()}
 
 
-def table(weights: Mapping[str, np.ndarray]) -> str:
+def overview(weights: Mapping[str, np.ndarray]) -> str:
     """Name, shape, dtype and size of each array."""
     rows = [(name, str(array.shape), array.dtype.name, f"{array.size:,}") for name, array in weights.items()]
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
-    lines = [f"{a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}" for a, b, c, d in rows]
-    numbers = sum(math.prod(array.shape) for array in weights.values())
-    return "\n".join([*lines, f"{len(rows)} tensor{'s' * (len(rows) != 1)}, {numbers:,} numbers"])
+    numbers = sum(array.size for array in weights.values())
+    return "\n".join([*table.lines(rows, "<<<>"), f"{len(rows)} tensor{'s' * (len(rows) != 1)}, {numbers:,} numbers"])
 
 
 def hint(weights: Mapping[str, np.ndarray]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import table
 from ..kernels import use_backend
 from ..nn import Conv2d, ConvTranspose2d, Linear, Module, Parameter
 
@@ -62,12 +63,9 @@ class Summary:
 
     def __str__(self) -> str:
         totals = [f"{self.parameters:,}", "", f"{self.multiply_adds:,}", "", f"{self.kept_bytes:,}", "", ""]
-        table = [HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        cells = [[f"{text:{a}{w}}" for text, a, w in zip(line, ALIGN, widths, strict=True)] for line in table]
-        lines = ["  ".join(line).rstrip() for line in cells]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([self.title, "", lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        head, *body, total = table.lines([HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)], ALIGN)
+        rule = "-" * max(map(len, [head, *body, total]))
+        return "\n".join([self.title, "", head, rule, *body, rule, total])
 
     __repr__ = __str__  # so that a notebook shows the table
 
