@@ -154,6 +154,7 @@ def test_module_has_torchs_methods_with_torchs_first_arguments():
         "children",
         "modules",
         "named_children",
+        "named_modules",
     ]:
         assert hasattr(torch.nn.Module, name)
         assert hasattr(nn.Module, name), name
