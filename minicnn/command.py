@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
+
+from .kernels import announce_compilation
 
 STDOUT = Path("-")
 
@@ -70,6 +72,12 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
         return
     with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def say_if_compiling(file: TextIO | None = None) -> None:
+    """What the first use of a kernel waits for; on the standard output unless told otherwise."""
+    text = "Compiling the kernels for this machine, once: some 15 seconds."
+    announce_compilation(lambda: print(text, file=file, flush=True))
 
 
 def finish(work: Callable[[], int]) -> int:

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, finish, output_file, start, whole_number, write_csv
+from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, whole_number, write_csv
 from minicnn.data import MNIST, DataLoader
 from minicnn.data.mnist import check_digits
-from minicnn.kernels import announce_compilation
 from minicnn.kernels.threads import MOST
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -132,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
-    announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
+    say_if_compiling(sys.stderr)  # the standard output may be a table
     counts, loss = count_answers(trained, dataset, args.batch_size or batch_size_of(trained))
     classes = trained.task.classes
     scores = score(counts, classes)

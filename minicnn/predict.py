@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, finish, output_file, start, write_csv
+from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, write_csv
 from minicnn.data.images import Digit, read_digit
-from minicnn.kernels import announce_compilation
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
 
@@ -119,7 +118,7 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
     classes, to_stdout = trained.task.classes, args.csv == STDOUT
     solid = shows_blocks(sys.stdout.encoding)
-    announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
+    say_if_compiling(sys.stderr)  # the standard output may be a table
     rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
     shown: list[Answer] = []
     failed = 0

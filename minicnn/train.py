@@ -16,10 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn.arguments import make_parser, parse
-from minicnn.command import close_output, start
+from minicnn.command import close_output, say_if_compiling, start
 from minicnn.data import DataLoader
 from minicnn.distributed import ALONE, Alone
-from minicnn.kernels import announce_compilation
 from minicnn.kernels.arrays import at_hand
 from minicnn.nn import Module
 from minicnn.optim import Adam
@@ -171,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         quiet = args.quiet or not first
         if not quiet:
             announce(parts)
-            announce_compilation(lambda: say("Compiling the kernels for this machine, once: some 15 seconds."))
+            say_if_compiling()
         train(parts, args.epochs, args.allow_nan, args.quiet)  # the same in every process: they wait for each other
         parts.group.leave()
         if first and not (quiet and args.no_plots):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 import minicnn
-from minicnn.command import start, whole_number
-from minicnn.kernels import _MODULES, announce_compilation
+from minicnn.command import say_if_compiling, start, whole_number
+from minicnn.kernels import _MODULES
 from minicnn.nn import functional as F
 
 from .judge import Verdict, judge
@@ -58,7 +58,7 @@ def check(args: argparse.Namespace) -> int:
     import torch
 
     minicnn.set_backend(args.backend)
-    announce_compilation(lambda: print("Compiling the kernels for this machine, once: some 15 seconds.", flush=True))
+    say_if_compiling()
     F.relu(np.zeros(1, args.dtype))  # that line, if it comes, before the table
     print(f"{args.backend} kernels in {args.dtype} against torch {torch.__version__} in float64, seed {args.seed}")
     print("The largest error over the bound that rounding explains; up to 1 is right, - has no such gradient.\n")
