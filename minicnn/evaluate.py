@@ -13,7 +13,7 @@ import numpy as np
 
 import minicnn
 from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, whole_number, write_csv
-from minicnn.data import MNIST, DataLoader
+from minicnn.data import MNIST, DataLoader, Dataset
 from minicnn.data.mnist import check_digits
 from minicnn.kernels.threads import MOST
 from minicnn.tasks import Classifier
@@ -33,7 +33,7 @@ class ClassScore(NamedTuple):
     f1: float | None  # the harmonic mean of the two
 
 
-def count_answers(trained: Trained, dataset: MNIST, batch_size: int) -> tuple[np.ndarray, float]:
+def count_answers(trained: Trained, dataset: Dataset, batch_size: int) -> tuple[np.ndarray, float]:
     """How often each class (row) was taken for each class (column), and the mean loss, averaged as in training."""
     task, criterion = trained.task, trained.task.criterion()
     K = len(task.classes)
