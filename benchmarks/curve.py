@@ -64,13 +64,13 @@ def follow_reference(plan: Plan, seed: int, dtype: str) -> Curve:
     torch.manual_seed(seed)
     model = reference.SimpleCNN().to(getattr(torch, dtype))
     weights = {name: value.numpy().copy() for name, value in model.state_dict().items()}
-    loaders = []
+    parts = []
     for train, size in ((True, plan.train_size), (False, plan.val_size)):
         images, labels = reference.load_images(train=train, size=size)
         images = images.to(getattr(torch, dtype))
-        loaders.append(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), BATCH))
+        parts.append(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), BATCH))
     losses: list[float] = []
-    return Curve(weights, losses, reference.train(model, *loaders, plan.epochs_in(dtype), lr=LR, on_step=losses.append))
+    return Curve(weights, losses, reference.train(model, *parts, plan.epochs_in(dtype), lr=LR, on_step=losses.append))
 
 
 def follow_minicnn(plan: Plan, seed: int, dtype: str, backend: str) -> Curve:
