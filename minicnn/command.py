@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from .kernels import announce_compilation
 
@@ -74,10 +74,10 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
-def say_if_compiling(file: TextIO | None = None) -> None:
-    """What the first use of a kernel waits for; on the standard output unless told otherwise."""
+def say_if_compiling(stream: str = "stdout") -> None:
+    """What the first use of a kernel waits for, said on sys.stdout or sys.stderr."""
     text = "Compiling the kernels for this machine, once: some 15 seconds."
-    announce_compilation(lambda: print(text, file=file, flush=True))
+    announce_compilation(lambda: print(text, file=getattr(sys, stream), flush=True))
 
 
 def finish(work: Callable[[], int]) -> int:

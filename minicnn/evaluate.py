@@ -4,7 +4,6 @@ From top to bottom: count, tabulate, print, the command line. A matrix of counts
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -131,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
-    say_if_compiling(sys.stderr)  # the standard output may be a table
+    say_if_compiling("stderr")  # the standard output may be a table
     counts, loss = count_answers(trained, dataset, args.batch_size or batch_size_of(trained))
     classes = trained.task.classes
     scores = score(counts, classes)

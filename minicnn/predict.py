@@ -118,7 +118,7 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
     classes, to_stdout = trained.task.classes, args.csv == STDOUT
     solid = shows_blocks(sys.stdout.encoding)
-    say_if_compiling(sys.stderr)  # the standard output may be a table
+    say_if_compiling("stderr")  # the standard output may be a table
     rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
     shown: list[Answer] = []
     failed = 0
