@@ -4,13 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 try:
     import torch  # noqa: F401
 except ImportError:
     sys.exit("The benchmarks compare with torch: pip install 'minicnn[torch]'")
+
+from minicnn.command import new_file, whole_number
 
 from . import machine, report, work
 from .agreement import Disagreement
@@ -154,8 +155,8 @@ def make_parser() -> argparse.ArgumentParser:
         "command", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; without a name all of them", type=a_command
     )
     parser.add_argument("--quick", action="store_true", help="does it run? under a minute, figures mean nothing")
-    parser.add_argument("--threads", type=at_least_one, default=machine.available_cores(), metavar="N")
-    parser.add_argument("--repeats", type=at_least_one, metavar="N", help="rounds in which all take their turn")
+    parser.add_argument("--threads", type=whole_number(1), default=machine.available_cores(), metavar="N")
+    parser.add_argument("--repeats", type=whole_number(1), metavar="N", help="rounds in which all take their turn")
     parser.add_argument("--compile", action="store_true", help="torch.compile takes part in step and inference")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything, each sample included")
     parser.add_argument("--plot", type=new_file, metavar="FILE", help="draw the ratios and the curves of scale")
@@ -168,19 +169,6 @@ def a_command(text: str) -> str:
     if text not in COMMANDS:
         raise argparse.ArgumentTypeError(f"there is no {text!r}; there are {', '.join(COMMANDS)}")
     return text
-
-
-def new_file(text: str) -> Path:
-    """Refused now, not after minutes of measuring."""
-    if not Path(text).parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(Path(text).parent)!r} to write {text!r} into")
-    return Path(text)
-
-
-def at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import torch
 
 import minicnn
 from minicnn import kernels
-from minicnn.data import MNIST, DataLoader, Subset
+from minicnn.command import new_file, whole_number
 from minicnn.models import SimpleCNN
 from minicnn.nn import CrossEntropyLoss
 from minicnn.optim import Adam
@@ -26,6 +26,7 @@ from minicnn.train import evaluate, train_epoch
 from reference import simple_cnn as reference
 
 from . import machine, report
+from .ours import loaders
 
 REFERENCE = "reference"
 DTYPES = ("float64", "float32")
@@ -63,13 +64,13 @@ def follow_reference(plan: Plan, seed: int, dtype: str) -> Curve:
     torch.manual_seed(seed)
     model = reference.SimpleCNN().to(getattr(torch, dtype))
     weights = {name: value.numpy().copy() for name, value in model.state_dict().items()}
-    loaders = []
+    parts = []
     for train, size in ((True, plan.train_size), (False, plan.val_size)):
         images, labels = reference.load_images(train=train, size=size)
         images = images.to(getattr(torch, dtype))
-        loaders.append(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), BATCH))
+        parts.append(torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, labels), BATCH))
     losses: list[float] = []
-    return Curve(weights, losses, reference.train(model, *loaders, plan.epochs_in(dtype), lr=LR, on_step=losses.append))
+    return Curve(weights, losses, reference.train(model, *parts, plan.epochs_in(dtype), lr=LR, on_step=losses.append))
 
 
 def follow_minicnn(plan: Plan, seed: int, dtype: str, backend: str) -> Curve:
@@ -80,13 +81,7 @@ def follow_minicnn(plan: Plan, seed: int, dtype: str, backend: str) -> Curve:
         weights = {name: value.astype(dtype) for name, value in model.state_dict().items()}
         model.load_state_dict(weights)
         model.cnn[0].needs_input_grad = False
-        train_data, val_data = (
-            [
-                (images.astype(dtype), labels)
-                for images, labels in DataLoader(Subset(MNIST(train=train), range(n)), BATCH)
-            ]
-            for train, n in ((True, plan.train_size), (False, plan.val_size))
-        )
+        train_data, val_data = loaders(plan.train_size, plan.val_size, BATCH, dtype)
         criterion, optimizer, epochs = NotingLoss(), Adam(model.parameters(), lr=LR), []
         for _ in range(plan.epochs_in(dtype)):
             learnt = train_epoch(model, criterion, optimizer, train_data)
@@ -312,13 +307,11 @@ def document(about: dict, plan: Plan, found: dict[str, dict[str, list[Curve]]], 
 
 
 def make_parser() -> argparse.ArgumentParser:
-    from .__main__ import at_least_one, new_file
-
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks curve",
         description="Train minicnn and reference/ from the same seeds and compare, step by step and in the end.",
     )
-    number = {"type": at_least_one, "metavar": "N"}
+    number = {"type": whole_number(1), "metavar": "N"}
     parser.add_argument("--epochs", default=10, help="passes over the images; float64 does two (10)", **number)
     parser.add_argument("--seeds", default=5, help="the seeds 0 to N - 1 (5)", **number)
     parser.add_argument("--dtype", choices=DTYPES, help="one precision alone (both)")

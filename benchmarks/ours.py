@@ -1,5 +1,6 @@
 """minicnn as a contender."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,12 @@ from minicnn.train import evaluate, train_epoch
 from .agreement import Results
 from .contenders import Task
 from .work import Epoch, Inference, Layer, Network, Step, Work
+
+
+def loaders(train_size: int, val_size: int, batch_size: int, dtype: str = "float32") -> Iterator[DataLoader]:
+    """Of the first training images and of the first test images."""
+    for train, size in ((True, train_size), (False, val_size)):
+        yield DataLoader(Subset(MNIST(train=train, dtype=np.dtype(dtype)), range(size)), batch_size)
 
 
 class Minicnn:
@@ -84,10 +91,7 @@ class Minicnn:
 
     def epoch(self, work: Epoch):
         model, criterion = self.model(work), CrossEntropyLoss()
-        train_data, val_data = (
-            DataLoader(Subset(MNIST(train=train), range(size)), work.N)
-            for train, size in ((True, work.train_size), (False, work.val_size))
-        )
+        train_data, val_data = loaders(work.train_size, work.val_size, work.N)
         last: list[float] = []
 
         def run() -> None:

@@ -1,14 +1,16 @@
-"""The flags of `python -m minicnn.train`, and how each value is read or refused."""
+"""The flags of `python -m minicnn.train`."""
 
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import resume
+from .command import checked, whole_number
 from .kernels import get_backend
+from .kernels.threads import MOST
 from .tasks import TASKS
 
 # What decides the result; a training that is resumed keeps all of it, and may get other epochs, or find its data elsewhere.
@@ -93,11 +95,11 @@ examples:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    count = checked("N", int, lambda n: n >= 1, "a whole number of at least 1")
-    seed = checked("N", int, lambda n: n >= 0, "a whole number of at least 0")
-    threads = checked("N", int, lambda n: 1 <= n <= 1024, "a whole number from 1 to 1024")
-    rate = checked("RATE", float, lambda x: 0 < x < math.inf, "a finite number above 0")
-    share = checked("SHARE", float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95")
+    count = {"type": whole_number(1), "metavar": "N"}
+    seed = {"type": whole_number(0), "metavar": "N"}
+    threads = {"type": whole_number(1, MOST), "metavar": "N"}
+    rate = {"type": checked(float, lambda x: 0 < x < math.inf, "a finite number above 0"), "metavar": "RATE"}
+    share = {"type": checked(float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95"), "metavar": "SHARE"}
     folder = {"type": Path, "metavar": "DIR"}
 
     def add(flag: str, help: str, **settings: Any) -> None:
@@ -143,17 +145,3 @@ def of_tasks(name: str) -> str:
     usual = defaults.get("digits")
     others = [f"({task}: {value})" for task, value in defaults.items() if value != usual]
     return " ".join([f"(default: {usual})"] * (usual is not None) + others)
-
-
-def checked(metavar: str, convert: Callable, fits: Callable[[Any], bool], expected: str) -> dict[str, Any]:
-    """What argparse wants to know of a value: its name, and how to read it or refuse it clearly."""
-
-    def parse(text: str) -> Any:
-        try:
-            if fits(value := convert(text)):
-                return value
-        except ValueError:
-            pass
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-
-    return {"type": parse, "metavar": metavar}

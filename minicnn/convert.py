@@ -8,15 +8,16 @@ Keys, shapes and bits stay as they are. torch is needed for .pt and .pth only.
 
 import argparse
 import io
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from . import models
+from . import table
 from .checkpoints import load_weights, save_weights, write_whole
+from .command import check_new, start
+from .models import networks
 from .nn import Module
 
 TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
@@ -36,7 +37,7 @@ def convert(source: Path, target: Path, force: bool = False, model: Module | Non
         save_weights(target, weights)
     else:
         write_whole(target, torch_bytes(weights))
-    return f"{source} -> {target}\n\n{table(weights)}{hint(weights)}"
+    return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}"
 
 
 def check_target(source: Path, target: Path, force: bool) -> None:
@@ -45,16 +46,6 @@ def check_target(source: Path, target: Path, force: bool) -> None:
     if target.is_file() and source.exists() and target.samefile(source):
         raise ValueError(f"{target} is the file to be read: name another one to write.")
     check_new(target, force)
-
-
-def check_new(target: Path, force: bool) -> None:
-    """A file can be written there, and none is lost."""
-    if target.is_dir():
-        raise IsADirectoryError(f"{target} is a folder: name a file in it.")
-    if target.exists() and not force:
-        raise FileExistsError(f"{target} exists and is not overwritten: name another file, or say --force.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write into; make it first.")
 
 
 def torch_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
@@ -75,13 +66,11 @@ def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path)
     return {name.removeprefix(prefix): array for name, array in weights.items()}
 
 
-def table(weights: Mapping[str, np.ndarray]) -> str:
+def overview(weights: Mapping[str, np.ndarray]) -> str:
     """Name, shape, dtype and size of each array."""
     rows = [(name, str(array.shape), array.dtype.name, f"{array.size:,}") for name, array in weights.items()]
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)] if rows else []
-    lines = [f"{a:{wide[0]}}  {b:{wide[1]}}  {c:{wide[2]}}  {d:>{wide[3]}}" for a, b, c, d in rows]
-    numbers = sum(math.prod(array.shape) for array in weights.values())
-    return "\n".join([*lines, f"{len(rows)} tensor{'s' * (len(rows) != 1)}, {numbers:,} numbers"])
+    numbers = sum(array.size for array in weights.values())
+    return "\n".join([*table.lines(rows, "<<<>"), f"{len(rows)} tensor{'s' * (len(rows) != 1)}, {numbers:,} numbers"])
 
 
 def hint(weights: Mapping[str, np.ndarray]) -> str:
@@ -91,15 +80,6 @@ def hint(weights: Mapping[str, np.ndarray]) -> str:
                 f"\n\nAll names begin with {prefix!r}: a wrapper's, no layer's. --strip-prefix {prefix} leaves it out."
             )
     return ""
-
-
-def networks() -> dict[str, type[Module]]:
-    """The networks in `minicnn.models`, by name."""
-    return {
-        name: kind
-        for name, kind in vars(models).items()
-        if isinstance(kind, type) and issubclass(kind, Module) and kind.__module__ == models.__name__
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,4 +114,4 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

@@ -4,10 +4,6 @@ From top to bottom: count, tabulate, print, the command line. A matrix of counts
 """
 
 import argparse
-import csv
-import io
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.data import MNIST
-from minicnn.flags import output_file, whole_number
-from minicnn.kernels import announce_compilation
+from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, whole_number, write_csv
+from minicnn.data import MNIST, DataLoader, Dataset
+from minicnn.data.mnist import check_digits
+from minicnn.kernels.threads import MOST
+from minicnn.tasks import Classifier
 from minicnn.trained import Trained
 
 WORST = 5
@@ -34,15 +32,15 @@ class ClassScore(NamedTuple):
     f1: float | None  # the harmonic mean of the two
 
 
-def count_answers(trained: Trained, dataset: MNIST, batch_size: int) -> tuple[np.ndarray, float]:
+def count_answers(trained: Trained, dataset: Dataset, batch_size: int) -> tuple[np.ndarray, float]:
     """How often each class (row) was taken for each class (column), and the mean loss, averaged as in training."""
-    K = len(trained.classes)
+    task, criterion = trained.task, trained.task.criterion()
+    K = len(task.classes)
     counts, total_loss = np.zeros((K, K), np.int64), 0.0
-    for start in range(0, len(dataset), batch_size):
-        outputs = trained.outputs(dataset.images[start : start + batch_size])
-        truth = trained.truth(dataset.labels[start : start + batch_size])
-        np.add.at(counts, (truth, trained.to_probabilities(outputs).argmax(axis=1)), 1)
-        total_loss += trained.loss(outputs, truth) * len(truth)
+    for images, labels in DataLoader(dataset, batch_size):
+        outputs = trained.model(images)
+        np.add.at(counts, (task.truth(labels), task.probabilities(outputs).argmax(axis=1)), 1)
+        total_loss += float(criterion(outputs, task.targets(images, labels))) * len(labels)
     return counts, total_loss / len(dataset)
 
 
@@ -107,12 +105,10 @@ def compare(trained: Trained, data: Path | None, size: int, accuracy: float) -> 
     return f"; its last epoch says {said:.4f}: other weights, other data or another kernel set"
 
 
-def write_csv(file, scores: Sequence[ClassScore], counts: np.ndarray) -> None:
-    """A row for each class: the scores, all digits, and how often it was read as what."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*ClassScore._fields, *(f"read_as_{row.name}" for row in scores)])
-    for row, line in zip(scores, counts.tolist(), strict=True):
-        writer.writerow([*row, *line])
+def csv_rows(scores: Sequence[ClassScore], counts: np.ndarray) -> list[Sequence]:
+    """A row for each class: the scores, and how often it was read as what."""
+    head = [*ClassScore._fields, *(f"read_as_{row.name}" for row in scores)]
+    return [head, *([*row, *line] for row, line in zip(scores, counts.tolist(), strict=True))]
 
 
 # ------------------------------------------------------------------------------------ the command
@@ -123,64 +119,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(arguments)
     try:
-        trained = Trained(args.run)
+        trained = Trained(args.run, Classifier)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
         if args.threads is not None:
             minicnn.set_num_threads(args.threads)
         dataset = test_images(trained, args.data)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    try:
-        run(args, trained, dataset)
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
-        return 1
-    except OSError as error:
-        print(f"{error}.", file=sys.stderr)
-        return 1
-    return 0
+    return finish(lambda: run(args, trained, dataset))
 
 
-def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> None:
-    announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
+def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
+    say_if_compiling("stderr")  # the standard output may be a table
     counts, loss = count_answers(trained, dataset, args.batch_size or batch_size_of(trained))
-    scores = score(counts, trained.classes)
-    if args.csv == Path("-"):
-        write_csv(sys.stdout, scores, counts)
-        return
+    classes = trained.task.classes
+    scores = score(counts, classes)
+    if args.csv == STDOUT:
+        write_csv(STDOUT, csv_rows(scores, counts))
+        return 0
     right, size = int(np.trace(counts)), len(dataset)
     note = compare(trained, args.data, size, right / size)
     print(
-        f"Network    {trained.network} from {trained.folder}\n"
+        f"Network    {trained.config['network']} from {trained.folder}\n"
         f"Data       {args.data or 'bundled MNIST'}: {size:,} test images\n"
         f"Backend    {minicnn.get_backend()}, threads: {minicnn.get_num_threads()}\n\n"
         f"Accuracy   {right / size:.4f} ({right:,} of {size:,}){note}\n"
         f"Loss       {loss:.4f}\n\n"
         f"{class_table(scores)}\n\n"
-        f"{confusion_table(counts, trained.classes)}\n\n"
-        f"Most often wrong   {', '.join(worst_confusions(counts, trained.classes, 3)) or 'none'}"
+        f"{confusion_table(counts, classes)}\n\n"
+        f"Most often wrong   {', '.join(worst_confusions(counts, classes, 3)) or 'none'}"
     )
     if args.csv is not None:
-        with args.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            write_csv(file, scores, counts)
+        write_csv(args.csv, csv_rows(scores, counts))
         print(f"\nWritten: {args.csv}")
+    return 0
 
 
 def test_images(trained: Trained, folder: Path | None) -> MNIST:
     """A data set's test images, if they are such as the network can read."""
-    dataset = MNIST(folder, train=False)
-    name = folder or "the bundled MNIST"
+    dataset = MNIST(folder, train=False, dtype=trained.dtype)
+    name = str(folder or "the bundled MNIST")
     if not len(dataset):
         raise ValueError(f"{name} has no test images; expected at least one.")
-    height, width = dataset.images.shape[1:]
-    if (height, width) != (28, 28) or dataset.labels.max() > 9:
-        raise ValueError(
-            f"{trained.network} reads images of 28x28 pixels with labels from 0 to 9;"
-            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
-        )
+    check_digits(dataset, name, f"{trained.config['network']} reads")
     return dataset
 
 
@@ -206,7 +187,7 @@ accuracy, loss, each class, and what is taken for what.""",
     add("run", type=Path, metavar="RUN", help="run folder of a training")
     add("--data", type=Path, metavar="DIR", help="folder with MNIST's IDX files (default: the bundled test images)")
     add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
-    add("--threads", type=whole_number(1, 1024), metavar="N", help="CPU threads (default: one for each core)")
+    add("--threads", type=whole_number(1, MOST), metavar="N", help="CPU threads (default: one for each core)")
     add("--batch-size", type=whole_number(1), metavar="N", help="images per step (default: the run's)")
     add(
         "--csv",
@@ -218,6 +199,4 @@ accuracy, loss, each class, and what is taken for what.""",
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may not fit a terminal
-    sys.exit(main())
+    start(main)

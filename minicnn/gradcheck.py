@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import table
 from .nn import Module, Parameter
 
 EPS = float(np.finfo(np.float64).eps)
@@ -91,7 +92,7 @@ class Report:
         return not any(result.problem for result in self.results)
 
     def __str__(self) -> str:
-        table = [("gradient of", "shape", "checked", "kinks", "error / allowed", "worst at", "backward", "difference")]
+        rows = [("gradient of", "shape", "checked", "kinks", "error / allowed", "worst at", "backward", "difference")]
         for name, shape, elements, kinks, problem in self.results:
             size, worst = math.prod(shape), Result(name, shape, elements, kinks, problem).worst
             checked = f"{len(elements) + kinks:,}" + (f" of {size:,}" if len(elements) + kinks < size else "")
@@ -99,9 +100,7 @@ class Report:
             if worst is not None:
                 place = str(list(worst.place))
                 numbers = (f"{worst.badness:.3g}", place, f"{worst.backward:.9g}", f"{worst.difference:.9g}")
-            table.append((name, str(shape), checked, str(kinks), *numbers))
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        rows = ["  ".join(f"{text:{w}}" for text, w in zip(line, widths, strict=True)).rstrip() for line in table]
+            rows.append((name, str(shape), checked, str(kinks), *numbers))
         problems = [f"{result.name}: {result.problem}" for result in self.results if result.problem]
         verdict = ["", "backward is the derivative of forward."] if self else ["", *problems]
         kinks = sum(result.kinks for result in self.results)
@@ -109,7 +108,7 @@ class Report:
             verdict.append(f"{kinks} at a kink: the slopes to both sides differ there, and any value between is right.")
             if not any(result.elements for result in self.results):
                 verdict.append("So nothing is proved; choose an input without zeros and ties, such as random numbers.")
-        return "\n".join([self.title, "", *rows, *verdict])
+        return "\n".join([self.title, "", *table.lines(rows, "<" * 8), *verdict])
 
     __repr__ = __str__
 

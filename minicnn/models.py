@@ -1,6 +1,17 @@
 """The networks."""
 
+from typing import Any
+
 from . import nn
+
+
+def networks() -> dict[str, Any]:
+    """All of them, by name."""
+    return {
+        name: kind
+        for name, kind in globals().items()
+        if isinstance(kind, type) and issubclass(kind, nn.Module) and kind.__module__ == __name__
+    }
 
 
 class SimpleCNN(nn.Module):

@@ -7,11 +7,8 @@ that the last one gave. So whatever a model calls its parts, and however it nest
 
 import argparse
 import copy
-import inspect
-import json
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +18,11 @@ import numpy as np
 import minicnn
 
 from . import geometry, nn
-from .checkpoints import load_weights, write_whole
-from .convert import check_new, networks
+from .checkpoints import write_whole
+from .command import check_new, start
+from .trained import Trained
 
 OPSET = 19  # the first in which Pad can wrap around
-IMAGES = (1, 1, 28, 28)
 
 
 def export(model: nn.Module, path: str | Path, input_shape: Sequence[int]) -> None:
@@ -117,8 +114,9 @@ def trace(model: nn.Module, x: np.ndarray) -> tuple[list[Call], tuple[np.ndarray
 
         return forward_and_note
 
-    for name, layer in _layers(model):
-        if "forward" not in vars(layer):  # a layer that stands in two places is the same both times
+    for name, layer in model.named_modules():
+        innermost = not any(layer.children())
+        if innermost and "forward" not in vars(layer):  # a layer that stands in two places is the same both times
             vars(layer)["forward"] = noting(name, layer, layer.forward)
     found = model(x)
     results = found if isinstance(found, tuple) else (found,)
@@ -126,15 +124,6 @@ def trace(model: nn.Module, x: np.ndarray) -> tuple[list[Call], tuple[np.ndarray
     if not calls:
         raise ValueError(f"onnx.export: {who} has no layers: there is nothing to export.")
     return calls, results
-
-
-def _layers(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The innermost modules."""
-    children = list(module.named_children())
-    if not children:
-        yield name, module
-    for child_name, child in children:
-        yield from _layers(child, f"{name}.{child_name}" if name else child_name)
 
 
 # ------------------------------------------------------------------------------------------------- layers as nodes
@@ -316,27 +305,6 @@ NODES: dict[type, Callable[[_Graph, Call], None]] = {
 # --------------------------------------------------------------------------------------------- the command line
 
 
-def model_of(run: Path) -> nn.Module:
-    """The network of a run folder, with the weights that it learnt."""
-    config_file = run / "config.json"
-    try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-        network = networks()[config["network"]]
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{run} is no run folder: there is no {config_file}.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{config_file} names none of the networks {', '.join(networks())}.") from error
-    model = network(**{name: config[name] for name in inspect.signature(network).parameters if name in config})
-    model.load_state_dict(load_weights(run / "model.safetensors"))
-    return model
-
-
-def input_shape_of(model: nn.Module) -> tuple[int, ...]:
-    """What the networks here take: MNIST's images, or as many numbers as the first layer has inputs."""
-    _, first = next(_layers(model))
-    return (1, first.in_features) if isinstance(first, nn.Linear) else IMAGES
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     parser = argparse.ArgumentParser(
@@ -350,12 +318,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         check_new(args.target, args.force)
-        model = model_of(args.run)
-        shape = input_shape_of(model)
-        export(model, args.target, shape)
+        model = Trained(args.run).model
+        export(model, args.target, (1, *model.input_shape))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         parser.error(str(error))
-    sizes = ", ".join(map(str, shape[1:]))
+    sizes = ", ".join(map(str, model.input_shape))
     print(
         f"{args.target}: {type(model).__name__}, input (N, {sizes}), {args.target.stat().st_size:,} bytes, opset {OPSET}"
     )
@@ -363,4 +330,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

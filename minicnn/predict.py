@@ -1,15 +1,11 @@
 """Which digits are on these pictures? `python -m minicnn.predict RUN image.png ...`
 
-From top to bottom: one answer, how it is shown (terminal, CSV, picture), the command line. How a picture becomes 28x28
-pixels is in data/images, how a run folder becomes a network in trained.
+From top to bottom: one answer, how it is shown in the terminal and in the CSV, the command line. How a picture becomes 28x28
+pixels is in data/images, how a run folder becomes a network in trained, how the answers are drawn in plots/predictions.
 """
 
 import argparse
-import csv
-import io
-import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,16 +13,16 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
+from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, write_csv
 from minicnn.data.images import Digit, read_digit
-from minicnn.flags import output_file
-from minicnn.kernels import announce_compilation
+from minicnn.tasks import Classifier
 from minicnn.trained import Trained
 
 IN_FULL = 8  # more images than these get a line each
 ON_SHEET = 40  # more images than these do not fit into a picture
 BAR = 30  # characters
 SHADES = " .:-=+*#%@"
-SOLID, LIKELIEST, OTHER = "█", "#2a9d5c", "#b9bec6"
+SOLID = "█"
 
 
 class Answer(NamedTuple):
@@ -92,56 +88,11 @@ def shows_blocks(encoding: str | None) -> bool:
     return True
 
 
-# ------------------------------------------------------------------------------------ in files
-
-
 def row(found: Answer, classes: Sequence[str]) -> list:
     """For the CSV: the image, the answer, the probability of each class (all digits), no error."""
     best = int(found.probabilities.argmax())
     shares = found.probabilities.tolist()
     return [found.path, classes[best], shares[best], *shares, ""]
-
-
-def write_csv(file, rows: Sequence[list], classes: Sequence[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"])
-    writer.writerows(rows)
-
-
-def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int) -> None:
-    """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars; PNG."""
-    from matplotlib.figure import Figure  # only now: it takes its time to import
-
-    columns = min(2, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(6.5 * columns, 2.5 * rows + 0.3), layout="constrained")
-    grid = figure.subplots(rows, 3 * columns, squeeze=False, width_ratios=[1, 1, 1.3] * columns)
-    for axes in grid.flat[3 * len(shown) :]:
-        axes.set_axis_off()
-    for found, (left, middle, right) in zip(shown, grid.reshape(-1, 3), strict=False):
-        left.imshow(found.digit.original)
-        name = found.path.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, a title must
-        name = name if len(name) <= 28 else f"{name[:25]}..."
-        left.set_title(name, fontsize=9, parse_math=False)
-        left.set(xticks=[], yticks=[], facecolor="#cfd3da")  # what is transparent shows the grey
-        left.spines[:].set_color("#dddddd")
-        middle.set_axis_off()
-        middle.imshow(found.digit.pixels, cmap="gray", vmin=0, vmax=255)
-        middle.set_title("as the network sees it", fontsize=9)
-        best = int(found.probabilities.argmax())
-        right.bar(classes, found.probabilities, color=[LIKELIEST if k == best else OTHER for k in range(len(classes))])
-        right.set_box_aspect(1 / 1.3)  # as high as the images
-        right.set(ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0", "50%", "100%"])
-        right.set_title(f"{classes[best]}: {found.probabilities[best]:.2%}", fontsize=9)
-        right.tick_params(length=0, labelsize=8)
-        right.spines[["top", "right", "left"]].set_visible(False)
-        right.grid(axis="y", alpha=0.25)
-        right.set_axisbelow(True)
-    if len(shown) < total:
-        figure.suptitle(f"The first {len(shown)} of {total} images")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in letters that the font lacks
-        figure.savefig(path, dpi=150, format="png")
 
 
 # ------------------------------------------------------------------------------------ the command
@@ -156,29 +107,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None and path.resolve() in inputs:
             parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
     try:
-        trained = Trained(args.run)
+        trained = Trained(args.run, Classifier)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    try:
-        return run(args, trained)
-    except KeyboardInterrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
-        return 1
-    except OSError as error:
-        print(f"{error}.", file=sys.stderr)
-        return 1
+    return finish(lambda: run(args, trained))
 
 
 def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
-    to_stdout = args.csv == Path("-")
+    classes, to_stdout = trained.task.classes, args.csv == STDOUT
     solid = shows_blocks(sys.stdout.encoding)
-    announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
-    rows: list[list] = []
+    say_if_compiling("stderr")  # the standard output may be a table
+    rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
     shown: list[Answer] = []
     failed = 0
     for path in args.images:
@@ -186,31 +127,30 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
             found = answer(trained, path, args.as_is)
         except ValueError as error:
             failed += 1
-            rows.append([path, *[""] * (2 + len(trained.classes)), error])
+            rows.append([path, *[""] * (2 + len(classes)), error])
             print(error, file=sys.stderr, flush=True)
             continue
-        rows.append(row(found, trained.classes))
+        rows.append(row(found, classes))
         if len(shown) < ON_SHEET:
             shown.append(found)
         if not to_stdout and not args.quiet:
             in_full = len(args.images) <= IN_FULL
-            print(describe(found, trained.classes, solid) if in_full else summarise(found, trained.classes), flush=True)
+            print(describe(found, classes, solid) if in_full else summarise(found, classes), flush=True)
 
     written = []
-    if to_stdout:
-        write_csv(sys.stdout, rows, trained.classes)
-    elif args.csv is not None:
-        with args.csv.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            write_csv(file, rows, trained.classes)
+    if args.csv is not None:
+        write_csv(args.csv, rows)
         written.append(str(args.csv))
     if shown and not args.no_plots:
         out = args.out or trained.folder / "predictions.png"
-        draw(out, shown, trained.classes, len(rows) - failed)
+        from . import plots  # only now: Matplotlib takes its time to import
+
+        plots.draw_predictions(out, shown, classes, len(args.images) - failed)
         written.append(str(out))
     if written and not to_stdout and not args.quiet:
         print(f"Written: {', '.join(written)}")
     if failed:
-        print(f"{failed} of {len(rows)} images could not be read.", file=sys.stderr)
+        print(f"{failed} of {len(args.images)} images could not be read.", file=sys.stderr)
     return int(failed > 0)
 
 
@@ -257,6 +197,4 @@ or 2 if the command is wrong""",
 
 
 if __name__ == "__main__":
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
-    sys.exit(main())
+    start(main)

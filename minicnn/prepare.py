@@ -14,6 +14,7 @@ import minicnn
 from minicnn import distributed, resume
 from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.data.dataset import Held
+from minicnn.data.mnist import check_digits
 from minicnn.kernels import arrays
 from minicnn.nn import Conv2d, Module
 from minicnn.optim import Adam
@@ -99,12 +100,7 @@ def first_images(args: argparse.Namespace, train: bool, network: str) -> Subset:
             f"{flag} {size}: {name} has {len(dataset)} {kind} images;"
             " ask for at most as many, or name the folder of a larger data set with --data."
         )
-    height, width = dataset.images.shape[1:]
-    if (height, width) != (28, 28) or dataset.labels.max() > 9:
-        raise ValueError(
-            f"{network} learns images of 28x28 pixels with labels from 0 to 9;"
-            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
-        )
+    check_digits(dataset, str(name), f"{network} learns")
     return Subset(dataset, range(size))
 
 

@@ -27,7 +27,6 @@ from .nn import Module, init
 from .optim import Optimizer
 
 FORMAT = "1"
-PLACES = ("model", "optimizer", "random")
 
 
 class Checkpoint(NamedTuple):

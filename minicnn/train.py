@@ -1,11 +1,9 @@
 """Train the course's SimpleCNN on MNIST: `python -m minicnn.train`; `--task` trains the course's exercises.
 
-From top to bottom: one epoch, the whole training, its parts, what is shown at the end, the command. The network's own work
-is in models and nn, what a task is in tasks, the flags in arguments, what they ask for in
-prepare, the run folder in runs, resume and plots.
+From top to bottom: one epoch, the whole training, what is shown, the command. The network's own work is in models and nn, what
+a task is in tasks, the flags in arguments, what they ask for in prepare, the run folder in runs, resume and plots.
 """
 
-import io
 import math
 import os
 import signal
@@ -18,9 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn.arguments import make_parser, parse
+from minicnn.command import close_output, say_if_compiling, start
 from minicnn.data import DataLoader
 from minicnn.distributed import ALONE, Alone
-from minicnn.kernels import announce_compilation
 from minicnn.kernels.arrays import at_hand
 from minicnn.nn import Module
 from minicnn.optim import Adam
@@ -172,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         quiet = args.quiet or not first
         if not quiet:
             announce(parts)
-            announce_compilation(lambda: say("Compiling the kernels for this machine, once: some 15 seconds."))
+            say_if_compiling()
         train(parts, args.epochs, args.allow_nan, args.quiet)  # the same in every process: they wait for each other
         parts.group.leave()
         if first and not (quiet and args.no_plots):
@@ -189,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated:
         return stop(143, "Terminated.", run)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more
+        close_output()
         return stop(1, "The output was closed.", run)
     except Diverged as error:
         return stop(1, f"{error}. {CAUSES.format(lr=args.lr)}", run)
@@ -225,6 +223,4 @@ def stop(status: int, reason: str, run: Run | None) -> int:
 if __name__ == "__main__":
     if "WORLD_SIZE" not in os.environ:  # torchrun has its own way to end its processes
         signal.signal(signal.SIGTERM, terminate)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a folder's name may not fit a terminal
-    sys.exit(main())
+    start(main)

@@ -1,44 +1,33 @@
-"""A trained network, read back from its run folder: for predict, evaluate and whoever else wants its answers."""
+"""A trained network, read back from its run folder: for predict, evaluate, onnx and whoever else wants it."""
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import models
 from .checkpoints import load_weights
 from .data.mnist import to_float
-from .nn import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, Sigmoid
-
-CLASSES = {  # the networks that classify, and what their classes are called
-    "SimpleCNN": [str(digit) for digit in range(10)],
-    "ParityCNN": ["even", "odd"],
-}
+from .nn import Module
+from .tasks import TASKS, Task
 
 
 class Trained:
-    """The network of a run folder, in eval mode. What is no such folder is a ValueError that says why.
+    """The network of a run folder, in eval mode. What is no such folder, or of another kind, is a ValueError that says why.
 
-    trained = Trained("runs/simplecnn-seed0")
+    trained = Trained("runs/simplecnn-seed0", Classifier)      a run of any task, without Classifier
     trained.probabilities(images)    (N, 28, 28) uint8 -> (N, K)
-    trained.classes                  K names
+    trained.task.classes             K names
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, kind: type[Task] = Task):
         self.folder = Path(folder)
         self.config = read_config(self.folder)
-        self.network = self.config.get("network")
-        if self.network not in CLASSES:
-            raise ValueError(
-                f"{self.folder} holds {self.network!r}, which does not classify; expected the run folder of"
-                f" {' or '.join(name for name in CLASSES)}."
-            )
-        if not hasattr(models, self.network):
-            raise ValueError(f"{self.folder} holds a {self.network}, which this version of minicnn does not have.")
-        self.classes = CLASSES[self.network]
-        self.model = getattr(models, self.network)()
+        self.task: Any  # of that kind
+        self.model: Any  # one of models
+        self.task, self.model = rebuild(self.folder, self.config, kind)
         weights = self.folder / "model.safetensors"
         if not weights.is_file():
             raise ValueError(f"{self.folder} holds no {weights.name}: its training finished no epoch. Train again.")
@@ -49,36 +38,14 @@ class Trained:
         if not all(np.isfinite(parameter.data).all() for parameter in self.model.parameters()):
             raise ValueError(f"{weights} holds NaN or infinity: its training diverged. Train with a smaller --lr.")
         self.model.eval()
-        self.dtype = next(self.model.parameters()).dtype
 
-    def outputs(self, images: np.ndarray) -> np.ndarray:
-        """What the network itself gives for (N, 28, 28) uint8: logits (N, 10), or one number each (N, 1)."""
-        return self.model(to_float(images).astype(self.dtype, copy=False))
+    @property
+    def dtype(self) -> np.dtype:
+        return next(self.model.parameters()).dtype
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """The probability of each class, (N, K)."""
-        return self.to_probabilities(self.outputs(images))
-
-    def to_probabilities(self, outputs: np.ndarray) -> np.ndarray:
-        if self.network == "ParityCNN":  # its one number is about "odd"
-            odd = outputs if self.ends_in_sigmoid() else 1 / (1 + np.exp(-outputs))
-            return np.concatenate([1 - odd, odd], axis=1)
-        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
-
-    def truth(self, labels: np.ndarray) -> np.ndarray:
-        """The digits' classes (N,): themselves, or their parity."""
-        return labels % 2 if self.network == "ParityCNN" else labels
-
-    def loss(self, outputs: np.ndarray, truth: np.ndarray) -> float:
-        """The mean loss with which the network was trained."""
-        if self.network == "ParityCNN":
-            criterion = BCELoss() if self.ends_in_sigmoid() else BCEWithLogitsLoss()
-            return float(criterion(outputs, truth[:, None].astype(outputs.dtype)))
-        return float(CrossEntropyLoss()(outputs, truth))
-
-    def ends_in_sigmoid(self) -> bool:
-        return isinstance(list(self.model.modules())[-1], Sigmoid)
+        """The probability of each class, (N, K), for (N, 28, 28) uint8."""
+        return self.task.probabilities(self.model(to_float(images, self.dtype)))
 
     def backend(self, default: str) -> str:
         """The kernel set that trained it, if every installation has that."""
@@ -110,3 +77,21 @@ def read_config(folder: Path) -> dict[str, Any]:
     if isinstance(config, dict) and isinstance(config.get("network"), str):
         return config
     raise ValueError(f'{path}: expected an object with "network", the name of the network; found none.')
+
+
+def rebuild(folder: Path, config: Mapping[str, Any], kind: type[Task]) -> tuple[Task, Module]:
+    """The task of a run, which must be of this kind, and its network with new weights."""
+    name = str(config.get("task", "digits"))  # runs that name none are older than tasks, and learnt digits
+    task = TASKS.get(name)
+    if task is None or not isinstance(task, kind):
+        known = " or ".join(known for known, task in TASKS.items() if isinstance(task, kind))
+        raise ValueError(f"{folder} learnt the task {name!r}; expected the run folder of a training of {known}.")
+    try:
+        model = task.network(config)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / 'config.json'} does not describe the network of {name}: {error}.") from error
+    if type(model).__name__ != config["network"]:
+        raise ValueError(
+            f"{folder} holds {config['network']!r}, which does not learn {name}; expected {type(model).__name__}."
+        )
+    return task, model

@@ -128,8 +128,8 @@ def test_the_same_seed_tries_the_same_and_the_backend_stays(capsys):
     [
         (["conv3d"], "there is no operation conv3d; choose from conv2d"),
         (["--backend", "jax"], "--backend must be one of numpy, numba.*got 'jax'"),
-        (["--examples", "0"], "--examples must be at least 1"),
-        (["--seed", "-1"], "--seed at least 0"),
+        (["--examples", "0"], "argument --examples: expected a whole number of at least 1, got '0'"),
+        (["--seed", "-1"], "argument --seed: expected a whole number of at least 0, got '-1'"),
     ],
 )
 def test_wrong_arguments_are_refused_in_a_sentence(arguments, text, capsys):

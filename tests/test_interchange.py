@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from minicnn import nn
 from minicnn.checkpoints import load_weights, save_weights
-from minicnn.convert import convert, main, networks
-from minicnn.models import SimpleCNN
+from minicnn.convert import convert, main
+from minicnn.models import SimpleCNN, networks
 
 from . import strategies
 from .oracle import torch

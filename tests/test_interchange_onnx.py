@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import models, nn
-from minicnn import onnx as export_module
 from minicnn.checkpoints import save_weights
-from minicnn.onnx import export, main
+from minicnn.onnx import export, main, trace
+from minicnn.trained import Trained
 
 from . import strategies
 
@@ -66,7 +66,7 @@ def error_bound(model, x):
     """
     eps, error = np.finfo(x.dtype).eps, np.zeros(x.shape)
     with minicnn.use_backend("numpy"):
-        for call in export_module.trace(model, x)[0]:
+        for call in trace(model, x)[0]:
             layer = copy.deepcopy(call.layer)
             del layer.forward  # it takes notes
             if hasattr(layer, "weight"):
@@ -340,7 +340,7 @@ def test_the_command_exports_a_run_folder(run, tmp_path, capsys):
     target, x = tmp_path / "model.onnx", numbers(0, "float32", 2, 1, 28, 28)
     assert main([str(run), str(target)]) == 0
     assert "SimpleCNN, input (N, 1, 28, 28)" in capsys.readouterr().out
-    model = export_module.model_of(run)
+    model = Trained(run).model
     assert (np.abs(evaluate(target, x)[0] - model(x)) <= error_bound(model, x)).all()
     refused(capsys, "is not overwritten", str(run), str(target))
     assert main([str(run), str(target), "--force"]) == 0
@@ -355,14 +355,22 @@ def refused(capsys, text, *arguments):
 
 def test_the_command_refuses_what_is_no_run(run, tmp_path, capsys):
     target = str(tmp_path / "model.onnx")
-    refused(capsys, "is no run folder: there is no", str(tmp_path), target)
+    refused(
+        capsys,
+        f"expected a run folder, as python -m minicnn.train leaves it (runs/simplecnn-seed0); {tmp_path} holds no config.json.",
+        str(tmp_path),
+        target,
+    )
     refused(capsys, "there is no folder", str(run), str(tmp_path / "nowhere" / "model.onnx"))
     (run / "config.json").write_text('{"network": "Module"}')
-    refused(capsys, "config.json names none of the networks SimpleCNN", str(run), target)
+    refused(capsys, f"{run} holds 'Module', which does not learn digits; expected SimpleCNN.", str(run), target)
+    (run / "config.json").write_text('{"network": "Autoencoder", "task": "generator"}')
+    refused(capsys, "config.json does not describe the network of generator: 'latent_dim'.", str(run), target)
     (run / "config.json").write_text("[")
-    refused(capsys, "config.json names none of the networks", str(run), target)
+    refused(capsys, "config.json is damaged: ", str(run), target)
     (run / "config.json").write_text('{"network": "SimpleCNN"}')
     save_weights(run / "model.safetensors", nn.Linear(1, 1).state_dict())
+    refused(capsys, "model.safetensors does not fit: SimpleCNN cannot load this state_dict:", str(run), target)
     refused(capsys, "cnn.0.weight: missing", str(run), target)
     assert not Path(target).exists()
 

@@ -50,7 +50,8 @@ def test_names_shapes_order_and_repr_are_torchs(arrangement):
     assert [value.shape for value in found.values()] == [tuple(value.shape) for value in expected.values()]
     assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
     assert [name for name, _ in ours.named_children()] == [name for name, _ in theirs.named_children()]
-    assert len(list(ours.modules())) == len(list(theirs.modules()))
+    assert [name for name, _ in ours.named_modules()] == [name for name, _ in theirs.named_modules()]
+    assert [type(m).__name__ for m in ours.modules()] == [type(m).__name__ for m in theirs.modules()]
 
 
 @given(layers())

@@ -2,13 +2,13 @@
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 import minicnn
-from minicnn.kernels import _MODULES, announce_compilation
+from minicnn.command import say_if_compiling, start, whole_number
+from minicnn.kernels import _MODULES
 from minicnn.nn import functional as F
 
 from .judge import Verdict, judge
@@ -28,8 +28,10 @@ def make_parser() -> argparse.ArgumentParser:
     numbers = f"of {', '.join(OPERATIONS)}"
     parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"{numbers} (default: all)")
     parser.add_argument("--backend", default=minicnn.get_backend(), metavar="NAME", help="kernel set (%(default)s)")
-    parser.add_argument("--examples", type=int, default=100, metavar="N", help="configurations of each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides which ones (%(default)s)")
+    parser.add_argument(
+        "--examples", type=whole_number(1), default=100, metavar="N", help="configurations of each (%(default)s)"
+    )
+    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="decides which ones (%(default)s)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="%(default)s")
     return parser
 
@@ -40,8 +42,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in args.operations if name not in OPERATIONS]
     if unknown:
         parser.error(f"there is no operation {', '.join(unknown)}; choose from {', '.join(OPERATIONS)}")
-    if args.examples < 1 or args.seed < 0:
-        parser.error(f"--examples must be at least 1 and --seed at least 0, got {args.examples} and {args.seed}")
     if args.backend not in _MODULES:
         parser.error(f"--backend must be one of {', '.join(_MODULES)}, got {args.backend!r}")
     if importlib.util.find_spec("torch") is None:
@@ -58,7 +58,7 @@ def check(args: argparse.Namespace) -> int:
     import torch
 
     minicnn.set_backend(args.backend)
-    announce_compilation(lambda: print("Compiling the kernels for this machine, once: some 15 seconds.", flush=True))
+    say_if_compiling()
     F.relu(np.zeros(1, args.dtype))  # that line, if it comes, before the table
     print(f"{args.backend} kernels in {args.dtype} against torch {torch.__version__} in float64, seed {args.seed}")
     print("The largest error over the bound that rounding explains; up to 1 is right, - has no such gradient.\n")
@@ -94,4 +94,4 @@ def verdicts(name: str, args: argparse.Namespace):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

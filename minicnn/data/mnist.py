@@ -59,7 +59,7 @@ class MNIST(Dataset):
         train: bool = True,
         download: bool = False,
         mirrors: str | Sequence[str] = MIRRORS,
-        dtype: type = np.float32,
+        dtype: type | np.dtype = np.float32,
     ):
         if root is None and download:
             raise ValueError("MNIST: download=True needs a folder: MNIST(root, download=True).")
@@ -130,6 +130,16 @@ def read_pair(images_path, labels_path):
             f"MNIST: expected labels in 0..255; {labels_path} has them from {labels.min()} to {labels.max()}."
         )
     return images, labels.astype(np.int64)
+
+
+def check_digits(dataset: MNIST, name: str, who: str) -> None:
+    """ValueError unless these are such images as the networks here take; `who` is "SimpleCNN reads" or the like."""
+    height, width = dataset.images.shape[1:]
+    if (height, width) != (28, 28) or dataset.labels.max() > 9:
+        raise ValueError(
+            f"{who} images of 28x28 pixels with labels from 0 to 9;"
+            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
+        )
 
 
 def check_digests(paths):

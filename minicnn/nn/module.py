@@ -125,11 +125,14 @@ class Module:
     def children(self) -> Iterator["Module"]:
         return (module for _, module in self.named_children())
 
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """(name, module): this one, called "", and all below it; one that stands in two places comes twice."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
     def modules(self) -> Iterator["Module"]:
-        """This module and all below it."""
-        yield self
-        for child in self.children():
-            yield from child.modules()
+        return (module for _, module in self.named_modules())
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """(name, parameter), the name built from the attributes that lead there: "cnn.0.weight"."""

@@ -1,9 +1,10 @@
-"""The pictures of a training run, as PNG files.
+"""The pictures, as PNG files: of a training run, of what a network paints, of what it says.
 
 They are drawn on `Figure` objects, not through pyplot: no display is needed, no state shared.
 """
 
 from .painting import draw_latent, draw_painting, draw_samples, draw_walk
+from .predictions import draw_predictions
 from .training import (
     draw_confusion,
     draw_filters,
@@ -20,6 +21,7 @@ __all__ = [
     "draw_latent",
     "draw_mistakes",
     "draw_painting",
+    "draw_predictions",
     "draw_probabilities",
     "draw_run",
     "draw_samples",

@@ -30,7 +30,7 @@ def draw_run(
     draw_history(folder / "history.png", history)
     draw_filters(folder / "filters.png", weight)
     draw_confusion(folder / "confusion.png", labels, probabilities, classes)
-    draw_mistakes(folder / "mistakes.png", images, labels, probabilities, classes=classes)
+    draw_mistakes(folder / "mistakes.png", images, labels, probabilities, classes)
 
 
 def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
@@ -117,15 +117,14 @@ def draw_mistakes(
     images: np.ndarray,
     labels: np.ndarray,
     probabilities: np.ndarray,
-    rows: int = 4,
-    columns: int = 4,
     classes: Sequence[str] | None = None,
 ) -> None:
     """The images (N, 1, H, W) whose true class got least of its probabilities (N, K)."""
     predictions = probabilities.argmax(axis=1)
     names = classes or range(probabilities.shape[1])
     wrong = np.flatnonzero(predictions != labels)
-    worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][: rows * columns]
+    worst = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")][:16]
+    columns = 4
     rows = max(1, math.ceil(len(worst) / columns))
     figure = Figure(figsize=(3.3 * columns, 1.8 * rows + 0.5), layout="constrained")
     grid = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=[1, 1.2] * columns)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import table
 from ..kernels import use_backend
 from ..nn import Conv2d, ConvTranspose2d, Linear, Module, Parameter
 
@@ -62,12 +63,9 @@ class Summary:
 
     def __str__(self) -> str:
         totals = [f"{self.parameters:,}", "", f"{self.multiply_adds:,}", "", f"{self.kept_bytes:,}", "", ""]
-        table = [HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        cells = [[f"{text:{a}{w}}" for text, a, w in zip(line, ALIGN, widths, strict=True)] for line in table]
-        lines = ["  ".join(line).rstrip() for line in cells]
-        rule = "-" * max(map(len, lines))
-        return "\n".join([self.title, "", lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        head, *body, total = table.lines([HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)], ALIGN)
+        rule = "-" * max(map(len, [head, *body, total]))
+        return "\n".join([self.title, "", head, rule, *body, rule, total])
 
     __repr__ = __str__  # so that a notebook shows the table
 
@@ -108,7 +106,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
             f"summary: the model's parameters must be NumPy arrays, got {dtype}; move the model back first."
         )
     watched = copy.deepcopy(model).train()
-    names = {id(module): name for name, module in _named_modules(watched)}
+    names = {id(module): name for name, module in watched.named_modules()}
     before = [array for module in watched.modules() for array in _arrays(list(vars(module).values()))]
     try:
         calls = _watch(watched, np.zeros((1, *shape), dtype))
@@ -130,7 +128,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
         seen.add(id(module))
         what = (names[id(module)] or "(model)", type(module).__name__, output.shape[1:], own)
         rows.append(Row(*what, _multiply_adds(module, inputs, output), size, field))
-    for name, module in _named_modules(watched):
+    for name, module in watched.named_modules():
         own = _own_parameters(module)
         if own and id(module) not in seen:
             rows.append(Row(name or "(model)", type(module).__name__, None, own, 0, 0, None))
@@ -244,9 +242,3 @@ def _shape(input_shape: Sequence[int]) -> tuple[int, ...]:
 
 def _batched(shape: tuple[int, ...]) -> str:
     return f"({', '.join(['N', *map(str, shape)])})"
-
-
-def _named_modules(module: Module, name: str = "") -> Iterator[tuple[str, Module]]:
-    yield name, module
-    for child_name, child in module.named_children():
-        yield from _named_modules(child, f"{name}.{child_name}" if name else child_name)

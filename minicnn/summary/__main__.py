@@ -1,18 +1,11 @@
-"""`python -m minicnn.summary`: the table of each network in `minicnn.models` that says what its input is."""
+"""`python -m minicnn.summary`: the table of each network in `minicnn.models`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from .. import models
-from ..nn import Module
+from ..command import start
+from ..models import networks
 from . import summary
-
-
-def networks() -> dict[str, type[Module]]:
-    """The classes in `models` that declare an `input_shape`, the shape of one example."""
-    found = {name: value for name, value in vars(models).items() if isinstance(value, type) and name[0] != "_"}
-    return {name: value for name, value in found.items() if issubclass(value, Module) and hasattr(value, "input_shape")}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,14 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in names if name not in known]
     if unknown:
         parser.error(f"there is no network {', '.join(unknown)}; choose from {', '.join(known)}")
-    tables = []
-    for name in names:
-        model = known[name]()
-        tables.append(str(summary(model, getattr(model, "input_shape"))))  # noqa: B009 - not every Module has one
-    print("\n\n".join(tables))
+    print("\n\n".join(str(summary(known[name](), known[name].input_shape)) for name in names))
     print("\nMultiply-adds (forward) and kept bytes are for one example. `help(minicnn.summary)` explains the columns.")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

@@ -1,5 +1,6 @@
-"""What can be learnt: `python -m minicnn.train --task NAME`. Read `task` first, then `digits`, `parity`, `painting`."""
+"""What can be learnt: `python -m minicnn.train --task NAME`. Read `task` first, then `classifier`, `digits`, `parity`, `painting`."""
 
+from .classifier import Classifier
 from .digits import Digits
 from .painting import Painting
 from .parity import Parity
@@ -7,4 +8,4 @@ from .task import Exercises, Task
 
 TASKS: dict[str, Task] = {task.name: task for task in (Digits(), Parity(), Painting())}
 
-__all__ = ["TASKS", "Digits", "Exercises", "Painting", "Parity", "Task"]
+__all__ = ["TASKS", "Classifier", "Digits", "Exercises", "Painting", "Parity", "Task"]

@@ -1,29 +1,21 @@
 """Which digit is it? The course's main task."""
 
 from collections import Counter
-from typing import NamedTuple
 
 import numpy as np
 
 from ..models import SimpleCNN
 from ..nn import CrossEntropyLoss
-from .task import Task, gather
+from .classifier import Classifier
 
 
-class Answers(NamedTuple):
-    """What a classifier says of each image."""
-
-    images: np.ndarray  # (N, 1, 28, 28)
-    labels: np.ndarray  # (N,)
-    probabilities: np.ndarray  # (N, K), one for each class
-
-
-class Digits(Task):
+class Digits(Classifier):
     """Ten classes: ten logits, cross-entropy, and the class with the largest logit is the answer."""
 
     name = "digits"
     question = "which digit is it?"
     loss = "cross-entropy"
+    classes = tuple("0123456789")
 
     def network(self, config):
         return SimpleCNN()
@@ -37,11 +29,12 @@ class Digits(Task):
     def count_right(self, outputs, targets):
         return (outputs.argmax(1) == targets).sum()
 
-    def examine(self, model, batches):
-        model.eval()
-        images, labels, logits = gather((x, y, model(x)) for x, y in batches)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return Answers(images, labels, odds / odds.sum(axis=1, keepdims=True))
+    def truth(self, labels):
+        return labels
+
+    def probabilities(self, outputs):
+        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))  # softmax; its largest number is 1, none overflows
+        return odds / odds.sum(axis=1, keepdims=True)  # (N, 10)
 
     def report(self, results):
         _, labels, probabilities = results
@@ -54,8 +47,3 @@ class Digits(Task):
             f"are read as        {' '.join(map(str, predictions[:20]))}\n"
             f"Most often wrong   {pairs or 'none'}"
         )
-
-    def draw(self, folder, history, filters, results):
-        from .. import plots  # only now: Matplotlib takes its time to import
-
-        plots.draw_run(folder, history, filters, *results)

@@ -7,11 +7,10 @@ import numpy as np
 from ..kernels import arrays
 from ..models import ParityCNN
 from ..nn import BCELoss
-from .digits import Answers
-from .task import Task, gather
+from .classifier import Classifier
 
 
-class Parity(Task):
+class Parity(Classifier):
     """Two classes, one output: the probability that the digit is odd, taught by binary cross-entropy.
 
     The answer is "odd" above a probability of 0.5. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
@@ -22,6 +21,7 @@ class Parity(Task):
     name = "parity"
     question = "is the digit odd or even?"
     loss = "binary cross-entropy"
+    classes = ("even", "odd")
 
     def network(self, config):
         return ParityCNN()
@@ -30,15 +30,16 @@ class Parity(Task):
         return BCELoss()
 
     def targets(self, images, labels):
-        return arrays.cast(labels % 2, images.dtype)[:, None]  # (N, 1): 1.0 for odd
+        return arrays.cast(self.truth(labels), images.dtype)[:, None]  # (N, 1): 1.0 for odd
 
     def count_right(self, outputs, targets):
         return ((outputs > 0.5) == (targets == 1)).sum()  # by threshold, not by the largest of one output
 
-    def examine(self, model, batches):
-        model.eval()
-        images, labels, odd = gather((x, y, model(x)) for x, y in batches)
-        return Answers(images, labels, np.hstack([1 - odd, odd]))  # the classes: even, odd
+    def truth(self, labels):
+        return labels % 2
+
+    def probabilities(self, outputs):
+        return np.hstack([1 - outputs, outputs])  # (N, 2)
 
     def report(self, results):
         _, labels, probabilities = results
@@ -53,9 +54,3 @@ class Parity(Task):
             ("Most often wrong", [mistakes or "none"]),
         )
         return "\n".join(f"{words:18} {' '.join(values)}".rstrip() for words, values in lines)
-
-    def draw(self, folder, history, filters, results):
-        from .. import plots  # only now: Matplotlib takes its time to import
-
-        images, labels, probabilities = results
-        plots.draw_run(folder, history, filters, images, labels % 2, probabilities, classes=("even", "odd"))

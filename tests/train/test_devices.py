@@ -1,43 +1,18 @@
 """`--backend torch --device ...`: the same training on a torch device."""
 
-import csv
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
-import minicnn
+from minicnn import train
 from minicnn.train import main
+
+from .helpers import config, losses, refused, weights
 
 torch = pytest.importorskip("torch", reason="the torch set needs torch: pip install 'minicnn[torch]'")
 
 SMALL = ["--epochs", "1", "--train-size", "72", "--val-size", "24", "--no-plots", "--threads", "1"]
 TORCH = [*SMALL, "--backend", "torch"]
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
-
-
-def refused(capsys, *flags):
-    with pytest.raises(SystemExit) as stopped:
-        main(list(flags))
-    assert stopped.value.code == 2
-    assert not Path("runs").exists()
-    return capsys.readouterr().err.splitlines()[1].removeprefix("python -m minicnn.train: error: ")
-
-
-def losses(folder):
-    with Path(folder, "metrics.csv").open(newline="") as file:
-        return [(float(row["train_loss"]), float(row["val_loss"])) for row in csv.DictReader(file)]
 
 
 @pytest.mark.parametrize("task", ["digits", "parity", "generator"])
@@ -47,16 +22,14 @@ def test_each_task_follows_the_textbook_on_torchs_cpu(task, dtype):
     assert main([*SMALL, *flags, "--backend", "numpy", "--out", "numpy"]) == 0
     assert main([*TORCH, *flags, "--device", "cpu", "--out", "torch"]) == 0
     np.testing.assert_allclose(losses("torch"), losses("numpy"), rtol=1e-4 if dtype == "float32" else 1e-9)
-    weights = load_file("torch/model.safetensors")
-    assert {value.dtype.name for value in weights.values()} == {dtype}
-    assert weights.keys() == load_file("numpy/model.safetensors").keys()
-    config = json.loads(Path("torch/config.json").read_text())
-    assert (config["backend"], config["device"]) == ("torch", "cpu")
+    assert {value.dtype.name for value in weights("torch").values()} == {dtype}
+    assert weights("torch").keys() == weights("numpy").keys()
+    assert (config("torch")["backend"], config("torch")["device"]) == ("torch", "cpu")
 
 
 @no_gpu
 def test_a_gpu_that_is_not_there_is_an_error(capsys):
-    assert refused(capsys, *TORCH, "--device", "cuda").startswith(
+    assert refused(capsys, train, *TORCH, "--device", "cuda").startswith(
         "device 'cuda' was asked for, but torch finds 0 device(s) of the kind 'cuda' here"
     )
 
@@ -80,12 +53,12 @@ def test_the_same_training_on_a_gpu():
 @pytest.mark.parametrize("flags", [["--device", "cpu"], ["--tf32"]])
 def test_flags_for_torch_belong_to_torch(capsys, flags):
     expected = f"{flags[0]} needs --backend torch; the backend numpy computes on the CPU."
-    assert refused(capsys, *SMALL, "--backend", "numpy", *flags) == expected
+    assert refused(capsys, train, *SMALL, "--backend", "numpy", *flags) == expected
 
 
 def test_an_unknown_device_is_refused(capsys):
     expected = "device must be 'auto', 'cpu', 'cuda' (or 'cuda:1' ...) or 'mps', got 'gpu'."
-    assert refused(capsys, *TORCH, "--device", "gpu") == expected
+    assert refused(capsys, train, *TORCH, "--device", "gpu") == expected
 
 
 def test_tf32_only_where_it_was_asked_for():

@@ -1,25 +1,21 @@
 """Several processes follow one process: the same mean gradient, however the images are shared."""
 
-import csv
-import os
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
-import minicnn
+from minicnn import train
 from minicnn.distributed import ALONE
-from minicnn.train import main
+
+from .helpers import environment, metrics, refused, weights
 
 pytest.importorskip("torch", reason="several processes need torch.distributed: pip install 'minicnn[torch]'")
 if sys.platform == "win32":
     pytest.skip("torchrun's rendezvous needs POSIX", allow_module_level=True)
 
-ROOT = Path(minicnn.__file__).parents[1]
 SMALL = [
     "--val-size",
     "41",
@@ -37,17 +33,15 @@ SMALL = [
 
 def torchrun(folder, processes, *command):
     """The finished process, its output as text."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     return subprocess.run(
-        [*start, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
+        [*start, *command], cwd=folder, env=environment(), capture_output=True, text=True, timeout=240, check=False
     )
 
 
 def results(folder):
-    with (folder / "metrics.csv").open(newline="") as file:
-        figures = [[float(value) for name, value in row.items() if name != "seconds"] for row in csv.DictReader(file)]
-    return np.array(figures), load_file(folder / "model.safetensors")
+    figures = [[value for name, value in row.items() if name != "seconds"] for row in metrics(folder)]
+    return np.array(figures), weights(folder)
 
 
 @pytest.mark.parametrize("train_size", [97, 64], ids=["the last batch of one image", "whole batches"])
@@ -59,9 +53,9 @@ def test_two_processes_follow_one(tmp_path, train_size):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("Epoch 2/2") == 1, "the first process alone speaks"
         assert (f"processes: {processes}" in done.stdout) == (processes > 1)
-    (one, weights), (two, shared) = results(tmp_path / "1"), results(tmp_path / "2")
+    (one, alone), (two, shared) = results(tmp_path / "1"), results(tmp_path / "2")
     np.testing.assert_allclose(two, one, rtol=1e-9)
-    for name, value in weights.items():
+    for name, value in alone.items():
         assert value.dtype == np.float64
         np.testing.assert_allclose(shared[name], value, rtol=1e-9, atol=1e-9 * np.abs(value).max(), err_msg=name)
 
@@ -90,13 +84,7 @@ def test_a_process_that_dies_ends_the_job_with_an_error(tmp_path):
 
 def test_other_kernel_sets_refuse_several_processes(monkeypatch, capsys):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    before = minicnn.get_backend()
-    try:
-        with pytest.raises(SystemExit):
-            main(["--backend", "numpy"])
-    finally:
-        minicnn.set_backend(before)
-    assert "several processes need --backend torch, got numpy." in capsys.readouterr().err
+    assert refused(capsys, train, "--backend", "numpy") == "several processes need --backend torch, got numpy."
 
 
 def test_alone_nothing_is_shared():

@@ -15,12 +15,13 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 import minicnn
-from minicnn import evaluate, models, nn, predict, train
-from minicnn.data import MNIST
+from minicnn import evaluate, models, predict, train
+from minicnn.data import MNIST, Subset
 from minicnn.data.idx import write_idx
 from minicnn.trained import Trained
 
-ROOT = str(Path(minicnn.__file__).parents[1])
+from .helpers import environment, refused
+
 TEST = MNIST(train=False)
 COLUMNS = ["image", "prediction", "probability", *(f"p_{digit}" for digit in range(10)), "error"]
 
@@ -36,14 +37,10 @@ def trained_run(tmp_path_factory):
 
 
 @pytest.fixture
-def run(trained_run, tmp_path, monkeypatch):
-    """A copy of that run in an empty folder; backend and threads are left as they were."""
-    monkeypatch.chdir(tmp_path)
+def run(trained_run):
+    """A copy of that run in the test's own folder."""
     shutil.copytree(trained_run, "run")
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield "run"
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
+    return "run"
 
 
 def save_digits(count, change=lambda digit: digit):
@@ -66,18 +63,6 @@ def answers(capsys, run, names, *flags):
     out, err = capsys.readouterr()
     assert (status, err) == (0, "")
     return read_csv(out)
-
-
-def refused(capsys, module, *arguments):
-    """The sentence with which a command is refused: status 2."""
-    with pytest.raises(SystemExit) as stopped:
-        module.main([str(argument) for argument in arguments])
-    assert stopped.value.code == 2
-    out, err = capsys.readouterr()
-    usage, sentence = err.split("\n", 1)
-    assert out == ""
-    assert usage.startswith(f"usage: python -m {module.__name__} RUN ")
-    return sentence.strip().removeprefix(f"python -m {module.__name__}: error: ")
 
 
 # --------------------------------------------------------------------------------------------- predict
@@ -232,20 +217,8 @@ def test_the_backend_is_the_runs_unless_another_is_named(run, capsys):
     assert "'abacus'" in refused(capsys, predict, run, *names, "--backend", "abacus")
 
 
-class ParityCNN(nn.Module):
-    """Of the parity task's shape: one number for each image, the probability of "odd" or its logit."""
-
-    def __init__(self, *last):
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 1), *last)
-
-    def forward(self, x):
-        return self.layers(x)
-
-
-@pytest.mark.parametrize("last", [[], [nn.Sigmoid()]])
-def test_a_parity_run_says_even_or_odd(run, capsys, monkeypatch, last):
-    monkeypatch.setattr(models, "ParityCNN", lambda: ParityCNN(*last), raising=False)
-    model = ParityCNN(*last)
+def test_a_parity_run_says_even_or_odd(run, capsys):
+    model = models.ParityCNN()
     Path("parity").mkdir()
     Path("parity/config.json").write_text(json.dumps({"network": "ParityCNN", "task": "parity"}))
     save_file(model.state_dict(), "parity/model.safetensors")
@@ -253,7 +226,8 @@ def test_a_parity_run_says_even_or_odd(run, capsys, monkeypatch, last):
     assert predict.main(["parity", *names, "--csv", "-"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert list(rows[0]) == ["image", "prediction", "probability", "p_even", "p_odd", "error"]
-    logits = model.layers[1](model.layers[0](TEST.batch(range(20))[0]))[:, 0]
+    images, labels = TEST.batch(range(20))
+    logits = models.SimpleCNN.forward(model, images)[:, 0]
     assert [row["prediction"] for row in rows] == ["odd" if logit > 0 else "even" for logit in logits]
     np.testing.assert_allclose([float(row["p_odd"]) for row in rows], 1 / (1 + np.exp(-logits)), rtol=1e-5)
 
@@ -262,10 +236,10 @@ def test_a_parity_run_says_even_or_odd(run, capsys, monkeypatch, last):
     assert (even["name"], odd["name"]) == ("even", "odd")
     assert int(odd["images"]) == (TEST.labels % 2).sum()
 
-    trained = Trained("parity")
-    truth = trained.truth(TEST.labels[:20])
-    expected = np.log1p(np.exp(np.where(truth == 1, -logits, logits))).mean()
-    assert trained.loss(trained.outputs(TEST.images[:20]), truth) == pytest.approx(expected, rel=1e-5)
+    counts, loss = evaluate.count_answers(Trained("parity"), Subset(TEST, range(20)), 7)
+    assert counts.tolist() == [[sum((labels % 2 == i) & ((logits > 0) == j)) for j in range(2)] for i in range(2)]
+    expected = np.log1p(np.exp(np.where(labels % 2 == 1, -logits, logits))).mean()
+    assert loss == pytest.approx(expected, rel=1e-5)
 
 
 # --------------------------------------------------------------------------------- both: no such run
@@ -293,9 +267,11 @@ def test_what_is_no_run_is_refused(run, capsys, module, more):
         assert refuse() == f'{config}: expected an object with "network", the name of the network; found none.'
     for name in ("Generator", "Linear", "nn", "__doc__"):
         config.write_text(json.dumps({"network": name}))
-        assert refuse() == (
-            f"run holds {name!r}, which does not classify; expected the run folder of SimpleCNN or ParityCNN."
-        )
+        assert refuse() == f"run holds {name!r}, which does not learn digits; expected SimpleCNN."
+    for task in ("generator", "chess", 5):
+        config.write_text(json.dumps({"network": "SimpleCNN", "task": task}))
+        expected = "expected the run folder of a training of digits or parity."
+        assert refuse() == f"run learnt the task '{task}'; {expected}"
 
 
 @pytest.mark.parametrize(("module", "more"), [(predict, ["x.png"]), (evaluate, [])])
@@ -390,7 +366,7 @@ def test_rows_are_the_truth(run):
     """The matrix counts what the network answers, image by image."""
     trained = Trained(run)
     counts, _ = evaluate.count_answers(trained, TEST, 300)
-    predictions = trained.outputs(TEST.images).argmax(axis=1)
+    predictions = trained.model(TEST.batch(range(len(TEST)))[0]).argmax(axis=1)
     for truth, read in np.ndindex(10, 10):
         assert counts[truth, read] == sum((TEST.labels == truth) & (predictions == read))
 
@@ -448,14 +424,14 @@ def test_a_value_that_does_not_fit_is_refused(run, capsys, flag, value, expected
 # ------------------------------------------------------------------------------------------- processes
 
 
-def start(module, *arguments, **environment):
+def start(module, *arguments, **variables):
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", module, *arguments],
         check=False,
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
-        env={**os.environ, "PYTHONPATH": ROOT, "PYTHONUTF8": "1", **environment},
+        env=environment(PYTHONUTF8="1", **variables),
     )
 
 
@@ -475,7 +451,7 @@ finally:
     found = subprocess.run(
         [sys.executable, "-c", code],
         check=False,
-        env={**os.environ, "PYTHONPATH": ROOT},
+        env=environment(),
         capture_output=True,
         text=True,
     )
@@ -488,7 +464,5 @@ finally:
 def test_a_closed_pipe_is_no_error_message(run):
     names = save_digits(9)
     command = f"{sys.executable} -m minicnn.predict run {' '.join(names)} --no-plots | true"
-    found = subprocess.run(
-        ["sh", "-c", command], check=False, env={**os.environ, "PYTHONPATH": ROOT}, capture_output=True, text=True
-    )
+    found = subprocess.run(["sh", "-c", command], check=False, env=environment(), capture_output=True, text=True)
     assert found.stderr == ""

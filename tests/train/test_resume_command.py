@@ -1,52 +1,26 @@
 """`--resume`: a training that was killed goes on, and ends with the bits of one that never stopped."""
 
-import csv
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 import minicnn
+from minicnn import train
 from minicnn.train import main
 
-ROOT = Path(minicnn.__file__).parents[1]
+from .helpers import config, refused, rows, start
+
 FLAGS = ["--epochs", "4", "--train-size", "100", "--val-size", "20", "--batch-size", "16", "--shuffle", "--no-plots"]
 BACKENDS = list(minicnn.kernels._MODULES)
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
-
-
-def start(*flags):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "minicnn.train", *flags]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
 def bits(folder):
     """Everything in a run folder that does not tell the time."""
-    with Path(folder, "metrics.csv").open(newline="") as file:
-        rows = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-    return rows, *(Path(folder, name).read_bytes() for name in ("model.safetensors", "filters.safetensors"))
-
-
-def refused(capsys, *flags):
-    with pytest.raises(SystemExit) as stopped:
-        main(list(flags))
-    assert stopped.value.code == 2
-    return capsys.readouterr().err.splitlines()[1].removeprefix("python -m minicnn.train: error: ")
+    figures = [{name: value for name, value in row.items() if name != "seconds"} for row in rows(folder)]
+    return figures, *(Path(folder, name).read_bytes() for name in ("model.safetensors", "filters.safetensors"))
 
 
 @pytest.mark.parametrize(("backend", "seed"), [*((name, 0) for name in BACKENDS), ("numpy", 1), ("numpy", 2)])
@@ -85,7 +59,7 @@ def test_stopped_between_epochs_it_goes_on_as_if_it_had_not(backend):
     assert main([*flags, "--out", "begun", "--epochs", "1"]) == 0
     assert main(["--resume", "begun", "--epochs", "4"]) == 0
     assert bits("begun") == bits("whole")
-    assert json.loads(Path("begun", "config.json").read_text())["epochs"] == 4
+    assert config("begun")["epochs"] == 4
 
 
 def test_what_was_finished_is_only_drawn_anew(capsys):
@@ -101,13 +75,15 @@ def test_what_would_change_the_result_is_refused(capsys):
     capsys.readouterr()
     for flag, value, was in (("--lr", "0.1", "0.001"), ("--seed", "3", "0"), ("--backend", "numba", "numpy")):
         expected = f"{flag}: run was begun with {was}, not {value}; to change it begin a new training."
-        assert refused(capsys, "--resume", "run", "--epochs", "9", flag, value) == expected
-    assert refused(capsys, "--resume", "run", "--epochs", "2") == "--epochs 2: run has finished 4 epochs already."
+        assert refused(capsys, train, "--resume", "run", "--epochs", "9", flag, value) == expected
     assert (
-        refused(capsys, "--resume", "run", "--out", "new")
+        refused(capsys, train, "--resume", "run", "--epochs", "2") == "--epochs 2: run has finished 4 epochs already."
+    )
+    assert (
+        refused(capsys, train, "--resume", "run", "--out", "new")
         == "--resume goes on in the folder it names; leave out --out."
     )
-    found = refused(capsys, "--resume", "nowhere")
+    found = refused(capsys, train, "--resume", "nowhere")
     assert found == "--resume nowhere: there is no checkpoint.safetensors in it; name the folder of a training."
 
 
@@ -116,14 +92,14 @@ def test_other_data_are_refused(capsys, tmp_path):
     from minicnn.data.mnist import MNIST
 
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
-    for train, kind in ((True, "train"), (False, "t10k")):
-        data = MNIST(train=train)
+    for of_training, kind in ((True, "train"), (False, "t10k")):
+        data = MNIST(train=of_training)
         images = data.images[:100].copy()
-        images[7, 14, 14] ^= train  # one pixel of one training image
+        images[7, 14, 14] ^= of_training  # one pixel of one training image
         write_idx(tmp_path / f"{kind}-images-idx3-ubyte", images)
         write_idx(tmp_path / f"{kind}-labels-idx1-ubyte", data.labels[:100].astype("u1"))
     capsys.readouterr()
-    found = refused(capsys, "--resume", "run", "--epochs", "9", "--data", str(tmp_path))
+    found = refused(capsys, train, "--resume", "run", "--epochs", "9", "--data", str(tmp_path))
     assert found.startswith("run/checkpoint.safetensors was written with another data: ")
 
 
@@ -134,7 +110,7 @@ def test_a_damaged_checkpoint_is_refused(capsys):
     content[-100] ^= 1
     path.write_bytes(content)
     capsys.readouterr()
-    assert "run/checkpoint.safetensors is damaged" in refused(capsys, "--resume", "run", "--epochs", "9")
+    assert "run/checkpoint.safetensors is damaged" in refused(capsys, train, "--resume", "run", "--epochs", "9")
 
 
 def test_a_folder_in_use_is_refused(capsys):
@@ -144,7 +120,7 @@ def test_a_folder_in_use_is_refused(capsys):
     capsys.readouterr()
     other = Run.reopen(Path("run"), {}, [])
     try:
-        found = refused(capsys, "--resume", "run", "--epochs", "9")
+        found = refused(capsys, train, "--resume", "run", "--epochs", "9")
         assert found == "run is in use by another training: wait for it, or stop it."
     finally:
         other.lock.release()

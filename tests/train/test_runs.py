@@ -1,6 +1,5 @@
 """The run folder and the weights in it."""
 
-import csv
 import json
 import os
 
@@ -12,6 +11,8 @@ from minicnn import nn, optim, resume
 from minicnn.checkpoints import load_weights, save_weights
 from minicnn.runs import Metrics, Run
 
+from .helpers import rows
+
 WEIGHTS = {"cnn.0.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "cnn.0.bias": np.zeros(2)}
 
 
@@ -19,16 +20,6 @@ def learner():
     """What a run keeps after an epoch: model, optimiser, the first layer's filters."""
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2))
     return model, optim.Adam(model.parameters()), model[0].weight.data
-
-
-@pytest.fixture(autouse=True)
-def in_tmp_path(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-def rows(run):
-    with (run.folder / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_default_folders_never_collide():
@@ -48,11 +39,11 @@ def test_a_row_for_each_epoch_with_all_digits(tmp_path):
     run, (model, *rest) = Run(tmp_path / "out", "", {}), learner()
     for epoch in (1, 2):
         run.finish_epoch(Metrics(epoch, 1 / 3, 0.1, 2 / 3, 0.2, 1.5 + epoch), model, *rest)
-        assert len(rows(run)) == epoch
+        assert len(rows(run.folder)) == epoch
     assert (run.folder / "metrics.csv").read_text().splitlines()[0] == (
         "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds"
     )
-    read = [Metrics(int(r.pop("epoch")), **{k: float(v) for k, v in r.items()}) for r in rows(run)]
+    read = [Metrics(int(r.pop("epoch")), **{k: float(v) for k, v in r.items()}) for r in rows(run.folder)]
     assert read == run.history
     assert load_file(run.folder / "model.safetensors").keys() == model.state_dict().keys()
 

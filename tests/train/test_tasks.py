@@ -1,7 +1,5 @@
 """The tasks: what is wanted, what counts as right, and a short run of each."""
 
-import csv
-import json
 import re
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import minicnn
+from minicnn import train
 from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.distributed import ALONE
 from minicnn.models import Autoencoder, ParityCNN
@@ -19,31 +18,9 @@ from minicnn.tasks import TASKS, Exercises
 from minicnn.tasks.painting import COLOURS, RGB, enlarge, nearest_colour, principal_plane, scattered
 from minicnn.train import evaluate, main, train_epoch
 
+from .helpers import SMALL, config, metrics, names, refused, weights
+
 DIGITS, PARITY, PAINTING = (TASKS[name] for name in ("digits", "parity", "generator"))
-SMALL = ["--epochs", "1", "--train-size", "72", "--val-size", "24", "--backend", "numpy"]
-
-
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    """Each test runs in an empty folder and leaves backend and threads as they were."""
-    monkeypatch.chdir(tmp_path)
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
-
-
-def metrics(folder):
-    with (Path(folder) / "metrics.csv").open(newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def config(folder):
-    return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-
-
-def names(folder):
-    return sorted(path.name for path in Path(folder).iterdir() if path.name != ".lock")
 
 
 # ------------------------------------------------------------------------------------- the loop
@@ -92,7 +69,7 @@ def test_losses_and_counts_become_numbers_after_the_last_step(monkeypatch):
 
 def test_losses_are_summed_in_64_bits():
     steps = [(np.float32(0.1), np.int64(1), 64)] * 10_000
-    loss, accuracy = minicnn.train.averages(steps, ALONE)
+    loss, accuracy = train.averages(steps, ALONE)
     assert loss == pytest.approx(float(np.float32(0.1)), rel=1e-12)
     assert accuracy == 1 / 64
 
@@ -109,7 +86,7 @@ def test_exercises_are_the_images_with_the_tasks_targets():
 @pytest.mark.parametrize("task", ["digits", "parity", "generator"])
 def test_the_filters_are_kept_epoch_by_epoch(task):
     assert main([*SMALL, "--epochs", "2", "--task", task, "--no-plots", "--quiet", "--seed", "3", "--out", "out"]) == 0
-    filters, weights = load_file("out/filters.safetensors"), load_file("out/model.safetensors")
+    filters, learnt = load_file("out/filters.safetensors"), weights("out")
     assert sorted(filters) == ["epoch-000", "epoch-001", "epoch-002"]
     assert {array.shape for array in filters.values()} == {(16, 1, 5, 5)}
     minicnn.manual_seed(3)
@@ -117,7 +94,7 @@ def test_the_filters_are_kept_epoch_by_epoch(task):
     assert np.array_equal(filters["epoch-000"], first)
     assert not np.array_equal(filters["epoch-001"], first)
     assert np.array_equal(
-        filters["epoch-002"], weights["encoder.cnn.0.weight" if task == "generator" else "cnn.0.weight"]
+        filters["epoch-002"], learnt["encoder.cnn.0.weight" if task == "generator" else "cnn.0.weight"]
     )
 
 
@@ -132,18 +109,15 @@ def test_nothing_is_kept_of_an_epoch_that_was_not_finished(capsys, monkeypatch):
 
 
 def test_an_unknown_task_is_refused(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["--task", "chess"])
-    assert re.search(r"argument --task: invalid choice: '?chess'? \(choose from", capsys.readouterr().err)
+    sentence = refused(capsys, train, "--task", "chess")
+    assert re.match(r"argument --task: invalid choice: '?chess'? \(choose from", sentence)
 
 
 @pytest.mark.parametrize("task", ["digits", "parity"])
 def test_latent_dim_belongs_to_the_generator(capsys, task):
-    with pytest.raises(SystemExit, match="2"):
-        main([*SMALL, "--task", task, "--latent-dim", "3"])
-    sentence = f"--latent-dim belongs to --task generator; the task {task} has no latent space."
-    assert sentence in capsys.readouterr().err
-    assert not Path("runs").exists()
+    assert refused(capsys, train, *SMALL, "--task", task, "--latent-dim", "3") == (
+        f"--latent-dim belongs to --task generator; the task {task} has no latent space."
+    )
 
 
 # --------------------------------------------------------------------------------------- parity
@@ -195,7 +169,7 @@ def test_a_run_of_parity(capsys):
     assert re.search(r"^Most often wrong   \d taken for (odd|even) \(\d+x\)", out, re.MULTILINE)
 
     model = ParityCNN()
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model.load_state_dict(weights(folder))
     images, labels = MNIST(train=False).batch(range(24))
     right = ((model.eval()(images)[:, 0] > 0.5) == (labels % 2 == 1)).mean()
     assert metrics(folder)[-1]["val_accuracy"] == right
@@ -312,7 +286,7 @@ def test_a_run_of_the_generator(capsys):
     assert (found["task"], found["latent_dim"], found["batch_size"], found["lr"]) == ("generator", 3, 32, 0.002)
 
     model = Autoencoder(3)
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    model.load_state_dict(weights(folder))
     images, labels = MNIST(train=False).batch(range(24))
     right = (nearest_colour(model.eval()(images)) == labels).mean()
     assert metrics(folder)[-1]["val_accuracy"] == right

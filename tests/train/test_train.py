@@ -1,8 +1,6 @@
 """`python -m minicnn.train`: every flag, every refusal, every way to end."""
 
-import csv
 import gzip
-import json
 import os
 import re
 import signal
@@ -13,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 import minicnn
+from minicnn import train
 from minicnn.models import SimpleCNN
 from minicnn.runs import Run
 from minicnn.train import main
 
-SMALL = ["--epochs", "1", "--train-size", "72", "--val-size", "24", "--backend", "numpy"]
+from . import helpers
+from .helpers import SMALL, config, losses, metrics, names, rows, start, weights
+
 LINE = re.compile(
     r"Epoch (\d+)/(\d+) - Train Loss: (\d+\.\d{4}), Train Acc: ([01]\.\d{4})"
     r" - Val Loss: (\d+\.\d{4}), Val Acc: ([01]\.\d{4})"
@@ -32,51 +32,11 @@ KEYS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    """Each test runs in an empty folder and leaves backend and threads as they were."""
-    monkeypatch.chdir(tmp_path)
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
-
-
-def metrics(folder):
-    with (Path(folder) / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def losses(folder):
-    return [(row["train_loss"], row["val_loss"]) for row in metrics(folder)]
-
-
-def config(folder):
-    return json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-
-
-def weights(folder):
-    return load_file(Path(folder) / "model.safetensors")
-
-
 def refused(capsys, *flags):
-    """The sentence with which the flags are refused: status 2, no run folder."""
-    with pytest.raises(SystemExit) as stopped:
-        main([*SMALL, *flags])
-    assert stopped.value.code == 2
-    assert not Path("runs").exists()
-    usage, sentence = capsys.readouterr().err.splitlines()
-    assert usage == "usage: python -m minicnn.train [options]"
-    return sentence.removeprefix("python -m minicnn.train: error: ")
-
-
-def start(*flags, **settings):
-    """The command in a process of its own."""
-    root = str(Path(minicnn.__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": root, **settings.pop("env", {})}
-    command = [sys.executable, "-W", "error", "-m", "minicnn.train", *flags]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=environment, **{**streams, **settings})
+    """The one line with which the flags are refused."""
+    sentence = helpers.refused(capsys, train, *SMALL, *flags)
+    assert "\n" not in sentence
+    return sentence
 
 
 def write_mnist(folder, count=50, side=28, highest_label=9):
@@ -122,13 +82,11 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
     assert err == ""
 
     folder = Path("runs/simplecnn-seed0")
-    names = sorted([*FILES, *PICTURES])
-    assert sorted(path.name for path in folder.iterdir() if path.name != ".lock") == names
-    assert f"{folder} holds {', '.join(names)}\n" in results
-    assert list(metrics(folder)[0]) == [
-        *("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
-    ]
-    for line, row in zip(lines, metrics(folder), strict=True):
+    files = sorted([*FILES, *PICTURES])
+    assert names(folder) == files
+    assert f"{folder} holds {', '.join(files)}\n" in results
+    assert list(rows(folder)[0]) == [*("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")]
+    for line, row in zip(lines, rows(folder), strict=True):
         epoch, *figures, seconds = row.values()
         assert (epoch, "2", *(f"{float(x):.4f}" for x in figures)) == line.groups()
         assert all(repr(float(x)) == x for x in (*figures, seconds))
@@ -175,14 +133,14 @@ def test_the_weights_on_disk_are_those_of_the_last_line():
     model.eval()
     images, labels = minicnn.data.MNIST(train=False).batch(range(24))
     right = (model(images).argmax(axis=1) == labels).mean()
-    assert float(metrics("out")[-1]["val_accuracy"]) == right
+    assert metrics("out")[-1]["val_accuracy"] == right
 
 
 def test_one_epoch_learns():
     assert main(["--epochs", "1", "--backend", "numpy", "--no-plots", "--out", "out"]) == 0
     assert config("out")["train_size"] == 5000
     assert config("out")["val_size"] == 1000
-    assert float(metrics("out")[0]["val_accuracy"]) >= 0.85
+    assert metrics("out")[0]["val_accuracy"] >= 0.85
 
 
 def test_losses_are_averaged_over_images_not_over_batches(capsys):
@@ -191,7 +149,7 @@ def test_losses_are_averaged_over_images_not_over_batches(capsys):
         flags = ["--no-plots", "--lr", "1e-12", "--batch-size", batch_size]
         assert main([*SMALL, "--train-size", "96", "--val-size", "96", *flags, "--out", batch_size]) == 0
     for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy"):
-        first, second = (float(metrics(out)[0][name]) for out in ("64", "96"))
+        first, second = (metrics(out)[0][name] for out in ("64", "96"))
         assert first == pytest.approx(second, rel=1e-6), name
 
 
@@ -257,7 +215,7 @@ def test_quiet_prints_the_epochs_and_nothing_else(capsys):
 @pytest.mark.parametrize(("target", "status"), [("0", 0), ("1", 1)])
 def test_target_accuracy(capsys, target, status):
     assert main([*SMALL, "--no-plots", "--target-accuracy", target, "--out", "out"]) == status
-    reached = float(metrics("out")[0]["val_accuracy"])
+    reached = metrics("out")[0]["val_accuracy"]
     sentence = f"Accuracy {reached:.4f} is below the target 1.0."
     assert (sentence in capsys.readouterr().err) == bool(status)
 
@@ -278,11 +236,10 @@ finally:
     heavy = {"numba", "matplotlib", "torch", "pooch"} & set(sys.modules)
     print(f"heavy: {heavy or None}")
 """
-    root = str(Path(minicnn.__file__).parents[1])
     found = subprocess.run(
         [sys.executable, "-c", code],
         check=False,
-        env={**os.environ, "PYTHONPATH": root},
+        env=helpers.environment(),
         capture_output=True,
         text=True,
     )

@@ -13,13 +13,13 @@ from torch.nn.functional import fold, unfold
 from torch.nn.functional import pad as zeros_around
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from ...geometry import conv_size
+from ...geometry import conv_size, conv_transpose_size
 from .tensors import integers_by_the_textbook, on_tensors
 
 
 def _reach(g):
     """Rows and columns from the first padded zero to the last pixel that a window sees."""
-    return (g.OH - 1) * g.SH + g.DH * (g.KH - 1) + 1, (g.OW - 1) * g.SW + g.DW * (g.KW - 1) + 1
+    return conv_transpose_size(g.OH, g.KH, g.SH, 0, g.DH, 0), conv_transpose_size(g.OW, g.KW, g.SW, 0, g.DW, 0)
 
 
 def _torch_pads(g):

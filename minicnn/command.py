@@ -1,0 +1,107 @@
+"""What the commands share: how they read the values of flags, write a table, start and end."""
+
+import argparse
+import csv
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .kernels import announce_compilation
+
+STDOUT = Path("-")
+
+
+def checked(convert: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
+    """For argparse: how to read a value, or refuse it with a sentence."""
+
+    def parse(text: str) -> Any:
+        try:
+            if fits(value := convert(text)):
+                return value
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+
+    return parse
+
+
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A whole number in these bounds."""
+    bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+    return checked(int, lambda n: least <= n and (most is None or n <= most), f"a whole number {bounds}")
+
+
+def new_file(text: str) -> Path:
+    """A file to write, refused now and not after the work."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r} to write {text!r} into")
+    return path
+
+
+def check_new(target: Path, force: bool) -> None:
+    """A file can be written there, and none is lost."""
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it.")
+    if target.exists() and not force:
+        raise FileExistsError(f"{target} exists and is not overwritten: name another file, or say --force.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent} to write into; make it first.")
+
+
+def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
+    """A new file whose ending keeps a slip from overwriting something else. With `dash`, - is the standard output."""
+
+    def parse(text: str) -> Path:
+        if dash and text == "-":
+            return STDOUT
+        if Path(text).suffix.lower() != suffix:
+            raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text!r}")
+        return new_file(text)
+
+    return parse
+
+
+def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
+    """Write a table to a file, or to STDOUT; floats with all their digits, names that are no UTF-8 escaped."""
+    if path == STDOUT:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+        return
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def say_if_compiling(stream: str = "stdout") -> None:
+    """What the first use of a kernel waits for, said on sys.stdout or sys.stderr."""
+    text = "Compiling the kernels for this machine, once: some 15 seconds."
+    announce_compilation(lambda: print(text, file=getattr(sys, stream), flush=True))
+
+
+def finish(work: Callable[[], int]) -> int:
+    """Do the work; the command's exit status. What stops it is said in a line, not in a traceback."""
+    try:
+        return work()
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        close_output()
+        return 1
+    except OSError as error:
+        print(f"{error}.", file=sys.stderr)
+        return 1
+
+
+def close_output() -> None:
+    """Who read the output has gone; Python would try once more when it ends, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def start(main: Callable[[], int]) -> NoReturn:
+    """Run a module's `main` as a program."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
+    sys.exit(main())
