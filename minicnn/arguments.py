@@ -59,6 +59,10 @@ def load(folder: Path) -> resume.Checkpoint:
     """The checkpoint of a run folder."""
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
+        if (folder / "config.json").is_file():
+            raise FileNotFoundError(
+                f"--resume {folder}: its training was stopped before it kept anything; remove the folder and begin anew."
+            )
         raise FileNotFoundError(f"--resume {folder}: there is no {path.name} in it; name the folder of a training.")
     return resume.load(path)
 

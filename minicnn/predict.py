@@ -112,6 +112,8 @@ def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int
     """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars; PNG."""
     from matplotlib.figure import Figure  # only now: it takes its time to import
 
+    from minicnn.plots.picture import save
+
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = Figure(figsize=(6.5 * columns, 2.5 * rows + 0.3), layout="constrained")
@@ -141,7 +143,7 @@ def draw(path: Path, shown: Sequence[Answer], classes: Sequence[str], total: int
         figure.suptitle(f"The first {len(shown)} of {total} images")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in letters that the font lacks
-        figure.savefig(path, dpi=150, format="png")
+        save(figure, path)
 
 
 # ------------------------------------------------------------------------------------ the command
@@ -176,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
     to_stdout = args.csv == Path("-")
-    solid = shows_blocks(sys.stdout.encoding)
+    solid = shows_blocks(getattr(sys.stdout, "encoding", None))  # None: the output was closed from the start
     announce_compilation(lambda: print("Compiling the kernels, once: some seconds.", file=sys.stderr, flush=True))
     rows: list[list] = []
     shown: list[Answer] = []

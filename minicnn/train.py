@@ -213,6 +213,7 @@ class Terminated(BaseException):
 
 
 def terminate(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked a second time, it ends at once
     raise Terminated
 
 
