@@ -243,6 +243,26 @@ def test_a_run_folder_that_loses_its_write_permission_keeps_its_files(locked):
     assert bits("run") == before
 
 
+def test_numba_compiles_where_no_cache_can_be_kept(locked):
+    """A package that the administrator installed, and a user without a home."""
+    shutil.copytree(ROOT / "minicnn", "locked2/minicnn", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [Path("locked2"), *Path("locked2").rglob("*")]:
+        path.chmod(0o555)
+    code = (
+        f"{locked}\nimport sys\nsys.path.insert(0, 'locked2')\nimport minicnn\nminicnn.set_backend('numba')\n"
+        "import numba, os\nprint(numba.config.CACHE_DIR, os.path.isdir(numba.config.CACHE_DIR))"
+    )
+    without = {name: value for name, value in os.environ.items() if name not in ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR")}
+    environment = {**without, "HOME": "/dev/null", "TMPDIR": os.getcwd()}
+    done = subprocess.run([sys.executable, "-c", code], check=False, env=environment, capture_output=True, text=True)
+    for path in [Path("locked2"), *Path("locked2").rglob("*")]:
+        path.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    folder, there = done.stdout.split()
+    assert there == "True"
+    assert not Path(folder).exists()  # and it is removed at the end
+
+
 def test_a_run_folder_that_is_removed_meanwhile_is_told():
     process = start(*NUMPY, "--epochs", "10000", "--out", "run")
     for line in process.stdout:
