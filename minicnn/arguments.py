@@ -39,7 +39,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
                 parser.error(
                     f"{flag}: {args.resume} was begun with {was}, not {now}; to change it begin a new training."
                 )
-        if len(checkpoint.history) > args.epochs:
+        if args.epochs is not None and len(checkpoint.history) > args.epochs:
             parser.error(
                 f"--epochs {args.epochs}: {args.resume} has finished {len(checkpoint.history)} epochs already."
             )
@@ -100,6 +100,7 @@ examples:
     count = checked("N", int, lambda n: n >= 1, "a whole number of at least 1")
     seed = checked("N", int, lambda n: n >= 0, "a whole number of at least 0")
     threads = checked("N", int, lambda n: 1 <= n <= 1024, "a whole number from 1 to 1024")
+    latent = checked("N", int, lambda n: 1 <= n <= 10_000, "a whole number from 1 to 10000")
     rate = checked("RATE", float, lambda x: 0 < x < math.inf, "a finite number above 0")
     share = checked("SHARE", float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95")
     folder = {"type": Path, "metavar": "DIR"}
@@ -112,7 +113,7 @@ examples:
     add("--epochs", f"passes over the training images {of_tasks('epochs')}", **count)
     add("--batch-size", f"images per step {of_tasks('batch_size')}", **count)
     add("--lr", f"learning rate of Adam {of_tasks('lr')}", **rate)
-    add("--latent-dim", f"numbers that a picture is made of {of_tasks('latent_dim')}", **count)
+    add("--latent-dim", f"numbers that a picture is made of {of_tasks('latent_dim')}", **latent)
     add("--seed", "decides the initial weights and the shuffling", default=0, **seed)
     add(
         "--backend",

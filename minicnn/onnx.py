@@ -326,8 +326,13 @@ def model_of(run: Path) -> nn.Module:
         raise FileNotFoundError(f"{run} is no run folder: there is no {config_file}.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{config_file} names none of the networks {', '.join(networks())}.") from error
-    model = network(**{name: config[name] for name in inspect.signature(network).parameters if name in config})
-    model.load_state_dict(load_weights(run / "model.safetensors"))
+    sizes = {name: config[name] for name in inspect.signature(network).parameters if name in config}
+    weights = load_weights(run / "model.safetensors")
+    for name, size in sizes.items():  # before memory is spent on it
+        if type(size) is not int or size not in {array.shape[-1] for array in weights.values() if array.ndim > 1}:
+            raise ValueError(f"{config_file}: {name} is {size!r}, which does not fit the weights beside it.")
+    model = network(**sizes)
+    model.load_state_dict(weights)
     return model
 
 

@@ -58,6 +58,8 @@ class Run:
     @classmethod
     def reopen(cls, folder: Path, config: Mapping[str, Any], history: Sequence[Sequence[float]]) -> "Run":
         """The folder of a training that stopped after the epochs in `history`; it goes on with `config`."""
+        if {len(row) for row in history} - {len(Metrics._fields)}:
+            raise ValueError(f"{folder}: each epoch of its history must be {', '.join(Metrics._fields)}.")
         run = cls.__new__(cls)
         run.folder, run.config = folder, dict(config)
         run._lock()
