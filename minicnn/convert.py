@@ -134,4 +134,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
     sys.exit(main())

@@ -8,6 +8,7 @@ that the last one gave. So whatever a model calls its parts, and however it nest
 import argparse
 import copy
 import inspect
+import io
 import json
 import math
 import sys
@@ -368,4 +369,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
     sys.exit(main())

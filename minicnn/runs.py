@@ -74,7 +74,7 @@ class Run:
 
     def _lock(self) -> None:
         """The system gives the lock back when the process ends, however it ends."""
-        self.lock = FileLock(self.folder / ".lock", blocking=False)
+        self.lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             self.lock.acquire()
         except Timeout:

@@ -230,17 +230,19 @@ def crafted_checkpoint() -> Reader:
         text = content.decode("utf-8", "replace")
         names = sorted(found.arrays)
         arrays = dict(found.arrays)
-        if len(content) % 3 == 0:  # an array is missing, or is another
-            arrays.pop(names[len(content) % len(names)])
-        if len(content) % 5 == 0:
-            arrays["optimizer.x.y" if len(content) % 2 else "random.key"] = np.zeros(3, np.int8)
+        grown = len(content) - len(seed)
+        if grown and grown % 3 == 0:  # an array is missing, or is another
+            arrays.pop(names[grown % len(names)])
+        if grown and grown % 5 == 0:
+            arrays["optimizer.x.y" if grown % 2 else "random.key"] = np.zeros(3, np.int8)
         metadata = {"minicnn": resume.FORMAT, "header": text, "sha256": resume.digest(text, arrays)}
         (folder / "checkpoint.safetensors").write_bytes(safetensors.save(arrays, metadata))
         args = arguments.parse(arguments.make_parser(), ["--resume", str(folder)])
         model = small_network()
         args.checkpoint.restore(model, optim.Adam(model.parameters()))
 
-    return Reader([json.dumps(header).encode()], read)
+    seed = json.dumps(header).encode()
+    return Reader([seed], read)
 
 
 def run_folder() -> Reader:
