@@ -28,7 +28,8 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import arguments, evaluate, models, onnx, optim, predict, resume, trained
+from minicnn import arguments, convert, evaluate, models, onnx, optim, predict, resume, trained
+from minicnn.agree import __main__ as agree
 from minicnn.checkpoints import load_weights, save_weights
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
@@ -302,12 +303,14 @@ def images() -> Reader:
 
 def flags() -> Reader:
     """Command lines: words from the input, one after each zero byte, given to every parser in turn."""
-    parsers = [arguments.make_parser(), predict.make_parser(), evaluate.make_parser()]
+    parsers = [arguments.make_parser(), *(module.make_parser() for module in (predict, evaluate, convert, agree))]
     seeds = [
         b"--epochs\0003\0--lr\0000.1\0--task\0generator\0--latent-dim\0008\0--shuffle",
         b"--backend\0numpy\0--threads\0002\0--seed\0001\0--data\0x\0--out\0y\0--target-accuracy\0000.5",
         b"RUN\0a.png\0--csv\0-\0--out\0b.png\0--quiet\0--as-is",
         b"RUN\0--batch-size\0007\0--csv\0c.csv\0--threads\0001",
+        b"A\0b.pt\0--force\0--strip-prefix\0module.\0--model\0SimpleCNN",
+        b"conv2d\0--examples\0003\0--dtype\0float64\0--seed\0001",
         b"--resume\0nowhere\0--epochs\0001",
     ]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minicnn
-from minicnn import nn
+from minicnn import nn, optim
 from minicnn.data import MNIST
 from minicnn.models import SimpleCNN
 from tests.trust.repetitions import times
@@ -176,6 +176,23 @@ def test_a_layer_used_twice_in_one_network_is_noticed(backend, name):
     output = network(drawn(shape))
     with pytest.raises(RuntimeError, match="each forward serves one backward"):
         network.backward(np.ones_like(output))
+
+
+@pytest.mark.parametrize("change", ["step", "load"])
+def test_a_forward_with_other_parameters_than_backwards_is_noticed(backend, change):
+    """As in torch: the gradient would be that of a network which never computed the output."""
+    model = nn.Sequential(nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 6))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    x = drawn(IMAGES)
+    model.backward(np.ones_like(model(x)))
+    output = model(x)
+    if change == "step":
+        optimizer.step()
+    else:
+        model.load_state_dict(model.state_dict())
+    with pytest.raises(RuntimeError, match="Linear.backward was called, but its parameters have changed since forward"):
+        model.backward(np.ones_like(output))
+    model.backward(np.ones_like(model(x)))
 
 
 @pytest.mark.parametrize("name", CRITERIA)
