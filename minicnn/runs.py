@@ -64,6 +64,8 @@ class Run:
         run.folder, run.config = folder, dict(config)
         run._lock()
         refuse_stale(folder, len(history))
+        for half in folder.glob(f"*{UNFINISHED}"):  # of what a kill interrupted
+            half.unlink()
         run.history = [Metrics(int(epoch), *figures) for epoch, *figures in history]
         run.filters = earlier_filters(folder / "filters.safetensors", len(run.history))
         write_whole(folder / "config.json", run._config().encode())

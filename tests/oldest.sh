@@ -13,4 +13,4 @@ bin="$scratch/venv/bin"
 "$bin/python" -m pip install --quiet --constraint tests/oldest.txt --editable '.[download]' pytest hypothesis
 "$bin/python" -m pip list --format=freeze
 "$bin/python" -W error -m minicnn.train --epochs 1 --out "$scratch/run" --target-accuracy 0.85
-"$bin/python" -m pytest -q --hypothesis-profile=dev -m "not mutants and not tour" "${@:2}"
+"$bin/python" -m pytest -q --hypothesis-profile=dev -m "not mutants and not tour" --doctest-ignore-import-errors "${@:2}"

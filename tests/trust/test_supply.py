@@ -41,7 +41,10 @@ def test_the_oldest_versions_that_are_tested_are_those_that_are_allowed():
     tested = dict(re.findall(r"^([\w-]+)==([\w.]+)$", (ROOT / "tests/oldest.txt").read_text(), re.MULTILINE))
     core = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL)[1]
     assert tested.keys() >= bounds(core).keys()
+    assert tested.keys() - allowed.keys() == {"pyparsing"}
     for name, version in tested.items():
+        if name not in allowed:
+            continue
         assert re.fullmatch(re.escape(allowed[name]) + r"(\.0)*", version), f"{name}: {allowed[name]} is allowed"
 
 
