@@ -12,6 +12,7 @@ from .command import checked, whole_number
 from .kernels import get_backend
 from .kernels.threads import MOST
 from .tasks import TASKS
+from .tasks.painting import MOST_LATENT
 
 # What decides the result; a training that is resumed keeps all of it, and may get other epochs, or find its data elsewhere.
 DECISIVE = (
@@ -41,7 +42,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
                 parser.error(
                     f"{flag}: {args.resume} was begun with {was}, not {now}; to change it begin a new training."
                 )
-        if len(checkpoint.history) > args.epochs:
+        if args.epochs is not None and len(checkpoint.history) > args.epochs:
             parser.error(
                 f"--epochs {args.epochs}: {args.resume} has finished {len(checkpoint.history)} epochs already."
             )
@@ -61,6 +62,10 @@ def load(folder: Path) -> resume.Checkpoint:
     """The checkpoint of a run folder."""
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
+        if (folder / "config.json").is_file():
+            raise FileNotFoundError(
+                f"--resume {folder}: its training was stopped before it kept anything; remove the folder and begin anew."
+            )
         raise FileNotFoundError(f"--resume {folder}: there is no {path.name} in it; name the folder of a training.")
     return resume.load(path)
 
@@ -98,6 +103,7 @@ examples:
     count = {"type": whole_number(1), "metavar": "N"}
     seed = {"type": whole_number(0), "metavar": "N"}
     threads = {"type": whole_number(1, MOST), "metavar": "N"}
+    latent = {"type": whole_number(1, MOST_LATENT), "metavar": "N"}
     rate = {"type": checked(float, lambda x: 0 < x < math.inf, "a finite number above 0"), "metavar": "RATE"}
     share = {"type": checked(float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95"), "metavar": "SHARE"}
     folder = {"type": Path, "metavar": "DIR"}
@@ -110,7 +116,7 @@ examples:
     add("--epochs", f"passes over the training images {of_tasks('epochs')}", **count)
     add("--batch-size", f"images per step {of_tasks('batch_size')}", **count)
     add("--lr", f"learning rate of Adam {of_tasks('lr')}", **rate)
-    add("--latent-dim", f"numbers that a picture is made of {of_tasks('latent_dim')}", **count)
+    add("--latent-dim", f"numbers that a picture is made of {of_tasks('latent_dim')}", **latent)
     add("--seed", "decides the initial weights and the shuffling", default=0, **seed)
     add(
         "--backend",

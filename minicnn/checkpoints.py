@@ -1,5 +1,6 @@
 """Weights on disk under torch's names: safetensors files, and what `torch.save(model.state_dict(), path)` writes."""
 
+import contextlib
 import os
 import re
 import warnings
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
+
+UNFINISHED = ".unfinished"  # behind the name of a file that is being written
 
 
 def save_weights(path: str | Path, state_dict: Mapping[str, np.ndarray]) -> None:
@@ -140,12 +143,15 @@ def _array(name: Any, value: Any) -> np.ndarray:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write all of `content` or nothing: a reader finds the old file or the new, never a half."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished = path.with_name(path.name + UNFINISHED)
     try:
         with unfinished.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # without it, a power cut could leave the new name on no content
         os.replace(unfinished, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say where
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong first is what is told
+            unfinished.unlink(missing_ok=True)

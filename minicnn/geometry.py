@@ -205,7 +205,7 @@ def pool_size(size: int, K: int, S: int, P: int, D: int, ceil_mode: bool) -> int
 
 def has_empty_window(size: int, S: int, P: int, D: int, out: int) -> bool:
     """True when some window's taps fall left and right of the image but never into it: possible for P > 0, D > size."""
-    return D > size and any(o * S - P < 0 and (o * S - P) % D >= size for o in range(min(out, -(-P // S))))
+    return D > size and any((o * S - P) % D >= size for o in range(min(out, -(-P // S))))
 
 
 def check_pool_padding(padding, kernel_size, who: str) -> tuple[int, int]:

@@ -47,11 +47,14 @@ class Checkpoint(NamedTuple):
         except RuntimeError as error:
             raise ValueError(f"{self.path} holds another network: {error}") from error
         state: dict[int, dict[str, Any]] = {}
-        for name, array in self.arrays.items():
-            if name.startswith("optimizer."):
-                _, number, key = name.split(".", 2)
-                state.setdefault(int(number), {})[key] = array
-        optimizer.load_state_dict({"state": state, "param_groups": self.options})
+        try:
+            for name, array in self.arrays.items():
+                if name.startswith("optimizer."):
+                    _, number, key = name.split(".", 2)
+                    state.setdefault(int(number), {})[key] = array
+            optimizer.load_state_dict({"state": state, "param_groups": self.options})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path} holds another optimiser's state: {error}") from error
         init.set_state(self.arrays["random.key"], self.position)
 
 
@@ -87,7 +90,25 @@ def load(path: Path) -> Checkpoint:
     text = metadata.get("header", "")
     if digest(text, arrays) != metadata.get("sha256"):
         raise ValueError(f"{path} is damaged: its content does not have the digest it names. Start the training anew.")
-    return Checkpoint(path, arrays=arrays, **json.loads(text))
+    return Checkpoint(path, arrays=arrays, **read_header(path, text, arrays))
+
+
+def read_header(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The header, if it is one that `save` writes: a digest that fits says that a file is whole, not who wrote it."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}. Start the training anew.") from error
+    kinds = {"config": dict, "history": list, "options": list, "position": int}
+    found = {name: type(value) for name, value in header.items()} if isinstance(header, dict) else type(header)
+    if found != kinds:
+        raise ValueError(f"{path} is no checkpoint of a training: its header must hold {', '.join(kinds)}.")
+    if any(not isinstance(row, list) or set(map(type, row)) - {int, float} for row in header["history"]):
+        raise ValueError(f"{path} is no checkpoint of a training: its history must be rows of numbers.")
+    key = arrays.get("random.key", np.zeros(0))
+    if (key.dtype, key.shape) != (np.dtype(np.uint32), (624,)) or not 0 <= header["position"] <= 624:
+        raise ValueError(f"{path} is no checkpoint of a training: it holds no state of the random numbers.")
+    return header
 
 
 def digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from . import resume
-from .checkpoints import load_weights, save_weights, write_whole
+from .checkpoints import UNFINISHED, load_weights, save_weights, write_whole
 from .kernels.arrays import to_numpy
 from .nn import Module
 from .optim import Optimizer
@@ -51,17 +51,21 @@ class Run:
         self.config = dict(config)
         self.history: list[Metrics] = []
         self.filters: dict[str, np.ndarray] = {}
-        # Mode "x" fails if the file exists: of two trainings started at once, one gets the folder.
-        with (self.folder / "config.json").open("x", encoding="utf-8") as file:
-            file.write(self._config())
         self._lock()
+        refuse_used(self.folder)  # of two trainings started at once, both may have seen it empty, and one may be done
+        write_whole(self.folder / "config.json", self._config().encode())
 
     @classmethod
     def reopen(cls, folder: Path, config: Mapping[str, Any], history: Sequence[Sequence[float]]) -> "Run":
         """The folder of a training that stopped after the epochs in `history`; it goes on with `config`."""
+        if {len(row) for row in history} - {len(Metrics._fields)}:
+            raise ValueError(f"{folder}: each epoch of its history must be {', '.join(Metrics._fields)}.")
         run = cls.__new__(cls)
         run.folder, run.config = folder, dict(config)
         run._lock()
+        refuse_stale(folder, len(history))
+        for half in folder.glob(f"*{UNFINISHED}"):  # of what a kill interrupted
+            half.unlink()
         run.history = [Metrics(int(epoch), *figures) for epoch, *figures in history]
         run.filters = earlier_filters(folder / "filters.safetensors", len(run.history))
         write_whole(folder / "config.json", run._config().encode())
@@ -72,7 +76,7 @@ class Run:
 
     def _lock(self) -> None:
         """The system gives the lock back when the process ends, however it ends."""
-        self.lock = FileLock(self.folder / ".lock", blocking=False)
+        self.lock = FileLock(self.folder / ".lock", timeout=0)
         try:
             self.lock.acquire()
         except Timeout:
@@ -102,11 +106,13 @@ class Run:
             write_whole(self.folder / "metrics.csv", table.getvalue().encode())
 
     def files(self) -> list[str]:
-        return sorted(path.name for path in self.folder.iterdir() if not path.name.startswith("."))
+        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and p.suffix != UNFINISHED)
 
     def kept(self) -> str:
         """What a training that ends here leaves behind, as a sentence."""
         epochs = len(self.history)
+        if not (self.folder / "config.json").is_file():
+            return f"{self.folder} was removed or emptied meanwhile: nothing of this training is left in it."
         if epochs == 0:
             return f"No epoch was finished; {self.folder} holds config.json and the initial state only."
         finished = "epoch 1" if epochs == 1 else f"epochs 1 to {epochs}"
@@ -144,12 +150,26 @@ def claim_folder(folder: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file, not a folder: name another folder.")
     folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
+    refuse_used(folder)
+    return folder
+
+
+def refuse_used(folder: Path) -> None:
+    """Only what a training leaves that was killed before it had anything to keep may lie there."""
+    if any(path.name != ".lock" and path.suffix != UNFINISHED for path in folder.iterdir()):
         raise FileExistsError(
             f"{folder} exists and is not empty; earlier results are never overwritten:"
             " name another folder, or remove this one yourself."
         )
-    return folder
+
+
+def refuse_stale(folder: Path, epochs: int) -> None:
+    """Between reading the checkpoint and getting the folder, another training may have gone on there and ended."""
+    now = len(resume.load(folder / "checkpoint.safetensors").history)
+    if now != epochs:
+        raise FileExistsError(
+            f"{folder}: another training went on meanwhile, from epoch {epochs} to {now}: give the command again."
+        )
 
 
 def earlier_filters(path: Path, epochs: int) -> dict[str, np.ndarray]:

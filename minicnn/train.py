@@ -110,9 +110,11 @@ def train(parts: Parts, epochs: int, allow_nan: bool, quiet: bool) -> None:
             learnt = train_epoch(model, criterion, optimizer, batches, task.count_right, group, allow_nan)
             if not allow_nan and not math.isfinite(learnt[0]):
                 raise Diverged(f"the mean loss is {learnt[0]}")
+            checked = evaluate(model, criterion, val_data, task.count_right, group)
+            if not allow_nan and not math.isfinite(checked[0]):  # the last step broke the network
+                raise Diverged(f"the mean validation loss is {checked[0]}")
         except Diverged as error:
             raise Diverged(f"Epoch {epoch}: {error}") from None
-        checked = evaluate(model, criterion, val_data, task.count_right, group)
 
         metrics = Metrics(epoch, *learnt, *checked, time.perf_counter() - started)
         run.finish_epoch(metrics, model, optimizer, first_filters(model))
@@ -211,6 +213,7 @@ class Terminated(BaseException):
 
 
 def terminate(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked a second time, it ends at once
     raise Terminated
 
 

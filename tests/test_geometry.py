@@ -1,5 +1,7 @@
 """The size formulas: against torch's output shapes, against windows counted one by one, and against each other."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -151,3 +153,220 @@ def test_a_geometry_is_frozen_and_hashable():
         g.N = 2
     assert hash(g) == hash(geometry.conv2d((1, 1, 4, 4), (1, 1, 2, 2)))
     assert all(type(value) is int for value in g)
+
+
+# --------------------------------------------------------- what only the rarest draws would show, tried one by one
+
+
+def test_an_empty_window_is_found_wherever_it_is():
+    """By looking under each window that begins before the image. (Of all that fit, only K = 2, P = 1, D = size + 1 has one.)"""
+    for size, S, P, D, out in itertools.product(range(1, 5), range(1, 4), range(8), range(1, 9), range(1, 6)):
+        starts = [o * S - P for o in range(out) if o * S < P]
+        empty = any(all(not 0 <= start + k * D < size for k in range(9)) for start in starts)
+        assert geometry.has_empty_window(size, S, P, D, out) == empty, (size, S, P, D, out)
+
+
+def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
+    input, weight = (2, 3, 7, 8), (4, 3, 3, 2)
+    assert geometry.conv2d(input, weight)[6:] == (3, 2, 1, 1, 0, 0, 1, 1, 5, 7)
+    assert geometry.conv_transpose2d((2, 4, 5, 7), weight)[6:] == (3, 2, 1, 1, 0, 0, 1, 1, 5, 7)
+    assert geometry.max_pool2d(input, (3, 2))[6:] == (3, 2, 3, 2, 0, 0, 1, 1, 2, 4)
+    assert geometry.max_pool2d((1, 1, 7, 7), 2, ceil_mode=True).output_shape == (1, 1, 4, 4)
+    for name, arguments in (
+        ("conv2d", (input, weight)),
+        ("conv_transpose2d", ((2, 4, 5, 7), weight)),
+        ("max_pool2d", (input, 2)),
+    ):
+        for option in ("stride", "padding", "dilation"):
+            for who in ({}, {"who": "Layer"}):
+                with pytest.raises(
+                    ValueError, match=f"^{who.get('who', name)}: {option} must be an int or a pair of ints"
+                ):
+                    getattr(geometry, name)(*arguments, **{option: -1}, **who)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (
+            lambda: geometry.conv2d((1, 2, 4, 4), (3, 1, 2, 2), who="Conv2d"),
+            RuntimeError,
+            (
+                "Conv2d: weight (3, 1, 2, 2) with groups=1 takes 1 channels, but the input has 2: its shape is (1, 2, 4, 4), "
+                "read as (N, C, H, W)."
+            ),
+        ),
+        (
+            lambda: geometry.conv2d((1, 2, 4, 4), (3, 1, 2, 2), groups=2, who="Conv2d"),
+            ValueError,
+            "Conv2d: out_channels must be divisible by groups, but 3 is not divisible by 2.",
+        ),
+        (
+            lambda: geometry.check_groups(3, 4, 2, "Conv2d"),
+            ValueError,
+            "Conv2d: in_channels must be divisible by groups, but 3 is not divisible by 2.",
+        ),
+        (
+            lambda: geometry.conv2d((1, 1, 9, 3), (1, 1, 3, 4), (1, 2), (0, 1), (1, 3), who="Conv2d"),
+            RuntimeError,
+            (
+                "Conv2d: width 3 becomes floor((3 + 2 of padding - dilation 3 * (kernel_size 4 - 1) - 1) / stride 2) + 1 = -2; "
+                "input and output must each be at least 1. Give a larger input or padding."
+            ),
+        ),
+        (
+            lambda: geometry.conv2d((1, 1, 2, 9), (1, 1, 3, 3), who="Conv2d"),
+            RuntimeError,
+            (
+                "Conv2d: height 2 becomes floor((2 + 0 of padding - dilation 1 * (kernel_size 3 - 1) - 1) / stride 1) + 1 = 0; "
+                "input and output must each be at least 1. Give a larger input or padding."
+            ),
+        ),
+        (
+            lambda: geometry.conv_padding("some", (1, 1), (1, 1), (1, 1), "Conv2d"),
+            ValueError,
+            "Conv2d: padding must be an int, a pair, 'same' or 'valid', got 'some'.",
+        ),
+        (
+            lambda: geometry.conv_padding("same", (1, 1), (2, 1), (1, 1), "Conv2d"),
+            ValueError,
+            "Conv2d: padding='same' needs stride 1, got (2, 1); give the padding as numbers instead.",
+        ),
+        (
+            lambda: geometry.conv_padding((1, -1), (1, 1), (1, 1), (1, 1), "Conv2d"),
+            ValueError,
+            "Conv2d: padding must be an int or a pair of ints, at least 0, got (1, -1).",
+        ),
+        (
+            lambda: geometry.conv_transpose2d((1, 2, 4, 4), (3, 1, 2, 2), who="ConvTranspose2d"),
+            RuntimeError,
+            (
+                "ConvTranspose2d: weight (3, 1, 2, 2) takes 3 channels, but the input has 2: its shape is (1, 2, 4, 4), "
+                "read as (N, C, H, W)."
+            ),
+        ),
+        (
+            lambda: geometry.conv_transpose2d((1, 3, 4, 4), (3, 1, 2, 2), groups=2, who="ConvTranspose2d"),
+            ValueError,
+            "ConvTranspose2d: in_channels must be divisible by groups, but 3 is not divisible by 2.",
+        ),
+        (
+            lambda: geometry.conv_transpose2d((1, 1, 9, 2), (1, 1, 3, 2), 2, (0, 3), (0, 1), who="ConvTranspose2d"),
+            RuntimeError,
+            (
+                "ConvTranspose2d: the output's width would be (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + "
+                "output_padding + 1 = 1 * 2 - 2 * 3 + 1 * 1 + 1 + 1 = -1; input and output must each be at least 1. "
+                "Give a larger input or less padding."
+            ),
+        ),
+        (
+            lambda: geometry.conv_transpose2d((1, 1, 0, 2), (1, 1, 3, 2), who="ConvTranspose2d"),
+            RuntimeError,
+            (
+                "ConvTranspose2d: the output's height would be (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + "
+                "output_padding + 1 = -1 * 1 - 2 * 0 + 1 * 2 + 0 + 1 = 2; input and output must each be at least 1. "
+                "Give a larger input or less padding."
+            ),
+        ),
+        (
+            lambda: geometry.check_output_padding((0, 2), (3, 2), (1, 1), "ConvTranspose2d"),
+            ValueError,
+            "ConvTranspose2d: output_padding must be smaller than stride or dilation, but 2 >= stride 2 and >= dilation 1.",
+        ),
+        (
+            lambda: geometry.check_output_padding(-1, (3, 2), (1, 1), "ConvTranspose2d"),
+            ValueError,
+            "ConvTranspose2d: output_padding must be an int or a pair of ints, at least 0, got -1.",
+        ),
+        (
+            lambda: geometry.check_pool_padding((1, 2), (2, 3), "MaxPool2d"),
+            ValueError,
+            "MaxPool2d: padding must be at most half the kernel size, got padding 2 with kernel size 3.",
+        ),
+        (
+            lambda: geometry.check_pool_padding(-1, (2, 3), "MaxPool2d"),
+            ValueError,
+            "MaxPool2d: padding must be an int or a pair of ints, at least 0, got -1.",
+        ),
+        (
+            lambda: geometry.max_pool2d((1, 2, 9, 2), 3, (1, 2), who="MaxPool2d"),
+            RuntimeError,
+            (
+                "MaxPool2d: no window fits into the input (1, 2, 9, 2): width 2 becomes floor((2 + 2 * padding 0 - dilation 1 * "
+                "(kernel_size 3 - 1) - 1) / stride 2) + 1 = 0; channels, input and output must be at least 1. "
+                "Give a larger input or padding."
+            ),
+        ),
+        (
+            lambda: geometry.max_pool2d((1, 0, 9, 9), 3, ceil_mode=True, who="MaxPool2d"),
+            RuntimeError,
+            (
+                "MaxPool2d: no window fits into the input (1, 0, 9, 9): height 9 becomes ceil((9 + 2 * padding 0 - dilation 1 * "
+                "(kernel_size 3 - 1) - 1) / stride 3) + 1 = 3; channels, input and output must be at least 1. "
+                "Give a larger input or padding."
+            ),
+        ),
+        (
+            lambda: geometry.max_pool2d((1, 1, 9, 2), (1, 4), 1, (0, 2), (1, 3), True, who="MaxPool2d"),
+            RuntimeError,
+            (
+                "MaxPool2d: no window fits into the input (1, 1, 9, 2): width 2 becomes ceil((2 + 2 * padding 2 - dilation 3 * "
+                "(kernel_size 4 - 1) - 1) / stride 1) + 1 = -3; channels, input and output must be at least 1. "
+                "Give a larger input or padding."
+            ),
+        ),
+        (
+            lambda: geometry.max_pool2d((1, 1, 9, 1), (1, 2), 1, (0, 1), (1, 2), who="MaxPool2d"),
+            ValueError,
+            (
+                "MaxPool2d: with padding 1 and dilation 2 a window has no element of the input's width 1 under it, so it has no "
+                "maximum. Choose a dilation of at most 1."
+            ),
+        ),
+        (
+            lambda: geometry.output_padding_for(5, (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), "ConvTranspose2d"),
+            TypeError,
+            "ConvTranspose2d: output_size must be a tuple of ints, got 5.",
+        ),
+        (
+            lambda: geometry.output_padding_for((5,), (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), "ConvTranspose2d"),
+            ValueError,
+            (
+                "ConvTranspose2d: output_size must give (height, width) or as many numbers as the input has dimensions, got (5,) "
+                "for an input of shape (1, 1, 4, 4)."
+            ),
+        ),
+        (
+            lambda: geometry.output_padding_for((7, 7), (4, 4), (2, 2), (2, 2), (0, 0), (1, 1), "ConvTranspose2d"),
+            ValueError,
+            (
+                "ConvTranspose2d: output_size must give (height, width) or as many numbers as the input has dimensions, got (7, 7) "
+                "for an input of shape (4, 4)."
+            ),
+        ),
+        (
+            lambda: geometry.output_padding_for((1, 1, 9, 12), (1, 1, 4, 5), (2, 2), (2, 2), (0, 0), (1, 1), "ConvT"),
+            ValueError,
+            "ConvT: output_size (9, 12) cannot be reached from an input of (4, 5); the sizes from (8, 10) to (9, 11) can.",
+        ),
+        (
+            lambda: geometry.output_padding_for((7, 11), (1, 1, 4, 5), (2, 2), (2, 2), (0, 0), (1, 1), "ConvT"),
+            ValueError,
+            "ConvT: output_size (7, 11) cannot be reached from an input of (4, 5); the sizes from (8, 10) to (9, 11) can.",
+        ),
+    ],
+)
+def test_an_error_says_all_of_it(call, error, text):
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == text
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 5), (2, 5, 4, 5)])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_output_size_may_be_the_whole_shape(shape, whole):
+    for sizes, expected in (((8, 10), (0, 0)), ((9, 11), (1, 1)), ((8, 11), (0, 1))):
+        wanted = (*shape[:-2], *sizes) if whole else sizes
+        found = geometry.output_padding_for(wanted, shape, (2, 2), (2, 2), (0, 0), (1, 1), "ConvTranspose2d")
+        assert found == expected

@@ -29,6 +29,7 @@ class Parameter:
     def __init__(self, data: Any):
         self.data = data
         self.grad: Any = None
+        self.version = 0  # how often an optimiser or load_state_dict has changed it
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,7 +104,7 @@ class Module:
 
     def keep(self, *values) -> None:
         """For forward: put aside what backward needs."""
-        self._kept = values if self.training else None
+        self._kept = (values, self._versions()) if self.training else None
 
     def kept(self) -> Any:
         """For backward: what the latest forward put aside, once."""
@@ -111,8 +112,16 @@ class Module:
             why = "nothing was kept: backward follows one forward, and each forward serves one backward"
             why = why if self.training else "in eval() mode forward keeps nothing; call train() before forward"
             raise RuntimeError(f"{type(self).__name__}.backward was called, but {why}.")
-        values, self._kept = self._kept, None
+        (values, versions), self._kept = self._kept, None
+        if versions != self._versions() and self.needs_input_grad:
+            raise RuntimeError(
+                f"{type(self).__name__}.backward was called, but its parameters have changed since forward: "
+                "call forward again after optimizer.step() or load_state_dict()."
+            )
         return values
+
+    def _versions(self) -> list[int]:
+        return [parameter.version for _, parameter in self._members(Parameter)]
 
     # ---------------------------------------------------------------------------------- parameters and names
 
@@ -209,6 +218,7 @@ class Module:
         for name, value in found.items():
             own[name].data = arrays.copied(value, own[name].data)
             own[name].grad = None
+            own[name].version += 1
         return KeysReport(missing, unexpected)
 
     # ------------------------------------------------------------------------------------------------- repr

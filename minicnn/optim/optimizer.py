@@ -84,6 +84,7 @@ class Optimizer:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     self.update(parameter, self._grad(parameter), self._state(parameter), group)
+                    parameter.version += 1
 
     def _grad(self, parameter: Parameter) -> Any:
         if not arrays.together(parameter.grad, parameter.data):

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..runs import Metrics
+from .picture import save
 from .training import draw_filters, draw_history
 
 NIGHT, WORDS, FRAME = "#000000", "#e8e8e8", "#3a3f47"  # the pictures' own background is black
@@ -47,7 +48,7 @@ def draw_samples(path: str | Path, originals: np.ndarray, painted: np.ndarray) -
         axes.set_yticks([height / 2, 3 * height / 2], ["original", "painted"])
         axes.set_xticks((np.arange(classes) + 0.5) * width, [""] * classes)
     figure.suptitle("Validation digits, and how the network paints them", color=WORDS)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def draw_walk(path: str | Path, walks: np.ndarray) -> None:
@@ -58,7 +59,7 @@ def draw_walk(path: str | Path, walks: np.ndarray) -> None:
     show(axes, tiles(walks))
     axes.set_xticks((np.arange(steps) + 0.5) * width, [f"{step / (steps - 1):.0%}" for step in range(steps)])
     axes.set_title("Walks through latent space, in equal steps from one digit to another", color=WORDS, pad=10)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def draw_latent(
@@ -98,7 +99,7 @@ def draw_latent(
         f"A map of latent space: the two directions in which the codes spread most, {variance:.0%} of their variance",
         color=WORDS,
     )
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def show(axes: Axes, picture: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.images import Digit
+from .picture import save
 from .training import OTHER, RIGHT
 
 
@@ -44,4 +45,4 @@ def draw_predictions(
         figure.suptitle(f"The first {len(answers)} of {total} images")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a name in letters that the font lacks
-        figure.savefig(path, dpi=150, format="png")
+        save(figure, path)

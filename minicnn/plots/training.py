@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ..runs import Metrics
+from .picture import save
 
 TRAINING, VALIDATION = "#1f77b4", "#d95f02"
 RIGHT, WRONG, OTHER = "#2a9d5c", "#c8443c", "#b9bec6"
@@ -51,7 +52,7 @@ def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     left.set_ylim(bottom=0)
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def draw_filters(path: str | Path, weight: np.ndarray) -> None:
@@ -67,7 +68,7 @@ def draw_filters(path: str | Path, weight: np.ndarray) -> None:
         axes.set_title(str(number), fontsize=8, pad=2)
     figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
     figure.suptitle("Filters of the first convolution")
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def draw_confusion(
@@ -109,7 +110,7 @@ def draw_confusion(
     )
     axes.tick_params(length=0)
     axes.spines[:].set_color("#dddddd")
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def draw_mistakes(
@@ -147,7 +148,7 @@ def draw_mistakes(
     figure.suptitle(
         f"The {len(worst)} worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes: every image is right"
     )
-    figure.savefig(path, dpi=150)
+    save(figure, path)
 
 
 def draw_probabilities(

@@ -11,6 +11,7 @@ from ..models import Autoencoder
 from ..nn import MSELoss
 from .task import Task, gather
 
+MOST_LATENT = 10_000
 COLOURS = {  # the class's number is its place: colours that are told apart at a glance, and 3, 5, 8 and 4, 9 the most easily
     "red": "#ff4b55",
     "orange": "#ff9130",
@@ -57,7 +58,10 @@ class Painting(Task):
     defaults: Mapping[str, Any] = {"epochs": 16, "lr": 2e-3, "batch_size": 32, "latent_dim": 16}
 
     def network(self, config):
-        return Autoencoder(config["latent_dim"])
+        size = config["latent_dim"]
+        if type(size) is not int or not 1 <= size <= MOST_LATENT:  # before memory is spent on it
+            raise ValueError(f"latent_dim must be a whole number from 1 to {MOST_LATENT}, got {size!r}")
+        return Autoencoder(size)
 
     def criterion(self):
         return MSELoss()

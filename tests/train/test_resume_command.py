@@ -114,16 +114,36 @@ def test_a_damaged_checkpoint_is_refused(capsys):
 
 
 def test_a_folder_in_use_is_refused(capsys):
+    from minicnn import resume
     from minicnn.runs import Run
 
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
     capsys.readouterr()
-    other = Run.reopen(Path("run"), {}, [])
+    begun = resume.load(Path("run", "checkpoint.safetensors"))
+    other = Run.reopen(Path("run"), begun.config, begun.history)
     try:
         found = refused(capsys, train, "--resume", "run", "--epochs", "9")
         assert found == "run is in use by another training: wait for it, or stop it."
     finally:
         other.lock.release()
+
+
+def test_a_folder_in_which_another_training_went_on_meanwhile_is_refused():
+    from minicnn import resume
+    from minicnn.runs import Run
+
+    assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
+    begun, before = resume.load(Path("run", "checkpoint.safetensors")), bits("run")
+    with pytest.raises(FileExistsError, match="run: another training went on meanwhile, from epoch 3 to 4"):
+        Run.reopen(Path("run"), begun.config, begun.history[:3])
+    assert bits("run") == before
+
+
+def test_a_folder_without_a_checkpoint_is_refused(capsys):
+    Path("run").mkdir()
+    Path("run", "config.json").write_text("{}")
+    found = refused(capsys, "--resume", "run")
+    assert found == "--resume run: its training was stopped before it kept anything; remove the folder and begin anew."
 
 
 def test_terminated_it_says_so_and_keeps_what_was_finished():

@@ -11,9 +11,10 @@ Whatever had nothing to gain is the textbook's.
 from pathlib import Path
 
 from .compilation import announce_compilation as announce_compilation
-from .compilation import discard_stale_cache
+from .compilation import discard_stale_cache, find_cache
 
 discard_stale_cache(Path(__file__).parent)  # before anything is read from it
+find_cache()
 
 from ..numpy_textbook.convolution import col2im, im2col
 from ..numpy_textbook.losses import (

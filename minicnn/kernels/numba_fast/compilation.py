@@ -1,9 +1,13 @@
 """Compilation happens once for each machine, when a kernel is first used; afterwards Numba reads its cache beside the source."""
 
+import atexit
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from numba import config, njit
 from numba.core import event
 
 
@@ -23,6 +27,18 @@ def discard_stale_cache(folder: Path) -> None:
             stamp.write_text(digest)
     except OSError:
         pass  # where nothing can be written there is no cache either; Numba's other folder is new for each installation
+
+
+def find_cache() -> None:
+    """Where neither the sources' folder nor the user's own can be written, the cache is for this process alone.
+
+    Numba would refuse to compile at all.
+    """
+    try:
+        njit(cache=True)(find_cache)  # looks for a folder; compiles nothing
+    except RuntimeError:
+        config.CACHE_DIR = tempfile.mkdtemp(prefix="minicnn-")
+        atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
 
 
 class _Announcement(event.Listener):

@@ -1,0 +1,15 @@
+"""A picture becomes a file: drawn in memory first, so that no half of one is ever found in a run folder."""
+
+import io
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ..checkpoints import write_whole
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Write the figure as PNG, whole or not at all."""
+    content = io.BytesIO()
+    figure.savefig(content, dpi=150, format="png")
+    write_whole(Path(path), content.getvalue())
