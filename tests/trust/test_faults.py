@@ -106,14 +106,15 @@ def test_killed_at_random_moments_its_folder_opens_and_it_ends_with_the_same_bit
     found = {"nothing": 0, "initial state": 0, "epochs": 0}
     while sum(kills.values()) < wanted:
         folder, trainings = Path(f"killed{trainings}"), trainings + 1
-        status = None
+        status, left = None, 5
         while status != 0:
             kept = epochs_in(folder)
             if kept is None and (folder / "config.json").exists():
                 assert "remove the folder and begin anew" in run("--resume", str(folder))[2]
                 shutil.rmtree(folder)
             process = start(*(["--resume", str(folder)] if kept is not None else [*flags, "--out", str(folder)]))
-            if sum(kills.values()) < wanted:  # later it may end
+            if sum(kills.values()) < wanted and left:  # later it may end
+                left -= 1
                 wait(process, folder / "config.json", moments, lasts)
                 before = set(folder.glob("*.unfinished"))
                 how = moments.choice(["SIGKILL", "SIGTERM"])
