@@ -187,6 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return stop(130, "Stopped.", run)
     except Terminated:
+        ask_again(0)
         return stop(143, "Terminated.", run)
     except BrokenPipeError:
         close_output()
@@ -213,8 +214,17 @@ class Terminated(BaseException):
 
 
 def terminate(*_: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked a second time, it ends at once
+    """Ends the training wherever it is. A library's callback may swallow the exception; so it comes again, until it gets through."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked a second time from outside, it ends at once
+    ask_again(2)
     raise Terminated
+
+
+def ask_again(seconds: float) -> None:
+    """Call terminate once more after some seconds, 0: no more."""
+    if hasattr(signal, "setitimer"):  # not on Windows
+        signal.signal(signal.SIGALRM, terminate)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def stop(status: int, reason: str, run: Run | None) -> int:

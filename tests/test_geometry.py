@@ -166,11 +166,29 @@ def test_an_empty_window_is_found_wherever_it_is():
         assert geometry.has_empty_window(size, S, P, D, out) == empty, (size, S, P, D, out)
 
 
+def test_a_window_that_ceil_mode_adds_is_dropped_where_it_starts_behind_the_image():
+    for size, K, S, P, D in itertools.product(range(1, 8), range(1, 5), range(1, 6), range(3), range(1, 3)):
+        for ceil_mode in (False, True) if P <= K // 2 else ():
+            out = max(geometry.pool_size(size, K, S, P, D, ceil_mode), 0)
+            assert out == counted(size, K, S, P, P, D, ceil_mode), (size, K, S, P, D, ceil_mode)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2, 2), (4, 3, 0, 2), (4, 3, 2, 0)])
+def test_a_weight_without_channels_or_pixels_is_refused(shape):
+    with pytest.raises(RuntimeError, match="^Conv2d: weight .* takes 3 channels, but the input has 3"):
+        geometry.conv2d((1, 3, 9, 9), shape, who="Conv2d")
+    with pytest.raises(RuntimeError, match="^Conv2d: weight .* takes 0 channels, but the input has 0"):
+        geometry.conv2d((1, 0, 9, 9), (4, 0, 2, 2), who="Conv2d")
+    O, _, KH, KW = shape
+    with pytest.raises(RuntimeError, match="^ConvTranspose2d: weight .* takes 3 channels, but the input has 3"):
+        geometry.conv_transpose2d((1, 3, 9, 9), (3, O, KH, KW), who="ConvTranspose2d")
+
+
 def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
     input, weight = (2, 3, 7, 8), (4, 3, 3, 2)
     assert geometry.conv2d(input, weight)[6:] == (3, 2, 1, 1, 0, 0, 1, 1, 5, 7)
     assert geometry.conv_transpose2d((2, 4, 5, 7), weight)[6:] == (3, 2, 1, 1, 0, 0, 1, 1, 5, 7)
-    assert geometry.max_pool2d(input, (3, 2))[6:] == (3, 2, 3, 2, 0, 0, 1, 1, 2, 4)
+    assert geometry.max_pool2d(input, (3, 2)) == (2, 3, 7, 8, 3, 3, 3, 2, 3, 2, 0, 0, 1, 1, 2, 4)
     assert geometry.max_pool2d((1, 1, 7, 7), 2, ceil_mode=True).output_shape == (1, 1, 4, 4)
     for name, arguments in (
         ("conv2d", (input, weight)),
@@ -200,6 +218,39 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv2d((1, 2, 4, 4), (3, 1, 2, 2), groups=2, who="Conv2d"),
             ValueError,
             "Conv2d: out_channels must be divisible by groups, but 3 is not divisible by 2.",
+        ),
+        (
+            lambda: geometry.conv2d((1, 2, 4, 4), (3, 1, 2, 2), groups=0, who="Conv2d"),
+            ValueError,
+            "Conv2d: groups must be an int, at least 1, got 0.",
+        ),
+        (
+            lambda: geometry.conv_transpose2d((1, 3, 4, 4), (3, 1, 2, 2), groups=0, who="ConvTranspose2d"),
+            ValueError,
+            "ConvTranspose2d: groups must be an int, at least 1, got 0.",
+        ),
+        (
+            lambda: geometry.conv_transpose2d((1, 3, 4, 4), (3, 1, 2, 2), output_padding=1, who="ConvTranspose2d"),
+            ValueError,
+            "ConvTranspose2d: output_padding must be smaller than stride or dilation, but 1 >= stride 1 and >= dilation 1.",
+        ),
+        (
+            lambda: geometry.max_pool2d((1, 2, 4, 4), (1, 0), who="MaxPool2d"),
+            ValueError,
+            "MaxPool2d: kernel_size must be an int or a pair of ints, at least 1, got (1, 0).",
+        ),
+        (
+            lambda: geometry.conv2d((1, 1, 2, 9), (1, 1, 9, 3), padding=(1, 0), who="Conv2d"),
+            RuntimeError,
+            (
+                "Conv2d: height 2 becomes floor((2 + 2 of padding - dilation 1 * (kernel_size 9 - 1) - 1) / stride 1) + 1 = -4; "
+                "input and output must each be at least 1. Give a larger input or padding."
+            ),
+        ),
+        (
+            lambda: geometry.output_padding_for((7, 11), (1, 4, 5), (2, 2), (2, 2), (0, 0), (1, 1), "ConvT"),
+            ValueError,
+            "ConvT: output_size (7, 11) cannot be reached from an input of (4, 5); the sizes from (8, 10) to (9, 11) can.",
         ),
         (
             lambda: geometry.check_groups(3, 4, 2, "Conv2d"),

@@ -119,8 +119,8 @@ def attack(reader: Reader, folder: Path, content: bytes) -> str:
             reader.read(folder, content)
         except OSError:
             return "refused"
-        except ValueError as error:
-            if type(error) is not ValueError:
+        except (ImportError, ValueError) as error:  # ImportError: torch's format, where torch is missing
+            if type(error) not in (ImportError, ValueError):
                 raise NotRefusedProperly(f"{type(error).__name__}: {error}") from error
             if folder.name not in str(error):
                 raise NotRefusedProperly(f"the sentence names no file: {error}") from error
@@ -356,6 +356,8 @@ def drawn_input(reader: Reader, rng: random.Random) -> bytes:
 
 def limit_memory() -> None:
     """An allocation beyond MEMORY fails, and a MemoryError is a find."""
+    with contextlib.suppress(ImportError):
+        import torch  # noqa: F401 - reserves gigabytes of addresses, whatever is read
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
 

@@ -85,7 +85,7 @@ def test_every_command_answers_on_a_terminal_that_knows_no_utf_8():
     assert b"nicht-d" in err.decode("ascii").encode()
 
 
-@pytest.mark.parametrize("layer", ["workqueue", "omp", "tbb", "default"])
+@pytest.mark.parametrize("layer", ["workqueue", "tbb"])
 def test_numbas_own_threads_are_not_needed(layer):
     """The kernels run on plain Python threads: whatever layer Numba is told to take, or lacks, it trains to the same bits."""
     assert run("train", *SMALL, "--no-plots", "--out", "plain", "--quiet")[0] == 0
