@@ -106,36 +106,52 @@ def test_gradients_at_the_layers_are_derivatives(run, trained):
         assert difference == pytest.approx(told[place], abs=1e-6)
 
 
-def test_a_network_with_one_output_says_even_or_odd(run_folder, tmp_path, monkeypatch):
-    class ParityCNN(nn.Module):
-        def __init__(self):
-            self.flatten, self.linear, self.sigmoid = nn.Flatten(), nn.Linear(784, 1), nn.Sigmoid()
-
-        def forward(self, x):
-            return self.sigmoid(self.linear(self.flatten(x)))
-
-    monkeypatch.setattr(models, "ParityCNN", ParityCNN, raising=False)
-    (tmp_path / "config.json").write_text('{"network": "ParityCNN"}')
-    model = ParityCNN()
+def test_a_network_with_one_output_says_even_or_odd(tmp_path):
+    (tmp_path / "config.json").write_text('{"network": "ParityCNN", "task": "parity"}')
+    minicnn.manual_seed(1)
+    model = models.ParityCNN()
     save_weights(tmp_path / "model.safetensors", model.state_dict())
     run = RunFolder(tmp_path)
+    assert runs.overview(run)["classes"] == ["even", "odd"]
     image, label = run.test[2]
     p = float(model(image[None])[0, 0])
     told = digits.answer(run, {"digit": {"index": 2}, "target": 0, "of": "logit"})
-    assert (told["classes"], told["label"], told["predicted"]) == (["even", "odd"], label % 2, int(p > 0.5))
+    assert (told["classes"], told["label"], told["predicted"]) == (("even", "odd"), label % 2, int(p > 0.5))
     steps = told["steps"]
     assert (steps["kind"], steps["probabilities"][0]) == ("sigmoid", np.float32(p))
     assert 1 / steps["sum"][0] == pytest.approx(p, rel=1e-5)
+    assert told["loss"] == pytest.approx(-np.log(1 - p), rel=1e-5)
     body = {"digit": {"index": 2}, "layer": -1, "channel": 0, "what": "gradient"}
-    even = digits.plane(run, body | {"target": 0, "of": "logit"})["values"]  # of the probability of "even", 1 - p
-    weight = model.linear.weight.data.reshape(28, 28)
-    np.testing.assert_allclose(even, -p * (1 - p) * weight, rtol=1e-4, atol=1e-9)
+    slope = model.backward(np.ones((1, 1), np.float32))[0, 0]  # of p
+    for target, sign in ((0, -1), (1, 1)):
+        values = digits.plane(run, body | {"target": target, "of": "logit"})["values"]  # of 1 - p, or p
+        np.testing.assert_allclose(values, sign * slope, rtol=1e-4, atol=1e-9)
     loss = digits.plane(run, body | {"target": 1, "of": "loss"})["values"]  # of -log p
-    np.testing.assert_allclose(loss, (p - 1) * weight, rtol=1e-4, atol=1e-9)
-    assert runs.confusion(run)["counts"].sum() == 1000
-    with pytest.raises(Refused, match="This network has no convolution"):
-        runs.filters(run)
+    np.testing.assert_allclose(loss, -slope / p, rtol=1e-4, atol=1e-9)
+    counts = runs.confusion(run)["counts"]
+    np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(run.test.labels % 2))
     assert costs.answer(run)["network"] == "ParityCNN"
+
+
+@pytest.fixture
+def painter(tmp_path):
+    """A run that names no classes."""
+    (tmp_path / "config.json").write_text('{"network": "Autoencoder", "task": "generator", "latent_dim": 3}')
+    model = models.Autoencoder(3)
+    save_weights(tmp_path / "model.safetensors", model.state_dict())
+    save_weights(tmp_path / "filters.safetensors", {"epoch-000": model.encoder.cnn[0].weight.data})
+    return RunFolder(tmp_path)
+
+
+def test_a_run_that_paints_shows_what_it_has(painter):
+    told = runs.overview(painter)
+    assert (told["classes"], told["question"][:18]) == ([], "paint it in colour")
+    assert runs.filters(painter)["complete"]
+    with pytest.raises(Refused, match="learnt the task 'generator'; expected the run folder of a training of digits"):
+        digits.answer(painter, {"digit": {"index": 0}, "target": None, "of": "logit"})
+    told = costs.answer(painter)
+    assert (told["network"], told["layers"][-1]["output_shape"]) == ("Autoencoder", (3, 100, 100))
+    assert len(costs.timing(painter, {"batch": 1, "backend": "numpy", "threads": 1})["layers"]) == len(told["layers"])
 
 
 def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
@@ -173,13 +189,18 @@ def test_training_that_goes_on_is_seen(run_folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words", "status"),
     [
-        ("model.safetensors", b"{}", "model.safetensors cannot be read: ", 422),
+        ("model.safetensors", b"{}", "model.safetensors is neither a whole safetensors file", 422),
         ("model.safetensors", None, "The run folder has no model.safetensors yet", 404),
         ("metrics.csv", b"epoch\nx\n", "metrics.csv is damaged", 422),
         ("config.json", b"{", "config.json is damaged", 422),
-        ("config.json", b"[]", "config.json must hold a JSON object", 422),
-        ("config.json", b'{"network": "Generator"}', "the network of this run is 'Generator'", 422),
-        ("config.json", b'{"network": "__class__"}', "the network of this run is '__class__'", 422),
+        ("config.json", b"[]", 'config.json: expected an object with "network"', 422),
+        (
+            "config.json",
+            b'{"network": "Generator"}',
+            "holds 'Generator', which does not learn digits; expected SimpleCNN.",
+            422,
+        ),
+        ("config.json", b'{"network": "SimpleCNN", "task": "__class__"}', "learnt the task '__class__'; expected", 422),
     ],
 )
 def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words, status):
@@ -200,8 +221,8 @@ def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words,
 def test_a_network_that_does_not_fit_its_weights_is_a_sentence(run_folder, tmp_path):
     (tmp_path / "config.json").write_bytes((run_folder / "config.json").read_bytes())
     save_weights(tmp_path / "model.safetensors", {"cnn.0.weight": np.zeros((1, 1, 1, 1), np.float32)})
-    with pytest.raises(Refused, match="model.safetensors does not fit SimpleCNN"), RunFolder(tmp_path).lock:
-        RunFolder(tmp_path).model()
+    with pytest.raises(Refused, match=r"(?s)model.safetensors does not fit: .*cnn.0.weight"):
+        RunFolder(tmp_path).trained()
 
 
 def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_path):
@@ -218,7 +239,7 @@ def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_pa
     with (folder / "model.safetensors").open("wb") as file:
         file.truncate(2**27 + 1)  # sparse: it takes no room
     with pytest.raises(Refused, match="at most 134,217,728 are read"):
-        run.model()
+        run.trained()
 
 
 def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
