@@ -61,7 +61,8 @@ class Walk:
 
     def _start(self, output: np.ndarray) -> np.ndarray:
         """The gradient at the network's end: of the chosen class's logit, or of the loss if it were the truth."""
-        self.predicted = int(self.task.probabilities(output)[0].argmax())
+        self.probabilities = self.task.probabilities(output)[0]
+        self.predicted = int(self.probabilities.argmax())
         if self.chosen is None:
             self.chosen = self.predicted
         criterion = self.task.criterion()
@@ -75,7 +76,7 @@ class Walk:
         start[0, self.chosen] = 1
         return start
 
-    def probabilities(self) -> dict[str, Any]:
+    def arithmetic(self) -> dict[str, Any]:
         output = self.steps[-1].output[0]
         if len(output) == 1:
             return sigmoid(self.steps[-2].output[0], output)
@@ -113,7 +114,8 @@ def answer(run: RunFolder, body: Any) -> dict[str, Any]:
         "classes": walked.classes,
         "blank": not walked.image.any(),
         "loss": walked.loss,
-        "steps": walked.probabilities(),
+        "probabilities": walked.probabilities,
+        "steps": walked.arithmetic(),
         "layers": [shown(step) for step in walked.steps],
     }
 

@@ -67,6 +67,7 @@ def test_a_digit_on_its_way_is_the_networks_own_forward_and_backward(run, traine
     x = image[None]
     logits = trained(x)
     np.testing.assert_array_equal(told["steps"]["logits"], logits[0])
+    np.testing.assert_array_equal(told["probabilities"], told["steps"]["probabilities"])
     np.testing.assert_allclose(told["steps"]["shifted"], logits[0] - logits.max())
     np.testing.assert_allclose(told["steps"]["exp"], np.exp(told["steps"]["shifted"]))
     np.testing.assert_allclose(told["steps"]["probabilities"], told["steps"]["exp"] / told["steps"]["sum"])
@@ -106,12 +107,10 @@ def test_gradients_at_the_layers_are_derivatives(run, trained):
         assert difference == pytest.approx(told[place], abs=1e-6)
 
 
-def test_a_network_with_one_output_says_even_or_odd(tmp_path):
-    (tmp_path / "config.json").write_text('{"network": "ParityCNN", "task": "parity"}')
-    minicnn.manual_seed(1)
+def test_a_network_with_one_output_says_even_or_odd(parity_folder):
     model = models.ParityCNN()
-    save_weights(tmp_path / "model.safetensors", model.state_dict())
-    run = RunFolder(tmp_path)
+    model.load_state_dict(load_weights(parity_folder / "model.safetensors"))
+    run = RunFolder(parity_folder)
     assert runs.overview(run)["classes"] == ["even", "odd"]
     image, label = run.test[2]
     p = float(model(image[None])[0, 0])
@@ -120,6 +119,7 @@ def test_a_network_with_one_output_says_even_or_odd(tmp_path):
     steps = told["steps"]
     assert (steps["kind"], steps["probabilities"][0]) == ("sigmoid", np.float32(p))
     assert 1 / steps["sum"][0] == pytest.approx(p, rel=1e-5)
+    assert told["probabilities"] == pytest.approx([1 - p, p])
     assert told["loss"] == pytest.approx(-np.log(1 - p), rel=1e-5)
     body = {"digit": {"index": 2}, "layer": -1, "channel": 0, "what": "gradient"}
     slope = model.backward(np.ones((1, 1), np.float32))[0, 0]  # of p
@@ -133,17 +133,8 @@ def test_a_network_with_one_output_says_even_or_odd(tmp_path):
     assert costs.answer(run)["network"] == "ParityCNN"
 
 
-@pytest.fixture
-def painter(tmp_path):
-    """A run that names no classes."""
-    (tmp_path / "config.json").write_text('{"network": "Autoencoder", "task": "generator", "latent_dim": 3}')
-    model = models.Autoencoder(3)
-    save_weights(tmp_path / "model.safetensors", model.state_dict())
-    save_weights(tmp_path / "filters.safetensors", {"epoch-000": model.encoder.cnn[0].weight.data})
-    return RunFolder(tmp_path)
-
-
-def test_a_run_that_paints_shows_what_it_has(painter):
+def test_a_run_that_paints_shows_what_it_has(painter_folder):
+    painter = RunFolder(painter_folder)
     told = runs.overview(painter)
     assert (told["classes"], told["question"][:18]) == ([], "paint it in colour")
     assert runs.filters(painter)["complete"]
@@ -247,6 +238,22 @@ def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
         RunFolder(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"a run folder holds config.json, .* and this one does not"):
         RunFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((0, 28, 28), "--data .* has no images; expected at least one"),
+        ((2, 28, 27), "This page shows images of 28x28 pixels with labels from 0 to 9; --data .* has 28x27"),
+    ],
+)
+def test_images_that_the_page_cannot_show_are_refused_at_the_start(run_folder, tmp_path, shape, words):
+    header = bytes([0, 0, 8, 3]) + np.array(shape, ">u4").tobytes()
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(header + bytes(int(np.prod(shape))))
+    header = bytes([0, 0, 8, 1]) + np.array(shape[:1], ">u4").tobytes()
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(header + bytes(shape[0]))
+    with pytest.raises(ValueError, match=words):
+        RunFolder(run_folder, tmp_path)
 
 
 @pytest.mark.parametrize(
