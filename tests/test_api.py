@@ -192,7 +192,10 @@ MAY_IMPORT = {
     "gradcheck.py": {"nn", "table"},
     "summary/": {"command", "kernels", "models", "nn", "summary", "table"},
     "agree/": {"", "agree", "command", "kernels", "nn"},
-    "explore/": {"__version__", "checkpoints", "data", "explore", "geometry", "kernels", "models", "nn"},
+    "explore/": {
+        *("__version__", "checkpoints", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
+        *("tasks", "trained"),
+    },
     # training
     "checkpoints.py": set(),
     "resume.py": {"checkpoints", "kernels", "nn", "optim"},

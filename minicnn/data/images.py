@@ -189,6 +189,8 @@ def normalise(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
     height, width = (max(1, round(scale * n)) for n in (bottom - top, right - left))
     filter_ = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     small = np.asarray(Image.fromarray(ink[top:bottom, left:right]).resize((width, height), filter_), np.float32)
+    if not small.any():
+        raise ValueError(f"expected a digit, found specks that vanish when they are fitted into {BOX}x{BOX} pixels.")
     small = np.rint(small * (255 / small.max())).astype(np.uint8)  # thin strokes have become faint
 
     pixels = np.zeros((SIDE, SIDE), np.uint8)

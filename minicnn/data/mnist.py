@@ -134,6 +134,8 @@ def read_pair(images_path, labels_path):
 
 def check_digits(dataset: MNIST, name: str, who: str) -> None:
     """ValueError unless these are such images as the networks here take; `who` is "SimpleCNN reads" or the like."""
+    if not len(dataset):
+        raise ValueError(f"{name} has no images; expected at least one.")
     height, width = dataset.images.shape[1:]
     if (height, width) != (28, 28) or dataset.labels.max() > 9:
         raise ValueError(

@@ -9,6 +9,6 @@ All arithmetic is done here, by minicnn, and fetched as JSON; the page in `stati
     formula         the size formula with the numbers in it; the Python lines that do the same
     channels        view 2: the products of each channel before they are summed
     matrix          view 3: convolution as a matrix
-    runs, network, drawing    view 4: a run folder, what a digit does in its network, from canvas to 28x28
-    costs           view 5: parameters, multiply-adds, seconds
+    runs, network, digits    view 4: a run folder, the layers of its network, what a digit does in them
+    costs           view 5: parameters, multiply-adds, bytes, seconds
 """

@@ -7,22 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, models, nn
+from .. import kernels, nn
 from ..kernels.threads import get_num_threads, set_num_threads
+from ..models import SimpleCNN
+from ..summary import summary
 from . import ask
 from .ask import Refused
-from .network import chain, costs
+from .network import chain
 from .runs import RunFolder
 
-IMAGE = (1, 28, 28)
 BUDGET = 3.0  # seconds of measuring
 _busy = threading.Lock()
 
 
 def _model(run: RunFolder | None) -> nn.Module:
     """A network of the run's kind with weights of its own, so that nobody waits for it; without a run SimpleCNN."""
-    name = "SimpleCNN" if run is None else str(run.config().get("network"))
-    return getattr(models, name)() if name == "ParityCNN" else models.SimpleCNN()
+    return SimpleCNN() if run is None else run.rebuild()[1]
 
 
 def cores() -> int:
@@ -32,10 +32,15 @@ def cores() -> int:
 def answer(run: RunFolder | None) -> dict[str, Any]:
     """GET /api/costs."""
     model = _model(run)
-    layers = costs(model, IMAGE)
-    total = {name: sum(row[name] for row in layers) for name in ("parameters", "multiply_adds")}
-    for row in layers:
-        row |= {f"share_{name}": row[name] / total[name] for name in total}
+    found = summary(model, SimpleCNN.input_shape)
+    names = dict(chain(model))
+    total = {name: getattr(found, name) for name in ("parameters", "multiply_adds", "kept_bytes")}
+    layers = [
+        row._asdict()
+        | {"layer": repr(names[row.name])}
+        | {f"share_{name}": (getattr(row, name) or 0) / total[name] for name in total}
+        for row in found.rows
+    ]
     return {
         "network": type(model).__name__,
         "layers": layers,
@@ -81,7 +86,7 @@ def _measure(model: nn.Module, batch: int) -> list[np.ndarray]:
     """One array (layers, 2) of seconds for each round; the first round warms up (and compiles) and does not count."""
     layers = [layer for _, layer in chain(model)]
     generator = np.random.default_rng(0)
-    images = generator.random((batch, *IMAGE), np.float32)
+    images = generator.random((batch, *SimpleCNN.input_shape), np.float32)
     rounds: list[np.ndarray] = []
     started = None
     while started is None or len(rounds) < 3 or (len(rounds) < 15 and time.perf_counter() - started < BUDGET):

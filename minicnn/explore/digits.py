@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import nn
+from ..data.images import SIDE, normalise
+from ..data.mnist import to_float
 from . import ask
 from .answer import shades
 from .ask import Refused
-from .drawing import to_digit
 from .network import Step, sigmoid, softmax, walk
 from .runs import RunFolder
 
@@ -24,7 +24,7 @@ def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
     if isinstance(digit, dict) and "index" in digit:
         index = ask.integer(digit, "index", 0, len(run.test) - 1)
         image, _ = run.test[index]
-        return image[0], int(run.labels()[index])
+        return image[0], int(run.truth()[index])
     pixels = ask.field(digit, "pixels")
     try:
         drawn = base64.b64decode(pixels, validate=True) if isinstance(pixels, str) else b""
@@ -32,7 +32,18 @@ def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
         drawn = b""
     if len(drawn) != CANVAS * CANVAS:
         raise Refused(f"pixels must be {CANVAS} x {CANVAS} bytes in base64, got {len(drawn)} bytes.")
-    return to_digit(np.frombuffer(drawn, np.uint8).reshape(CANVAS, CANVAS)), None
+    ink = np.frombuffer(drawn, np.uint8).reshape(CANVAS, CANVAS)
+    return to_float(prepare(ink))[0], None
+
+
+def prepare(ink: np.ndarray) -> np.ndarray:
+    """A drawing as the digit that the network gets, (28, 28) uint8; a blank one stays blank."""
+    if not ink.any():
+        return np.zeros((SIDE, SIDE), np.uint8)
+    try:
+        return normalise(ink)[0]
+    except ValueError as error:
+        raise Refused(f"The drawing cannot be read: {error}", 422) from error
 
 
 class Walk:
@@ -40,32 +51,32 @@ class Walk:
 
     def __init__(self, run: RunFolder, body: Any):
         self.image, self.label = image_of(run, body)
-        self.classes = run.classes()
+        trained = run.trained()
+        self.task, self.classes = trained.task, trained.task.classes
         self.of = ask.choice(body, "of", ("logit", "loss"))
         self.chosen = None if body.get("target") is None else ask.integer(body, "target", 0, len(self.classes) - 1)
         self.loss = None
         with run.lock:
-            self.steps, self.grad_image = walk(run.model(), self.image[None, None], self._start)
+            self.steps, self.grad_image = walk(trained.model, self.image[None, None], self._start)
 
     def _start(self, output: np.ndarray) -> np.ndarray:
         """The gradient at the network's end: of the chosen class's logit, or of the loss if it were the truth."""
-        scores = output[0] if output.shape[1] > 1 else np.array([1 - output[0, 0], output[0, 0]])
-        self.predicted = int(scores.argmax())
+        self.probabilities = self.task.probabilities(output)[0]
+        self.predicted = int(self.probabilities.argmax())
         if self.chosen is None:
             self.chosen = self.predicted
+        criterion = self.task.criterion()
+        # A digit of the chosen class has its number: 0 is even, 1 is odd.
+        self.loss = criterion(output, self.task.targets(self.image[None, None], np.array([self.chosen])))
+        if self.of == "loss":
+            return criterion.backward()
         if output.shape[1] == 1:  # a probability of "odd"; that of "even" is 1 minus it
-            criterion: Any = nn.BCELoss()
-            target = np.full_like(output, self.chosen)
-            plain_start = np.full_like(output, 1 if self.chosen else -1)
-        else:
-            criterion = nn.CrossEntropyLoss()
-            target = np.array([self.chosen])
-            plain_start = np.zeros_like(output)
-            plain_start[0, self.chosen] = 1
-        self.loss = criterion(output, target)
-        return criterion.backward() if self.of == "loss" else plain_start
+            return np.full_like(output, 1 if self.chosen else -1)
+        start = np.zeros_like(output)
+        start[0, self.chosen] = 1
+        return start
 
-    def probabilities(self) -> dict[str, Any]:
+    def arithmetic(self) -> dict[str, Any]:
         output = self.steps[-1].output[0]
         if len(output) == 1:
             return sigmoid(self.steps[-2].output[0], output)
@@ -103,7 +114,8 @@ def answer(run: RunFolder, body: Any) -> dict[str, Any]:
         "classes": walked.classes,
         "blank": not walked.image.any(),
         "loss": walked.loss,
-        "steps": walked.probabilities(),
+        "probabilities": walked.probabilities,
+        "steps": walked.arithmetic(),
         "layers": [shown(step) for step in walked.steps],
     }
 

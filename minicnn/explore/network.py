@@ -21,12 +21,9 @@ class Step(NamedTuple):
     grad: np.ndarray
 
 
-def chain(model: nn.Module, prefix: str = "") -> list[tuple[str, nn.Module]]:
+def chain(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The layers that have no layers inside, in order, with their names."""
-    layers = []
-    for name, child in model.named_children():
-        layers += chain(child, f"{prefix}{name}.") or [(f"{prefix}{name}", child)]
-    return layers
+    return [(name, layer) for name, layer in model.named_modules() if not any(layer.children())]
 
 
 def check_chain(model: nn.Module, image_shape: tuple[int, ...]) -> None:
@@ -81,32 +78,3 @@ def sigmoid(logit: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
     """The same for a network with one output, which ends in a sigmoid."""
     powers = np.exp(-logit)
     return {"kind": "sigmoid", "logits": logit, "exp": powers, "sum": 1 + powers, "probabilities": probability}
-
-
-def costs(model: nn.Module, image_shape: tuple[int, ...]) -> list[dict[str, Any]]:
-    """For each layer: its output's shape, parameters, and multiply-adds for one image, from the layers and shapes themselves."""
-    x, rows = np.zeros((1, *image_shape), np.float32), []
-    for name, layer in chain(model):
-        y = layer(x)
-        parameters = sum(parameter.size for parameter in layer.parameters())
-        rows.append(
-            {
-                "name": name,
-                "layer": repr(layer),
-                "kind": type(layer).__name__,
-                "output": y.shape[1:],
-                "parameters": parameters,
-                "multiply_adds": _multiply_adds(layer, x, y),
-            }
-        )
-        x = y
-    return rows
-
-
-def _multiply_adds(layer: nn.Module, x: np.ndarray, y: np.ndarray) -> int:
-    """Every weight meets each output pixel (convolution), input pixel (transposed convolution), or one number (linear)."""
-    if isinstance(layer, nn.Conv2d):
-        return layer.weight.size * math.prod(y.shape[2:])
-    if isinstance(layer, nn.ConvTranspose2d):
-        return layer.weight.size * math.prod(x.shape[2:])
-    return layer.weight.size if isinstance(layer, nn.Linear) else 0

@@ -2,22 +2,24 @@
 
 import csv
 import io
-import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import models, nn
+from .. import nn
 from ..checkpoints import load_weights
-from ..data import MNIST
+from ..data import MNIST, DataLoader
+from ..data.mnist import check_digits
+from ..tasks import Classifier, Task
+from ..trained import Trained, read_config, rebuild
 from . import ask
 from .ask import Refused
 from .network import check_chain
 
 LARGEST = {"config.json": 2**20, "metrics.csv": 2**24, "model.safetensors": 2**27, "filters.safetensors": 2**27}
-NETWORKS = ("SimpleCNN", "ParityCNN")
 HOW = "python -m minicnn.train"
 
 
@@ -35,11 +37,11 @@ class RunFolder:
             )
         self.data = data
         self.test = MNIST(data, train=False)
-        if self.test.images.shape[1:] != (28, 28):
-            raise ValueError(f"--data {data}: the images must be 28 x 28, these are {self.test.images.shape[1:]}.")
-        self.lock = threading.Lock()  # layers keep what backward needs: one walk at a time
-        self._loaded: tuple[Any, nn.Module] | None = None
-        self._predictions: tuple[Any, np.ndarray] | None = None
+        check_digits(self.test, f"--data {data}", "This page shows")
+        self.lock = threading.RLock()  # layers keep what backward needs: one walk at a time
+        self._trained: Any = None
+        self._version: Any = None  # of its files
+        self._answers: Any = None  # to the test images
 
     def path(self, name: str) -> Path:
         """One of the run's own files: there, inside the folder even through links, and not too large."""
@@ -55,13 +57,12 @@ class RunFolder:
     # ------------------------------------------------------------------------------------------------ its files
 
     def config(self) -> dict[str, Any]:
-        try:
-            config = json.loads(self.path("config.json").read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise Refused(f"config.json is damaged: {error}.", 422) from error
-        if not isinstance(config, dict):
-            raise Refused("config.json must hold a JSON object.", 422)
-        return config
+        self.path("config.json")
+        return refuse(read_config, self.folder)
+
+    def rebuild(self) -> tuple[Task, nn.Module]:
+        """What the run learns, and its network with new weights."""
+        return refuse(rebuild, self.folder, self.config(), Task)
 
     def metrics(self) -> list[dict[str, float]]:
         try:
@@ -79,7 +80,7 @@ class RunFolder:
     def filters(self) -> list[dict[str, Any]]:
         """The first layer's filters (O, C, KH, KW), epoch by epoch; without that file the final ones alone."""
         try:
-            kept = self._weights("filters.safetensors")
+            kept = refuse(load_weights, self.path("filters.safetensors"))
             names = sorted(name for name in kept if name.startswith("epoch-") and name[6:].isdigit())
             epochs: list[dict[str, Any]] = [{"epoch": int(name[6:]), "filters": kept[name]} for name in names]
         except Refused as refused:
@@ -87,71 +88,43 @@ class RunFolder:
                 raise
             epochs = []
         if not epochs:
-            with self.lock:
-                first = next((p for p in self.model().parameters() if p.data.ndim == 4), None)
-            epochs = [] if first is None else [{"epoch": None, "filters": first.data}]
+            epochs = [{"epoch": None, "filters": self.trained().model.state_dict()["cnn.0.weight"]}]
         if any(one["filters"].ndim != 4 or one["filters"].size > 2**16 for one in epochs):
             raise Refused("The filters must be (O, C, KH, KW) and not more than 65,536 numbers.", 422)
         return epochs[:1000]
 
-    def _weights(self, name: str) -> dict[str, np.ndarray]:
-        try:
-            return load_weights(self.path(name))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise Refused(f"{name} cannot be read: {error}.", 422) from error
-
-    def model(self) -> nn.Module:
-        """The network with its weights; read anew when the file has changed. Call with the lock held."""
-        path, config = self.path("model.safetensors"), self.config()
-        name = config.get("network")
-        make = getattr(models, str(name), None) if name in NETWORKS else None
-        if make is None:
-            raise Refused(
-                f"This page can draw into {' and '.join(NETWORKS)}; the network of this run is {name!r}.", 422
-            )
-        status = path.stat()
-        version = (name, status.st_mtime_ns, status.st_size)
-        if self._loaded is None or self._loaded[0] != version:
-            model = make()
-            try:
-                model.load_state_dict(self._weights("model.safetensors"))
-            except (KeyError, RuntimeError, ValueError) as error:
-                raise Refused(f"model.safetensors does not fit {name}: {error}", 422) from error
-            check_chain(model, (1, 28, 28))
-            self._loaded = version, model
-        return self._loaded[1]
+    def trained(self) -> Trained:
+        """The network with its weights; read anew when a file has changed. To let it work, hold the lock."""
+        files = [self.path(name).stat() for name in ("config.json", "model.safetensors")]
+        version = [(file.st_mtime_ns, file.st_size) for file in files]
+        with self.lock:
+            if self._version != version:
+                trained = refuse(Trained, self.folder, Classifier)
+                check_chain(trained.model, trained.model.input_shape)
+                self._trained, self._answers, self._version = trained, None, version
+            return self._trained
 
     # -------------------------------------------------------------------------------------------- what it says
 
-    def labels(self) -> np.ndarray:
+    def truth(self) -> np.ndarray:
         """What the network was to learn about the test images: the digit, or whether it is odd."""
-        labels = self.test.labels
-        return labels % 2 if self.config().get("network") == "ParityCNN" else labels
-
-    def classes(self) -> list[str]:
-        if self.config().get("network") == "ParityCNN":
-            return ["even", "odd"]
-        return [name.split(" - ")[0] for name in self.test.classes]
+        return self.trained().task.truth(self.test.labels)
 
     def probabilities(self) -> np.ndarray:
         """(N, K) for all test images, computed once for each state of the weights."""
         with self.lock:
-            model = self.model()
-            version = self._loaded and self._loaded[0]
-            if self._predictions is None or self._predictions[0] != version:
-                model.eval()
-                parts = [
-                    model(self.test.batch(range(start, min(start + 100, len(self.test))))[0])
-                    for start in range(0, len(self.test), 100)
-                ]
-                output = np.concatenate(parts).astype(np.float64)
-                if output.shape[1] == 1:
-                    output = np.hstack([1 - output, output])
-                else:
-                    powers = np.exp(output - output.max(axis=1, keepdims=True))
-                    output = powers / powers.sum(axis=1, keepdims=True)
-                self._predictions = version, output
-            return self._predictions[1]
+            trained = self.trained()
+            if self._answers is None:
+                self._answers = trained.task.examine(trained.model, DataLoader(self.test, 100))
+            return self._answers.probabilities
+
+
+def refuse(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What `read` reads; a file that it cannot take is a sentence for the page."""
+    try:
+        return read(*arguments)
+    except (ImportError, TypeError, ValueError) as error:
+        raise Refused(str(error), 422) from error
 
 
 def overview(run: RunFolder) -> dict[str, Any]:
@@ -163,39 +136,38 @@ def overview(run: RunFolder) -> dict[str, Any]:
         note = (
             f"This run learnt from {config['data']}, but the images here are the bundled ones; --data names a folder."
         )
-    return about | {"classes": run.classes(), "note": note}
+    task, _ = run.rebuild()
+    classes = list(task.classes) if isinstance(task, Classifier) else []
+    return about | {"question": task.question, "classes": classes, "note": note}
 
 
 def filters(run: RunFolder) -> dict[str, Any]:
     """GET /api/run/filters: all on one scale."""
     epochs = run.filters()
-    if not epochs:
-        raise Refused("This network has no convolution, so there are no filters.", 404)
     largest = max(float(np.abs(one["filters"]).max()) for one in epochs)
     return {"epochs": epochs, "largest": largest, "complete": epochs[0]["epoch"] is not None}
 
 
 def confusion(run: RunFolder) -> dict[str, Any]:
     """GET /api/run/confusion: how many images of each class (row) were taken for which (column)."""
-    labels, predicted = run.labels(), run.probabilities().argmax(axis=1)
-    classes = run.classes()
+    classes, truth, predicted = run.trained().task.classes, run.truth(), run.probabilities().argmax(axis=1)
     counts = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(counts, (labels, predicted), 1)
+    np.add.at(counts, (truth, predicted), 1)
     right = int(np.trace(counts))
-    return {"classes": classes, "counts": counts, "right": right, "all": len(labels), "accuracy": right / len(labels)}
+    return {"classes": classes, "counts": counts, "right": right, "all": len(truth), "accuracy": right / len(truth)}
 
 
 def images(run: RunFolder, body: Any) -> dict[str, Any]:
     """POST /api/run/images: test images, all or those behind one cell of the confusion matrix, a page at a time."""
-    classes = run.classes()
     start = ask.integer(body, "start", 0, len(run.test))
     found = np.arange(len(run.test))
     probabilities = None
     if body.get("truth") is not None:
+        classes = run.trained().task.classes
         truth = ask.integer(body, "truth", 0, len(classes) - 1)
         predicted = ask.integer(body, "predicted", 0, len(classes) - 1)
         probabilities = run.probabilities()
-        found = np.flatnonzero((run.labels() == truth) & (probabilities.argmax(axis=1) == predicted))
+        found = np.flatnonzero((run.truth() == truth) & (probabilities.argmax(axis=1) == predicted))
     page = found[start : start + 40]
     return {
         "total": len(found),

@@ -8,11 +8,10 @@ import threading
 import pytest
 
 import minicnn
-from minicnn import train
-from minicnn.checkpoints import load_weights, save_weights
+from minicnn import models, train
+from minicnn.checkpoints import save_weights
 from minicnn.explore.runs import RunFolder
 from minicnn.explore.server import Server
-from minicnn.models import SimpleCNN
 
 from .page import READY
 
@@ -23,12 +22,28 @@ def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explore") / "run"
     arguments = ["--epochs", "2", "--threads", "1", "--no-plots", "--quiet", "--out", str(folder)]
     assert train.main(arguments) == 0
-    if not (folder / "filters.safetensors").exists():
-        minicnn.manual_seed(0)
-        last = load_weights(folder / "model.safetensors")["cnn.0.weight"]
-        filters = {"epoch-000": SimpleCNN().cnn[0].weight.data, "epoch-001": (last * 0.5), "epoch-002": last}
-        save_weights(folder / "filters.safetensors", filters)
     return folder
+
+
+def keep(folder, task, model, **config):
+    """A run folder of this task that kept its weights and nothing else."""
+    (folder / "config.json").write_text(json.dumps({"task": task, "network": type(model).__name__, **config}))
+    save_weights(folder / "model.safetensors", model.state_dict())
+    return folder
+
+
+@pytest.fixture
+def parity_folder(tmp_path):
+    minicnn.manual_seed(1)
+    return keep(tmp_path, "parity", models.ParityCNN())
+
+
+@pytest.fixture
+def painter_folder(tmp_path):
+    """It names no classes."""
+    model = models.Autoencoder(3)
+    save_weights(tmp_path / "filters.safetensors", {"epoch-000": model.encoder.cnn[0].weight.data})
+    return keep(tmp_path, "generator", model, latent_dim=3)
 
 
 class Asker:

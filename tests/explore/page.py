@@ -7,7 +7,7 @@ READY = {
     "bench": "#view-bench .stack.output td.cell",
     "channels": "#channels-explain .total",
     "matrix": "#matrix-why:not(:empty)",
-    "run": "#softmax-table, #no-run",
+    "run": "#predicted, #no-classes, #no-run",
     "costs": "#costs-table",
 }
 

@@ -8,7 +8,9 @@ import pytest
 from minicnn import models, use_backend
 from minicnn.checkpoints import load_weights
 from minicnn.data import MNIST
+from minicnn.explore.runs import RunFolder
 
+from .conftest import Asker, serve, stop
 from .page import settled, until, values
 
 # A loop around 0 and strokes for 1 and 3, as a hand would draw them on the canvas of 280 x 280.
@@ -102,6 +104,36 @@ def test_a_run(run_server, run_folder, visit):
     assert data.labels[index] == 7
     page.locator("#behind .thumbnails button").first.click()
     until(page, "document.querySelector('#verdict').textContent.includes('7')")
+
+
+@pytest.fixture
+def open_run(visit):
+    served = []
+
+    def open_folder(folder):
+        served.append(serve(RunFolder(folder)))
+        return visit(Asker(served[-1][0]), "run")
+
+    yield open_folder
+    for one in served:
+        stop(*one)
+
+
+def test_a_parity_run_shows_both_probabilities(open_run, parity_folder):
+    page = open_run(parity_folder)
+    even, odd = page.eval_on_selector_all(".class-bars .number", "all => all.map(one => Number(one.dataset.value))")
+    assert even + odd == pytest.approx(1)
+    assert page.inner_text("#predicted") == ("odd" if odd > even else "even")
+    assert page.get_by_role("button", name="its probability").count() == 1
+    page.wait_for_selector("#confusion")
+    assert page.locator("#confusion tbody td").count() == 4
+
+
+def test_a_run_that_paints_says_what_it_cannot_show(open_run, painter_folder):
+    page = open_run(painter_folder)
+    assert "paints pictures and names no classes" in page.inner_text("#no-classes")
+    page.wait_for_selector("#filter-epoch-name")
+    assert page.locator("#canvas, #confusion").count() == 0
 
 
 def test_without_a_run_it_says_how_to_train_one(server, visit):

@@ -67,6 +67,7 @@ def test_a_digit_on_its_way_is_the_networks_own_forward_and_backward(run, traine
     x = image[None]
     logits = trained(x)
     np.testing.assert_array_equal(told["steps"]["logits"], logits[0])
+    np.testing.assert_array_equal(told["probabilities"], told["steps"]["probabilities"])
     np.testing.assert_allclose(told["steps"]["shifted"], logits[0] - logits.max())
     np.testing.assert_allclose(told["steps"]["exp"], np.exp(told["steps"]["shifted"]))
     np.testing.assert_allclose(told["steps"]["probabilities"], told["steps"]["exp"] / told["steps"]["sum"])
@@ -106,36 +107,42 @@ def test_gradients_at_the_layers_are_derivatives(run, trained):
         assert difference == pytest.approx(told[place], abs=1e-6)
 
 
-def test_a_network_with_one_output_says_even_or_odd(run_folder, tmp_path, monkeypatch):
-    class ParityCNN(nn.Module):
-        def __init__(self):
-            self.flatten, self.linear, self.sigmoid = nn.Flatten(), nn.Linear(784, 1), nn.Sigmoid()
-
-        def forward(self, x):
-            return self.sigmoid(self.linear(self.flatten(x)))
-
-    monkeypatch.setattr(models, "ParityCNN", ParityCNN, raising=False)
-    (tmp_path / "config.json").write_text('{"network": "ParityCNN"}')
-    model = ParityCNN()
-    save_weights(tmp_path / "model.safetensors", model.state_dict())
-    run = RunFolder(tmp_path)
+def test_a_network_with_one_output_says_even_or_odd(parity_folder):
+    model = models.ParityCNN()
+    model.load_state_dict(load_weights(parity_folder / "model.safetensors"))
+    run = RunFolder(parity_folder)
+    assert runs.overview(run)["classes"] == ["even", "odd"]
     image, label = run.test[2]
     p = float(model(image[None])[0, 0])
     told = digits.answer(run, {"digit": {"index": 2}, "target": 0, "of": "logit"})
-    assert (told["classes"], told["label"], told["predicted"]) == (["even", "odd"], label % 2, int(p > 0.5))
+    assert (told["classes"], told["label"], told["predicted"]) == (("even", "odd"), label % 2, int(p > 0.5))
     steps = told["steps"]
     assert (steps["kind"], steps["probabilities"][0]) == ("sigmoid", np.float32(p))
     assert 1 / steps["sum"][0] == pytest.approx(p, rel=1e-5)
+    assert told["probabilities"] == pytest.approx([1 - p, p])
+    assert told["loss"] == pytest.approx(-np.log(1 - p), rel=1e-5)
     body = {"digit": {"index": 2}, "layer": -1, "channel": 0, "what": "gradient"}
-    even = digits.plane(run, body | {"target": 0, "of": "logit"})["values"]  # of the probability of "even", 1 - p
-    weight = model.linear.weight.data.reshape(28, 28)
-    np.testing.assert_allclose(even, -p * (1 - p) * weight, rtol=1e-4, atol=1e-9)
+    slope = model.backward(np.ones((1, 1), np.float32))[0, 0]  # of p
+    for target, sign in ((0, -1), (1, 1)):
+        values = digits.plane(run, body | {"target": target, "of": "logit"})["values"]  # of 1 - p, or p
+        np.testing.assert_allclose(values, sign * slope, rtol=1e-4, atol=1e-9)
     loss = digits.plane(run, body | {"target": 1, "of": "loss"})["values"]  # of -log p
-    np.testing.assert_allclose(loss, (p - 1) * weight, rtol=1e-4, atol=1e-9)
-    assert runs.confusion(run)["counts"].sum() == 1000
-    with pytest.raises(Refused, match="This network has no convolution"):
-        runs.filters(run)
+    np.testing.assert_allclose(loss, -slope / p, rtol=1e-4, atol=1e-9)
+    counts = runs.confusion(run)["counts"]
+    np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(run.test.labels % 2))
     assert costs.answer(run)["network"] == "ParityCNN"
+
+
+def test_a_run_that_paints_shows_what_it_has(painter_folder):
+    painter = RunFolder(painter_folder)
+    told = runs.overview(painter)
+    assert (told["classes"], told["question"][:18]) == ([], "paint it in colour")
+    assert runs.filters(painter)["complete"]
+    with pytest.raises(Refused, match="learnt the task 'generator'; expected the run folder of a training of digits"):
+        digits.answer(painter, {"digit": {"index": 0}, "target": None, "of": "logit"})
+    told = costs.answer(painter)
+    assert (told["network"], told["layers"][-1]["output_shape"]) == ("Autoencoder", (3, 100, 100))
+    assert len(costs.timing(painter, {"batch": 1, "backend": "numpy", "threads": 1})["layers"]) == len(told["layers"])
 
 
 def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
@@ -173,13 +180,18 @@ def test_training_that_goes_on_is_seen(run_folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words", "status"),
     [
-        ("model.safetensors", b"{}", "model.safetensors cannot be read: ", 422),
+        ("model.safetensors", b"{}", "model.safetensors is neither a whole safetensors file", 422),
         ("model.safetensors", None, "The run folder has no model.safetensors yet", 404),
         ("metrics.csv", b"epoch\nx\n", "metrics.csv is damaged", 422),
         ("config.json", b"{", "config.json is damaged", 422),
-        ("config.json", b"[]", "config.json must hold a JSON object", 422),
-        ("config.json", b'{"network": "Generator"}', "the network of this run is 'Generator'", 422),
-        ("config.json", b'{"network": "__class__"}', "the network of this run is '__class__'", 422),
+        ("config.json", b"[]", 'config.json: expected an object with "network"', 422),
+        (
+            "config.json",
+            b'{"network": "Generator"}',
+            "holds 'Generator', which does not learn digits; expected SimpleCNN.",
+            422,
+        ),
+        ("config.json", b'{"network": "SimpleCNN", "task": "__class__"}', "learnt the task '__class__'; expected", 422),
     ],
 )
 def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words, status):
@@ -200,8 +212,8 @@ def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words,
 def test_a_network_that_does_not_fit_its_weights_is_a_sentence(run_folder, tmp_path):
     (tmp_path / "config.json").write_bytes((run_folder / "config.json").read_bytes())
     save_weights(tmp_path / "model.safetensors", {"cnn.0.weight": np.zeros((1, 1, 1, 1), np.float32)})
-    with pytest.raises(Refused, match="model.safetensors does not fit SimpleCNN"), RunFolder(tmp_path).lock:
-        RunFolder(tmp_path).model()
+    with pytest.raises(Refused, match=r"(?s)model.safetensors does not fit: .*cnn.0.weight"):
+        RunFolder(tmp_path).trained()
 
 
 def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_path):
@@ -218,7 +230,7 @@ def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_pa
     with (folder / "model.safetensors").open("wb") as file:
         file.truncate(2**27 + 1)  # sparse: it takes no room
     with pytest.raises(Refused, match="at most 134,217,728 are read"):
-        run.model()
+        run.trained()
 
 
 def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
@@ -226,6 +238,22 @@ def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
         RunFolder(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"a run folder holds config.json, .* and this one does not"):
         RunFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((0, 28, 28), "--data .* has no images; expected at least one"),
+        ((2, 28, 27), "This page shows images of 28x28 pixels with labels from 0 to 9; --data .* has 28x27"),
+    ],
+)
+def test_images_that_the_page_cannot_show_are_refused_at_the_start(run_folder, tmp_path, shape, words):
+    header = bytes([0, 0, 8, 3]) + np.array(shape, ">u4").tobytes()
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(header + bytes(int(np.prod(shape))))
+    header = bytes([0, 0, 8, 1]) + np.array(shape[:1], ">u4").tobytes()
+    (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(header + bytes(shape[0]))
+    with pytest.raises(ValueError, match=words):
+        RunFolder(run_folder, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -299,8 +299,8 @@ def test_a_port_that_is_taken_is_a_sentence(server, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--port", "x"], "expected a port from 0 to 65535, got 'x'"),
-        (["--port", "70000"], "expected a port from 0 to 65535, got '70000'"),
+        (["--port", "x"], "expected a whole number from 0 to 65535, got 'x'"),
+        (["--port", "70000"], "expected a whole number from 0 to 65535, got '70000'"),
         (["--run", "no/such/folder"], "--run no/such/folder: there is no such folder"),
     ],
 )

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import minicnn
 from minicnn import models, nn
-from minicnn.explore import channels, costs, matrix, network
+from minicnn.data.images import read_digit
+from minicnn.explore import channels, costs, digits, matrix, network
 from minicnn.explore.ask import Refused
-from minicnn.explore.drawing import shares, to_digit
 from minicnn.nn import functional as F
 
 
@@ -117,25 +118,29 @@ def test_the_transpose_is_no_inverse_unless_the_kernel_only_copies():
 # --------------------------------------------------------------------------------------------------------- drawing
 
 
-def test_a_drawing_becomes_a_centred_digit():
+def test_a_drawing_becomes_a_centred_digit_as_an_image_file_does(tmp_path):
     canvas = np.zeros((280, 280), np.uint8)
     canvas[10:110, 200:220] = 255  # a thin stroke in a corner
-    digit = to_digit(canvas)
-    assert (digit.shape, digit.dtype) == ((28, 28), np.float32)
+    digit = digits.prepare(canvas)
+    assert (digit.shape, digit.dtype) == ((28, 28), np.uint8)
     rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
     assert (len(rows), len(columns)) == (20, 4)  # 100 x 20 shrunk to 20 x 4
     assert (rows[0], columns[0]) == (4, 12)
-    assert digit.max() == 1
-    assert not to_digit(np.zeros((280, 280), np.uint8)).any()
+    assert digit.max() == 255
+    Image.fromarray(canvas).save(tmp_path / "canvas.png")
+    np.testing.assert_array_equal(digit, read_digit(tmp_path / "canvas.png").pixels)
     one_pixel = np.zeros((280, 280), np.uint8)
     one_pixel[279, 279] = 255
-    assert to_digit(one_pixel).max() == 1
+    assert digits.prepare(one_pixel).max() == 255
+    assert digits.prepare(np.full((280, 280), 255, np.uint8)).min() == 0  # all ink: a block of 20 x 20
 
 
-def test_shrinking_keeps_the_mean():
-    x = np.random.default_rng(0).random(37)
-    assert shares(37, 20) @ x @ np.full(20, 1 / 20) == pytest.approx(x.mean())
-    np.testing.assert_allclose(shares(37, 20).sum(axis=1), 1)
+def test_a_blank_drawing_stays_blank_and_specks_are_a_sentence():
+    canvas = np.zeros((280, 280), np.uint8)
+    assert not digits.prepare(canvas).any()
+    canvas[20, 20] = canvas[250, 250] = 50
+    with pytest.raises(Refused, match="The drawing cannot be read: expected a digit, found specks"):
+        digits.prepare(canvas)
 
 
 # ----------------------------------------------------------------------------------------------------------- costs
@@ -147,10 +152,10 @@ def test_costs_are_counted_from_the_layers():
     assert told["total"]["parameters"] == sum(p.size for p in models.SimpleCNN().parameters()) == 215_370
     assert rows["cnn.3"]["multiply_adds"] == 32 * 14 * 14 * 16 * 5 * 5
     assert rows["linear_block.0"]["parameters"] == 1568 * 128 + 128
-    assert rows["cnn.5"]["output"] == (32, 7, 7)
-    assert sum(row["share_parameters"] for row in told["layers"]) == pytest.approx(1)
-    up = nn.Sequential(nn.ConvTranspose2d(2, 3, 4, stride=2, padding=1))
-    assert network.costs(up, (2, 5, 5))[0]["multiply_adds"] == 5 * 5 * 2 * 3 * 4 * 4
+    assert (rows["cnn.5"]["output_shape"], rows["cnn.5"]["receptive_field"]) == ((32, 7, 7), (16, 16))
+    assert rows["cnn.1"]["layer"] == "ReLU()"
+    for name in ("parameters", "multiply_adds", "kept_bytes"):
+        assert sum(row[f"share_{name}"] for row in told["layers"]) == pytest.approx(1)
 
 
 def test_timing_has_a_number_for_each_layer_and_restores_the_threads():

@@ -404,7 +404,7 @@ def test_data_sets_that_it_cannot_read_are_refused(run, capsys):
     letters = write_test_images("letters", np.zeros((3, 28, 28), np.uint8), [0, 1, 25])
     assert refused(capsys, evaluate, run, "--data", letters) == f"{reads}letters has 28x28 and labels up to 25."
     empty = write_test_images("empty", np.zeros((0, 28, 28), np.uint8), [])
-    assert refused(capsys, evaluate, run, "--data", empty) == "empty has no test images; expected at least one."
+    assert refused(capsys, evaluate, run, "--data", empty) == "empty has no images; expected at least one."
     assert refused(capsys, evaluate, run, "--data", "nowhere").startswith("MNIST: nowhere was expected to hold ")
 
 

@@ -16,13 +16,15 @@ export async function startCosts(section) {
     return;
   }
   const table = el("table", { class: "bars", id: "costs-table" },
-    el("caption", {}, `${about.network}, for one image: ${count(about.total.parameters)} parameters, ${count(about.total.multiply_adds)} multiply-adds`),
-    el("thead", {}, el("tr", {}, ["Layer", "Output", "Parameters", "Multiply-adds"].map((name) => el("th", { scope: "col" }, name)))),
+    el("caption", {}, `${about.network}, for one image: ${count(about.total.parameters)} parameters, ${count(about.total.multiply_adds)} multiply-adds, ${count(about.total.kept_bytes)} bytes kept`),
+    el("thead", {}, el("tr", {}, ["Layer", "Output", "Parameters", "Multiply-adds", "Bytes kept for backward", "Sees"].map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, about.layers.map((row) => el("tr", {},
       layerName(row.name, row.layer),
-      el("td", { class: "shape" }, row.output.join(" × ")),
+      el("td", { class: "shape" }, row.output_shape.join(" × ")),
       bar("parameters", row.share_parameters, `${count(row.parameters)}`, percent(row.share_parameters), "violet", row.parameters),
-      bar("multiply-adds", row.share_multiply_adds, `${count(row.multiply_adds)}`, percent(row.share_multiply_adds), "blue", row.multiply_adds)))));
+      bar("multiply-adds", row.share_multiply_adds, `${count(row.multiply_adds)}`, percent(row.share_multiply_adds), "blue", row.multiply_adds),
+      bar("kept bytes", row.share_kept_bytes, `${count(row.kept_bytes)}`, percent(row.share_kept_bytes), "green", row.kept_bytes),
+      el("td", { class: "sees", "data-column": "sees " }, row.receptive_field ? row.receptive_field.join(" × ") : "")))));
   replace(box, el("div", { class: "wide-table" }, table), largest(about), timing(about));
 }
 

@@ -106,20 +106,20 @@ export function startDigit(box) {
 
   function showVerdict(answer) {
     const says = answer.classes[answer.predicted];
-    const sure = answer.steps.kind === "softmax" ? answer.steps.probabilities[answer.predicted] : null;
     replace(verdict, answer.blank
       ? "Draw a digit. Even for the blank image the network names a class: it knows no “none”."
-      : [el("b", { "data-value": answer.predicted, id: "predicted" }, says), sure === null ? "" : ` with ${show(100 * sure)} %`, answer.label === null ? "" : answer.label === answer.predicted ? " (right)" : ` (wrong: it is ${answer.classes[answer.label]})`]);
+      : [el("b", { "data-value": answer.predicted, id: "predicted" }, says), ` with ${show(100 * answer.probabilities[answer.predicted])} %`, answer.label === null ? "" : answer.label === answer.predicted ? " (right)" : ` (wrong: it is ${answer.classes[answer.label]})`]);
   }
 
   function showBars(answer) {
-    const values = answer.steps.kind === "softmax" ? answer.steps.probabilities : null;
+    const values = answer.probabilities;
     const choose = (k) => { state.target = k; refresh(); };
     replace(bars, el("div", { class: "class-bars", role: "group", "aria-label": "Classes; choose one to see its gradient" }, answer.classes.map((name, k) => {
       const fill = el("i", { class: k === answer.predicted ? "green" : "blue" });
-      if (values) fill.style.width = `${100 * values[k]}%`;
-      return el("button", { type: "button", "aria-pressed": String(k === answer.target), onclick: () => choose(k) }, el("span", {}, name), el("span", { class: "bar" }, fill), el("span", { class: "number", "data-value": values ? values[k] : "" }, values ? `${(100 * values[k]).toFixed(1)} %` : ""));
+      fill.style.width = `${100 * values[k]}%`;
+      return el("button", { type: "button", "aria-pressed": String(k === answer.target), onclick: () => choose(k) }, el("span", {}, name), el("span", { class: "bar" }, fill), el("span", { class: "number", "data-value": values[k] }, `${(100 * values[k]).toFixed(1)} %`));
     })));
+    ofBox.firstChild.textContent = answer.steps.kind === "softmax" ? "its logit" : "its probability";
     replace(targetBox, el("span", {}, "Gradient of ", el("b", {}, answer.classes[answer.target]), ":"), ofBox, state.of === "loss" ? el("span", { class: "note" }, `loss ${show(answer.loss)}`) : null);
   }
 
@@ -196,7 +196,7 @@ export function startDigit(box) {
       seen,
       el("div", {}, verdict, bars)),
     el("details", {}, el("summary", {}, "Or pick one of the test images"), strip),
-    el("h3", {}, "Softmax, step by step"), softmaxBox,
+    el("h3", {}, "From logit to probability, step by step"), softmaxBox,
     el("h3", {}, "Every layer: what comes out, and the gradient that flows back to it"), targetBox,
     el("p", { class: "note" }, "Dark is large; where numbers have signs, blue is positive and orange negative. A map opens its numbers."),
     layers, dialog);
@@ -217,5 +217,5 @@ function softmaxTable({ steps, classes, predicted }) {
 
 function sigmoidTable({ steps }) {
   const [z, power, sum, p] = [steps.logits, steps.exp, steps.sum, steps.probabilities].map((values) => values[0]);
-  return el("p", { class: "formula" }, `1 / (1 + exp(−z)) with z = ${show(z)}: 1 / (1 + ${show(power)}) = 1 / ${show(sum, 5)} = ${show(p)}, the probability of odd`);
+  return el("div", { class: "formula" }, `1 / (1 + exp(−z)) with z = ${show(z)}: 1 / (1 + ${show(power)}) = 1 / ${show(sum, 5)} = ${show(p)}, the probability of odd`);
 }

@@ -20,20 +20,21 @@ export async function startRun(section) {
     return;
   }
   const c = run.config;
-  const facts = [c.network, c.parameters && `${count(c.parameters)} parameters`, c.train_size && `${count(c.train_size)} training images`, c.epochs && `${c.epochs} epochs`, c.batch_size && `batches of ${c.batch_size}`, c.lr && `learning rate ${c.lr}`, c.seed !== undefined && `seed ${c.seed}`].filter(Boolean);
+  const classifies = run.classes.length > 0;
+  const facts = [c.network, c.parameters && `${count(c.parameters)} parameters`, c.train_size && `${count(c.train_size)} training images`, c.epochs && `${c.epochs} epoch${c.epochs > 1 ? "s" : ""}`, c.batch_size && `batches of ${c.batch_size}`, c.lr && `learning rate ${c.lr}`, c.seed !== undefined && `seed ${c.seed}`].filter(Boolean);
   const digitBox = el("div", {});
   const filterBox = el("div", {});
   const confusionBox = el("div", {});
   section.append(
-    el("p", { class: "lead" }, el("b", {}, run.name), `: ${facts.join(", ")}.`),
+    el("p", { class: "lead" }, el("b", {}, run.name), `: ${facts.join(", ")}. Its task: ${run.question}`),
     run.note ? el("p", { class: "note" }, run.note) : "",
-    el("h2", {}, "A digit on its way through"), digitBox,
+    ...(classifies ? [el("h2", {}, "A digit on its way through"), digitBox] : [el("p", { id: "no-classes" }, "This network paints pictures and names no classes, so there is no digit to follow through it here and no confusion matrix. Its run folder holds the pictures: what was painted, and the way from one digit to another.")]),
     el("h2", {}, "How the training went"), history(run.metrics),
-    el("h2", {}, "The first layer's filters, epoch by epoch"), filterBox,
-    el("h2", {}, "Which digits are taken for which"), confusionBox);
-  const digit = startDigit(digitBox);
+    el("h2", {}, "The first layer's filters, epoch by epoch"), filterBox);
   showFilters(filterBox);
-  showConfusion(confusionBox, run.classes, digit);
+  if (!classifies) return;
+  section.append(el("h2", {}, "What is taken for what"), confusionBox);
+  showConfusion(confusionBox, run.classes, startDigit(digitBox));
 }
 
 function howToTrain() {
