@@ -217,5 +217,5 @@ function softmaxTable({ steps, classes, predicted }) {
 
 function sigmoidTable({ steps }) {
   const [z, power, sum, p] = [steps.logits, steps.exp, steps.sum, steps.probabilities].map((values) => values[0]);
-  return el("p", { class: "formula" }, `1 / (1 + exp(−z)) with z = ${show(z)}: 1 / (1 + ${show(power)}) = 1 / ${show(sum, 5)} = ${show(p)}, the probability of odd`);
+  return el("div", { class: "formula" }, `1 / (1 + exp(−z)) with z = ${show(z)}: 1 / (1 + ${show(power)}) = 1 / ${show(sum, 5)} = ${show(p)}, the probability of odd`);
 }
