@@ -196,6 +196,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stop(1, f"{error}. {CAUSES.format(lr=args.lr)}", run)
     except OSError as error:
         return stop(1, f"{error}.", run)
+    except Exception:
+        if not Terminated.asked:
+            raise
+        ask_again(0)
+        return stop(143, "Terminated.", run)  # within an import it comes out as another exception
 
     accuracy = run.history[-1].val_accuracy
     if args.target_accuracy is not None and accuracy < args.target_accuracy:
@@ -212,11 +217,14 @@ CAUSES = (
 class Terminated(BaseException):
     """The system asks this process to end (SIGTERM)."""
 
+    asked = False
+
 
 def terminate(*_: Any) -> None:
     """Ends the training wherever it is. A library's callback may swallow the exception; so it comes again, until it gets through."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked a second time from outside, it ends at once
     ask_again(2)
+    Terminated.asked = True
     raise Terminated
 
 

@@ -372,11 +372,13 @@ def main(given: Sequence[str] | None = None) -> int:
     chosen = args.readers or list(READERS)
     if unknown := [name for name in chosen if name not in READERS]:
         parser.error(f"there is no reader {', '.join(unknown)}; choose from {', '.join(READERS)}")
-    minicnn.set_backend("numpy")
-    if args.atheris:
-        if len(chosen) != 1:
-            parser.error("--atheris takes one reader at a time")
-        return guided(READERS[chosen[0]](), args.inputs, args.seed)
+    if args.atheris and len(chosen) != 1:
+        parser.error("--atheris takes one reader at a time")
+    with minicnn.use_backend("numpy"):
+        return guided(READERS[chosen[0]](), args.inputs, args.seed) if args.atheris else hammer(chosen, args)
+
+
+def hammer(chosen: Sequence[str], args: argparse.Namespace) -> int:
     readers = {name: READERS[name]() for name in chosen}
     with contextlib.suppress(OSError):
         limit_memory()

@@ -155,6 +155,24 @@ sys.exit(minicnn.train.main())
     assert "\nTerminated. run holds " in err
 
 
+def test_a_termination_within_an_import_is_none_of_the_imports_errors():
+    """A compiled module that is interrupted while it starts says "initialization failed" instead."""
+    turn = """
+import os, signal, minicnn.train
+def averages(*_):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except minicnn.train.Terminated:
+        raise ImportError("initialization failed")
+minicnn.train.averages = averages
+signal.signal(signal.SIGTERM, minicnn.train.terminate)
+sys.exit(minicnn.train.main())
+"""
+    status, _, err = run(*NUMPY, "--out", "run", before=turn)
+    assert status == 143
+    assert err.startswith("\nTerminated. No epoch was finished; run holds ")
+
+
 def test_a_killed_training_leaves_no_half_of_a_picture():
     """Pictures are written like everything else: under another name, until they are whole."""
     from matplotlib.figure import Figure
