@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import minicnn
+from minicnn import kernels
 
 _COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
 
@@ -28,3 +29,13 @@ def backend(request):
     """
     with minicnn.use_backend(request.param):
         yield request.param
+
+
+@pytest.fixture(autouse=True)
+def backend_and_threads_as_before():
+    """What a test sets for the whole process ends with it."""
+    default, threads = kernels._default, minicnn.get_num_threads()
+    yield
+    if (kernels._default, minicnn.get_num_threads()) != (default, threads):
+        minicnn.set_backend(default)
+        minicnn.set_num_threads(threads)

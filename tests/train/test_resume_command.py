@@ -142,7 +142,7 @@ def test_a_folder_in_which_another_training_went_on_meanwhile_is_refused():
 def test_a_folder_without_a_checkpoint_is_refused(capsys):
     Path("run").mkdir()
     Path("run", "config.json").write_text("{}")
-    found = refused(capsys, "--resume", "run")
+    found = refused(capsys, train, "--resume", "run")
     assert found == "--resume run: its training was stopped before it kept anything; remove the folder and begin anew."
 
 
