@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test tiny deep bench tour lint types budget clean
+.PHONY: help setup train test tiny deep bench tour mutate lint types budget clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make ben
 
 tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
 	$(BIN)/python -m tests.tour
+
+mutate: $(VENV)/dev  ## mutation testing, room by room (hours): make mutate ARGS=geometry
+	$(BIN)/python -m tests.trust.mutate $(ARGS)
 
 setup: $(VENV)/dev  ## everything for working on minicnn
 	$(BIN)/pre-commit install
