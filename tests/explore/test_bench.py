@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicnn import use_backend
-from minicnn.explore import bench, cells
+from minicnn.explore import ask, bench, cells
 from minicnn.explore.answer import encode, plain, shades
 from minicnn.explore.ask import Refused, filled, grid, number
 
@@ -51,7 +51,11 @@ def test_every_sum_on_the_page_is_what_the_layer_computes(body, random):
     with use_backend("numpy"):
         answer = bench.answer(body)
         if answer["problem"]:  # convolving the padding of a transposed layer away, for one
-            assert answer["problem"]["sentence"].startswith(body["layer"])
+            sentence = answer["problem"]["sentence"]
+            if answer["problem"]["kind"] == "Too large to draw":
+                assert int(sentence.partition(" = ")[2].partition(".")[0]) > ask.CELLS
+            else:
+                assert sentence.startswith(body["layer"])
             return
         assert [axis["value"] for axis in answer["formula"]] == list(answer["output"].shape[1:])
 
