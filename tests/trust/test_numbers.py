@@ -163,7 +163,7 @@ def test_results_are_finite_where_torchs_are_and_as_near_as_ever(backend, name, 
             assert (error <= bound[judged] + unit).all(), f"{result}: {error.max()}\n{program}"
 
 
-rates = st.floats(-45, 37.5).map(lambda exponent: 10.0**exponent)  # beyond, torch refuses lr / (1 - beta1^step)
+rates = st.floats(-45, 37.2).map(lambda exponent: 10.0**exponent)  # beyond, torch refuses lr / (1 - 0.95)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
