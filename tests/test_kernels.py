@@ -16,6 +16,8 @@ NAMES = tuple(kernels._MODULES)
 
 
 def kernel_set(name):
+    if name == "torch":
+        pytest.importorskip("torch", reason="the torch set needs torch: pip install 'minicnn[torch]'")
     return importlib.import_module(f"minicnn.kernels.{kernels._MODULES[name]}")
 
 
