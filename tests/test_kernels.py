@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,12 +13,11 @@ import pytest
 import minicnn
 from minicnn import kernels
 
-NAMES = tuple(kernels._MODULES)
+WITHOUT = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: pip install 'minicnn[torch]'")
+NAMES = [pytest.param(name, marks=WITHOUT) if name == "torch" else name for name in kernels._MODULES]
 
 
 def kernel_set(name):
-    if name == "torch":
-        pytest.importorskip("torch", reason="the torch set needs torch: pip install 'minicnn[torch]'")
     return importlib.import_module(f"minicnn.kernels.{kernels._MODULES[name]}")
 
 
