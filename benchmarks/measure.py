@@ -11,7 +11,7 @@ of 64 images by minicnn 8.0 ms for a tenth of a second (then 3.3).
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,3 @@ def middle(values: Sequence[float]) -> tuple[float, float, float]:
         return values[0], values[0], values[0]
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
     return median, low, high
-
-
-Measure = Callable[[Work, int], dict[str, Any]]
