@@ -305,8 +305,7 @@ NODES: dict[type, Callable[[_Graph, Call], None]] = {
 # --------------------------------------------------------------------------------------------- the command line
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns its exit status."""
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.onnx",
         description="Export what a training run learnt to an ONNX file, for any batch size.",
@@ -315,6 +314,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as runs/simplecnn-seed0")
     parser.add_argument("target", type=Path, metavar="FILE", help="the file to write, such as model.onnx")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    parser = make_parser()
     args = parser.parse_args(arguments)
     try:
         check_new(args.target, args.force)

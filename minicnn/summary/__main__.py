@@ -8,13 +8,17 @@ from ..models import networks
 from . import summary
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    known = networks()
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.summary",
         description="Layer by layer: output shape, parameters, multiply-adds, bytes kept for backward, receptive field.",
     )
-    parser.add_argument("model", nargs="*", help=f"which networks (default: all): {', '.join(known)}")
+    parser.add_argument("model", nargs="*", help=f"which networks (default: all): {', '.join(networks())}")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser, known = make_parser(), networks()
     names = parser.parse_args(arguments).model or list(known)
     unknown = [name for name in names if name not in known]
     if unknown:

@@ -28,12 +28,14 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import arguments, convert, evaluate, models, optim, predict, resume, trained
+from minicnn import arguments, convert, evaluate, models, onnx, optim, predict, resume, trained
 from minicnn.agree import __main__ as agree
 from minicnn.checkpoints import load_weights, save_weights
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
+from minicnn.explore import __main__ as explore
 from minicnn.runs import Metrics, earlier_filters
+from minicnn.summary import __main__ as summary
 
 MEMORY = 2 * 2**30  # more than any of these inputs may cost
 RAM = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where Linux has files in memory: ten times as fast
@@ -306,7 +308,9 @@ def images() -> Reader:
 
 def flags() -> Reader:
     """Command lines: words from the input, one after each zero byte, given to every parser in turn."""
-    parsers = [arguments.make_parser(), *(module.make_parser() for module in (predict, evaluate, convert, agree))]
+    commands = (predict, evaluate, convert, onnx, agree, summary, explore)
+    parsers = [module.make_parser() for module in commands]
+    train = arguments.make_parser()
     seeds = [
         b"--epochs\0003\0--lr\0000.1\0--task\0generator\0--latent-dim\0008\0--shuffle",
         b"--backend\0numpy\0--threads\0002\0--seed\0001\0--data\0x\0--out\0y\0--target-accuracy\0000.5",
@@ -315,15 +319,21 @@ def flags() -> Reader:
         b"A\0b.pt\0--force\0--strip-prefix\0module.\0--model\0SimpleCNN",
         b"conv2d\0--examples\0003\0--dtype\0float64\0--seed\0001",
         b"--resume\0nowhere\0--epochs\0001",
+        b"RUN\0model.onnx\0--force",
+        b"SimpleCNN\0Generator",
+        b"--run\0RUN\0--data\0x\0--port\00080\0--no-browser",
     ]
 
     def read(folder: Path, content: bytes) -> Any:
         words = [word.decode("utf-8", "surrogateescape") for word in content.split(b"\0")]
         with contextlib.redirect_stdout(io.StringIO()):
-            for parser in parsers[1:]:
-                with contextlib.suppress(SystemExit):
+            for parser in parsers:
+                try:
                     parser.parse_args(words)
-            return arguments.parse(parsers[0], words)
+                except SystemExit as error:
+                    if error.code not in (0, 2):
+                        raise NotRefusedProperly(f"{parser.prog}: exit status {error.code}") from error
+            return arguments.parse(train, words)
 
     return Reader(seeds, read)
 
