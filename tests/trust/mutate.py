@@ -14,60 +14,72 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS: dict[str, tuple[str, list[str]]] = {  # what is changed, and the tests that should notice
-    "geometry": (
-        "minicnn/geometry.py",
-        ["geometry"],
-    ),
-    "textbook": (
-        "minicnn/kernels/numpy_textbook/*.py",
-        ["convolution", "conv_transpose", "pooling", "padding", "pointwise", "linear", "losses", "optim"],
-    ),
-    "functional": (
-        "minicnn/nn/functional/*.py",
-        ["convolution", "conv_transpose", "pooling", "padding", "pointwise", "linear", "losses", "api"],
-    ),
-    "nn": (
-        "minicnn/nn/*.py",
+OPERATIONS = ["convolution", "conv_transpose", "pooling", "padding", "pointwise", "linear", "losses"]
+
+
+class Room(NamedTuple):
+    """What is changed, and the tests that should notice: their files, and which of them (pytest's -k)."""
+
+    changed: list[str]
+    tests: list[str]
+    chosen: str = "not numba and not torch_set"
+    backend: str = "numpy"
+
+
+ROOMS = {
+    "geometry": Room(["minicnn/geometry.py"], ["geometry"]),
+    "textbook": Room(["minicnn/kernels/numpy_textbook/*.py"], [*OPERATIONS, "optim"]),
+    "functional": Room(["minicnn/nn/functional/*.py"], [*OPERATIONS, "api"]),
+    "nn": Room(["minicnn/nn/*.py"], [*OPERATIONS, "module", "layers", "init", "flatten"]),
+    "optim": Room(["minicnn/optim/*.py"], ["optim"]),
+    "numba": Room(  # the loops, in Python; what writes LLVM's instructions and the threads have tests/mutants.py
         [
-            "module",
-            "layers",
-            "init",
-            "flatten",
-            "convolution",
-            "conv_transpose",
-            "pooling",
-            "pointwise",
-            "linear",
-            "losses",
+            f"minicnn/kernels/numba_fast/{name}.py"
+            for name in (
+                *("convolution", "linear", "losses", "lowering", "optimisers", "patches", "pointwise", "pooling"),
+                *("products", "skipping"),
+            )
         ],
+        [*OPERATIONS, "optim", "numba"],
+        "numba and not without_options and (bit_for_bit or within_the_bound or torchs or as_in_torch or every_argument"
+        " or every_option or special_values or units_in) or however_many_zeros",
+        "numba",
     ),
-    "optim": ("minicnn/optim/*.py", ["optim"]),
 }
+ALONE = {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 EQUIVALENT = {  # changes that no test can notice, and why
     r"strict=(None|False)\)|(stride|dilation|most|kernel_size), \)": "the arguments are pairs: none is longer than another",
     r"if P > K / 2:": "P is whole: it exceeds K / 2 where it exceeds K // 2",
     r"return D >= size and any\(": "a remainder of D = size is below size: the rest says no by itself",
+    r'return pair\(value, name, 1, who, "an int"\)\[1\]': "both numbers of a pair made of one int are that int",
 }
 
 
-def prepare(folder: Path, room: str) -> None:
+def prepare(folder: Path, room: Room) -> None:
     """A copy of the project in which mutmut finds what to change and what to run."""
     without = shutil.ignore_patterns("__pycache__", "files")
     shutil.copytree(ROOT / "minicnn", folder / "minicnn", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=without)
-    changed, tests = ROOMS[room]
+    for path in (found for pattern in room.changed for found in folder.glob(pattern)):
+        plain = re.sub(
+            r"^@(njit|lru_cache)\(.*?\)[^\n]*\n(?=def |@)",
+            "",
+            path.read_text(encoding="utf-8"),
+            flags=re.MULTILINE | re.DOTALL,
+        )
+        path.write_text(plain, encoding="utf-8")  # mutmut leaves decorated functions alone
     settings = {
         "source_paths": ["minicnn"],
-        "only_mutate": [changed],
+        "only_mutate": room.changed,
         "also_copy": ["tests", "pyproject.toml"],
         "pytest_add_cli_args": [
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=dev", "--hypothesis-seed=0"),
-            *("-k", "not numba and not torch_set"),
+            *("-W", "ignore::RuntimeWarning", "-k", room.chosen),  # NumPy warns where compiled code does not
         ],
-        "pytest_add_cli_args_test_selection": [f"tests/test_{name}.py" for name in tests],
+        "pytest_add_cli_args_test_selection": [f"tests/test_{name}.py" for name in room.tests],
         "timeout_multiplier": 30.0,
         "use_git_change_detection": False,
     }
@@ -78,11 +90,12 @@ def prepare(folder: Path, room: str) -> None:
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(project + "\n".join(lines) + "\n", encoding="utf-8")
     conftest = folder / "tests" / "conftest.py"
-    conftest.write_text(conftest.read_text(encoding="utf-8") + '\nminicnn.set_backend("numpy")\n', encoding="utf-8")
+    chosen = f"\nminicnn.set_backend({room.backend!r})\n"
+    conftest.write_text(conftest.read_text(encoding="utf-8") + chosen, encoding="utf-8")
 
 
 def mutmut(folder: Path, *words: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": "", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, **ALONE}
     command = [sys.executable, "-m", "mutmut", *words]
     done = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -97,24 +110,32 @@ def main(given: Sequence[str] | None = None) -> int:
     args = parser.parse_args(given)
     if unknown := [room for room in args.rooms if room not in ROOMS]:
         parser.error(f"there is no room {', '.join(unknown)}; choose from {', '.join(ROOMS)}")
-    alive = 0
-    for room in args.rooms or ROOMS:
-        with tempfile.TemporaryDirectory(prefix="mutants-") as name:
-            folder = Path(name)
-            prepare(folder, room)
-            mutmut(folder, "run", "--max-children", str(args.processes))
-            found = re.findall(r"^\s*(\S+): (.+)$", mutmut(folder, "results", "--all", "true"), re.MULTILINE)
-            counts = Counter(verdict for _, verdict in found)
-            killed = counts["killed"] + counts["timeout"]
-            print(f"{room}: {len(found)} mutants, {killed} noticed ({killed / max(len(found), 1):.1%}): {dict(counts)}")
-            for mutant, verdict in found:
-                if verdict not in ("killed", "timeout"):
-                    alive += 1
-                    change = [
-                        line for line in mutmut(folder, "show", mutant).splitlines() if re.match(r"[-+][^-+]", line)
-                    ]
-                    print(f"  {mutant}: {verdict}\n    " + "\n    ".join(change), flush=True)
-    return int(alive > 0)
+    return int(sum([hunt(room, args.processes) for room in args.rooms or ROOMS]) > 0)
+
+
+def hunt(name: str, processes: int) -> int:
+    """Plant all mutants of a room, print a line of figures and those that nobody noticed; how many these are."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        prepare(Path(folder), ROOMS[name])
+        mutmut(Path(folder), "run", "--max-children", str(processes))
+        found = re.findall(r"^\s*(\S+): (.+)$", mutmut(Path(folder), "results", "--all", "true"), re.MULTILINE)
+        alive, same = {}, 0
+        for mutant, verdict in found:
+            if verdict not in ("killed", "timeout"):
+                lines = mutmut(Path(folder), "show", mutant).splitlines()
+                change = "\n    ".join(line for line in lines if re.match(r"[-+][^-+]", line))
+                if any(re.search(pattern, change) for pattern in EQUIVALENT):
+                    same += 1
+                else:
+                    alive[mutant] = f"{verdict}\n    {change}"
+    noticed, different = len(found) - len(alive) - same, max(len(found) - same, 1)
+    print(
+        f"{name}: {len(found)} mutants, {same} of them equivalent; of the others {noticed} noticed"
+        f" ({noticed / different:.1%}), {len(alive)} not: {dict(Counter(verdict for _, verdict in found))}"
+    )
+    for mutant, text in alive.items():
+        print(f"  {mutant}: {text}", flush=True)
+    return len(alive)
 
 
 if __name__ == "__main__":
