@@ -177,6 +177,25 @@ def test_convolution_is_rows_times_cols(case):
     oracle.assert_equal(kernels.active().conv2d(x, weight, None, g), product.reshape(g.output_shape))
 
 
+@pytest.mark.parametrize("dtype", (*strategies.FLOATS, "int64", *strategies.SMALL_INTEGERS))
+def test_im2col_copies_every_number_bit_for_bit(dtype):
+    """Also those that no wider type in between could hold."""
+    info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.finfo(dtype)
+    x = np.array([info.max, info.min, info.max - 1, 0], dtype).reshape(1, 1, 2, 2)
+    cols = kernels.active().im2col(x, geometry.conv2d(x.shape, (1, 1, 1, 2), padding=(0, 1)))
+    zero = np.zeros(1, dtype)[0]
+    a, b, c, d = x.reshape(-1)
+    oracle.assert_equal(cols, np.array([[[zero, a, b, zero, c, d], [a, b, zero, c, d, zero]]], dtype))
+
+
+@pytest.mark.parametrize("dtype", strategies.SMALL_INTEGERS)
+def test_small_integers_wrap_around_as_sums_of_them_do(dtype):
+    x, weight, bias, grad = (np.full(shape, 7, dtype) for shape in ((2, 2, 5, 5), (3, 2, 3, 3), (3,), (2, 3, 3, 3)))
+    wide = ours(*(a.astype("int64") for a in (x, weight, bias, grad)), {})
+    for name, result, right in zip(NAMES, ours(x, weight, bias, grad, {}), wide, strict=True):
+        oracle.assert_equal(result, right.astype(dtype), name)
+
+
 @given(strategies.convolutions())
 def test_central_differences_give_the_gradients(case):
     """The operation is bilinear, so along any direction the central difference with step 1 is exact."""

@@ -253,6 +253,15 @@ def test_adams_first_step_is_lr_whatever_the_scale(scale):
     np.testing.assert_allclose(p.data, [0.9, 1.1], rtol=1e-5)
 
 
+@pytest.mark.parametrize(("decoupled", "expected"), [(True, [0.75, -1.5]), (False, [0.5, -1.5])])
+def test_weight_decay_shrinks_the_parameter_itself_or_joins_the_gradient(decoupled, expected):
+    """With a zero gradient AdamW multiplies by 1 - lr weight_decay; Adam takes a step of lr along the decay."""
+    p = parameter(1.0, -2.0)
+    p.grad = np.zeros(2)
+    Adam([p], lr=0.5, weight_decay=0.5, decoupled_weight_decay=decoupled).step()
+    np.testing.assert_allclose(p.data, expected, rtol=1e-7)
+
+
 def test_dampening_spares_the_first_step():
     p = parameter(0.0)
     optimizer = SGD([p], lr=1.0, momentum=0.5, dampening=0.75)

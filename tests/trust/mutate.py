@@ -54,6 +54,13 @@ EQUIVALENT = {  # changes that no test can notice, and why
     r"strict=(None|False)\)|(stride|dilation|most|kernel_size), \)": "the arguments are pairs: none is longer than another",
     r"if P > K / 2:": "P is whole: it exceeds K / 2 where it exceeds K // 2",
     r"return D >= size and any\(": "a remainder of D = size is below size: the rest says no by itself",
+    r"for tap in range\(g.KH": "the first tap is not larger than itself",
+    r"errstate\(invalid=None\)": "NumPy compares NaN in silence; earlier versions warned",
+    r"np.array\(where, (None)?\)": "np.arange gave int64 already, except on Windows before NumPy 2",
+    r"np.where\(x > 0, 1, e\)": "at 0 both are 1",
+    r"reshape\(.*-2\b": "NumPy takes any negative size as `the rest`",
+    r"swapaxes\(-1, \+2\)": "of four axes the second but last is number 2",
+    r"copy=(None|True)\)|astype\(logits.dtype, \)": "a copy holds the same numbers",
     r'return pair\(value, name, 1, who, "an int"\)\[1\]': "both numbers of a pair made of one int are that int",
 }
 

@@ -44,7 +44,7 @@ def _log_softmax(logits):
 def _class_weights(logits, weight):
     """`weight`, or ones, in a shape that multiplies (N, C, ...)."""
     weight = np.ones(logits.shape[1], logits.dtype) if weight is None else weight
-    return weight.reshape(1, -1, *[1] * (logits.ndim - 2))
+    return weight.reshape(-1, *[1] * (logits.ndim - 2))
 
 
 def _index_target(logits, target, weight, ignore_index):

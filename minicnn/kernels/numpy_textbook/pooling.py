@@ -9,16 +9,12 @@ import numpy as np
 from .convolution import im2col
 
 
-def _is_nan(x):
-    return np.isnan(x) if x.dtype.kind == "f" else np.False_
-
-
 def max_pool2d(x, g):
     """(N, C, H, W) -> the maxima (N, C, OH, OW) and their places (N, C, OH, OW).
 
     The first maximum wins, unless a NaN follows: it replaces whatever was best (torch's rule). Padding never wins.
     """
-    one_plane = g._replace(N=1, C=1, O=1, G=1)
+    one_plane = g._replace(N=1, C=1)
     pixels = np.arange(1, g.H * g.W + 1).reshape(one_plane.input_shape)
     places = im2col(pixels, one_plane).reshape(g.KH * g.KW, g.OH, g.OW) - 1  # padding reads as -1
     values = im2col(x, g).reshape(g.N, g.C, g.KH * g.KW, g.OH, g.OW)
@@ -26,7 +22,7 @@ def max_pool2d(x, g):
     for tap in range(1, g.KH * g.KW):
         value, place = values[:, :, tap], places[tap]
         with np.errstate(invalid="ignore"):
-            wins = (place >= 0) & ((value > best) | _is_nan(value) | (where < 0))
+            wins = (place >= 0) & ((value > best) | np.isnan(value) | (where < 0))
         best, where = np.where(wins, value, best), np.where(wins, place, where)
     return np.ascontiguousarray(best), np.array(where, np.int64)
 
