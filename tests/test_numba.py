@@ -472,20 +472,58 @@ def test_where_the_packages_folder_cannot_be_written_the_cache_goes_to_the_users
         print(len(compiled.buffer) > 0)
     """
     assert [run(copy, script, copy, **home) for _ in range(2)] == ["True\n", "False\n"]  # compiled once
-    assert list((copy / "home").rglob("*.nbi"))
-    assert not list(folder.rglob("*.nbi"))
+    assert list((copy / "home").rglob("*.nbc"))
+    assert not list(folder.rglob("*.nbc"))
 
 
-def test_what_was_compiled_from_other_sources_is_forgotten(tmp_path):
-    source, compiled = tmp_path / "a.py", tmp_path / "__pycache__" / "a.loops.nbi"
+def test_what_was_compiled_from_other_sources_is_deleted(tmp_path):
+    source, folder = tmp_path / "a.py", tmp_path / "__pycache__"
     source.write_text("1")
-    compilation.discard_stale_cache(tmp_path)
-    compiled.touch()
-    compilation.discard_stale_cache(tmp_path)
-    assert compiled.exists()
+    before = compilation.digest_of(tmp_path)
     source.write_text("2")
-    compilation.discard_stale_cache(tmp_path)
-    assert not compiled.exists()
+    after = compilation.digest_of(tmp_path)
+    folder.mkdir()
+    names = [f"a.loops-1.py311.{before}.1.nbc", "a.loops-1.py311.nbi", f"a.loops-1.py311.{after}.1.nbc", "a.pyc"]
+    for name in names:
+        (folder / name).touch()
+    compilation.discard_stale_cache(tmp_path, after)
+    assert {path.name for path in folder.iterdir()} == set(names[2:])
+
+
+def test_two_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
+    """Both look before either has written: Numba's own index then gives one of them the other's file."""
+    first, second = (compilation.Files(str(tmp_path), "a.loops-1.py311", None) for _ in range(2))
+    keys = [("int32", "x86-64"), ("float32", "x86-64")]
+    assert first.load(keys[0]) is second.load(keys[1]) is None
+    first.save(keys[0], "for int32")
+    second.save(keys[1], "for float32")
+    assert [files.load(key) for files in (first, second) for key in keys] == ["for int32", "for float32"] * 2
+
+
+COMPILES_ADAM = """
+    from numba.core import event
+    parameter = minicnn.nn.Parameter(np.ones(3))
+    parameter.grad = np.ones(3)
+    with event.install_recorder("numba:compile") as compiled:
+        minicnn.optim.Adam([parameter], lr=0.5).step()
+    assert np.allclose(parameter.data, 0.5)
+    print(len(compiled.buffer) > 0)
+"""
+
+
+def test_a_damaged_file_is_compiled_anew(copy):
+    assert [run(copy, COMPILES_ADAM, copy) for _ in range(2)] == ["True\n", "False\n"]
+    for path in (copy / "minicnn" / "kernels" / "numba_fast" / "__pycache__").glob("*.nbc"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert [run(copy, COMPILES_ADAM, copy) for _ in range(2)] == ["True\n", "False\n"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits the size of files")
+def test_where_the_disk_is_full_it_computes_all_the_same(copy):
+    limit = "    import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+    before = "    import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    assert run(copy, "\n" + before + limit + COMPILES_ADAM.lstrip("\n"), copy) == "True\n"
+    assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or ".tmp" in path.name]
 
 
 TESTS = [f"tests/test_{name}.py" for name in ("convolution", "conv_transpose", "pooling", "linear", "pointwise")]

@@ -72,7 +72,7 @@ def prepare(folder: Path, room: Room) -> None:
     shutil.copytree(ROOT / "tests", folder / "tests", ignore=without)
     for path in (found for pattern in room.changed for found in folder.glob(pattern)):
         plain = re.sub(
-            r"^@(njit|lru_cache)\(.*?\)[^\n]*\n(?=def |@)",
+            r"^@(compiled|lru_cache)\(.*?\)[^\n]*\n(?=def |@)",
             "",
             path.read_text(encoding="utf-8"),
             flags=re.MULTILINE | re.DOTALL,

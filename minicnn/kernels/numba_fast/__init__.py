@@ -8,14 +8,6 @@
 Whatever had nothing to gain is the textbook's.
 """
 
-from pathlib import Path
-
-from .compilation import announce_compilation as announce_compilation
-from .compilation import discard_stale_cache, find_cache
-
-discard_stale_cache(Path(__file__).parent)  # before anything is read from it
-find_cache()
-
 from ..numpy_textbook.convolution import col2im, im2col
 from ..numpy_textbook.losses import (
     binary_cross_entropy,
@@ -28,6 +20,7 @@ from ..numpy_textbook.losses import (
 from ..numpy_textbook.optimisers import sgd
 from ..numpy_textbook.padding import pad, pad_grad
 from ..numpy_textbook.pointwise import sigmoid, sigmoid_grad, tanh, tanh_grad
+from .compilation import announce_compilation as announce_compilation
 from .convolution import bias_grad, conv2d, conv2d_grad_input, conv2d_grad_weight
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import cross_entropy, cross_entropy_grad

@@ -1,44 +1,79 @@
-"""Compilation happens once for each machine, when a kernel is first used; afterwards Numba reads its cache beside the source."""
+"""Compilation happens once for each machine, when a kernel is first used; afterwards the code is read from files.
 
-import atexit
+Numba's own cache forgets two things. The index of a function's files is written as a whole: of two processes that compile at
+once, for different dtypes, one may leave an index that names the other's file, and from then on float32 is added up as if it
+were int32. And a callee is compiled into its caller, but only the caller's file is looked at: after an update the old callee
+would run on. So here a file is named by all that its code depends on, and there is no index.
+"""
+
+import contextlib
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numba
 from numba import config, njit
 from numba.core import event
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 
-def discard_stale_cache(folder: Path) -> None:
-    """Forget what was compiled from other sources.
-
-    A callee is compiled into its caller, but Numba compares the date of the caller's file alone: after an update it would go
-    on with the old callee. So the cache carries the digest of all sources.
-    """
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))).hexdigest()
-    stamp = folder / "__pycache__" / "sources.sha256"
-    try:
-        stamp.parent.mkdir(exist_ok=True)
-        if not stamp.exists() or stamp.read_text() != digest:
-            for compiled in stamp.parent.glob("*.nb[ic]"):
-                compiled.unlink(missing_ok=True)
-            stamp.write_text(digest)
-    except OSError:
-        pass  # where nothing can be written there is no cache either; Numba's other folder is new for each installation
+def digest_of(folder: Path) -> str:
+    """Of Numba's version and of all sources in a folder."""
+    sources = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    return hashlib.sha256(numba.__version__.encode() + sources).hexdigest()[:16]
 
 
-def find_cache() -> None:
-    """Where neither the sources' folder nor the user's own can be written, the cache is for this process alone.
+def discard_stale_cache(folder: Path, digest: str) -> None:
+    """Delete what was compiled from other sources; it would never be read again."""
+    for path in (folder / "__pycache__").glob("*.nb[ic]"):
+        if digest not in path.name:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
-    Numba would refuse to compile at all.
-    """
-    try:
-        njit(cache=True)(find_cache)  # looks for a folder; compiles nothing
-    except RuntimeError:
-        config.CACHE_DIR = tempfile.mkdtemp(prefix="minicnn-")
-        atexit.register(shutil.rmtree, config.CACHE_DIR, ignore_errors=True)
+
+FOLDER = Path(__file__).parent
+SOURCES = digest_of(FOLDER)
+discard_stale_cache(FOLDER, SOURCES)
+
+
+class Files(IndexDataCacheFile):
+    """The compiled code of one function, a file for each key: signature, processor and bytecode."""
+
+    def name(self, key) -> str:
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        return f"{self._index_name.removesuffix('.nbi')}.{SOURCES}.{digest}.nbc"
+
+    def save(self, key, data):
+        self._save_data(self.name(key), data)  # written beside it and renamed: whole, or not there
+
+    def load(self, key):
+        try:
+            return self._load_data(self.name(key))
+        except Exception:  # noqa: BLE001 - not there, or damaged, which unpickling tells in many ways: compile
+            return None
+
+
+class Cache(FunctionCache):
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = Files(self._cache_path, self._impl.filename_base, None)
+
+    def save_overload(self, sig, data):
+        with contextlib.suppress(OSError):  # a full disk: the next process compiles again
+            super().save_overload(sig, data)
+
+
+def compiled(**options):
+    """njit that lets other threads run, with that cache."""
+
+    def decorate(function):
+        dispatcher = njit(nogil=True, **options)(function)
+        if not config.DISABLE_JIT:
+            with contextlib.suppress(RuntimeError):  # no folder that may be written, not even the user's
+                dispatcher._cache = Cache(function)
+        return dispatcher
+
+    return decorate
 
 
 class _Announcement(event.Listener):

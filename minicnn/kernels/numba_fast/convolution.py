@@ -5,9 +5,9 @@ computed from it: lowering the whole batch at once would write and read 20 MB fo
 """
 
 import numpy as np
-from numba import njit
 
 from .arrays import plain
+from .compilation import compiled
 from .lowering import lower
 from .patches import fill_strips, strips_for
 from .products import U, aligned, copy_careless, fill, multiply, multiply_row
@@ -61,7 +61,7 @@ def _worth_skipping(grad_output, g, dense):
     return _density_loops(grad_output[:4].reshape(-1)) < dense
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _density_loops(numbers):
     count = 0
     for q in range(numbers.size):
@@ -77,7 +77,7 @@ def _gather(source, weight, bias, target, g, transposed):
     return target
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _rows_by_target_loops(weight, layout, taps):
     """The weights of the transposed convolution as rows: for each phase and each target channel (source channel, tap)."""
     G, CS, CT = layout.G, layout.CS, layout.CT
@@ -92,7 +92,7 @@ def _rows_by_target_loops(weight, layout, taps):
     return rows
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _lower_loops(buffer, x, n, group, first, layout):
     """One group of image n into the buffer; the buffer's first row is row `first` of a phase."""
     CS, HS, WS, SH, SW, Q = layout.CS, layout.HS, layout.WS, layout.SH, layout.SW, layout.Q
@@ -119,7 +119,7 @@ def _lower_loops(buffer, x, n, group, first, layout):
                     at += Q
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _gather_loops(team, parts, source, rows, bias, target, layout, taps):
     """Part k takes its share of all (image, band)s."""
     G, CS, CT, HT, WT, TH, TW, Q = layout.G, layout.CS, layout.CT, layout.HT, layout.WT, layout.TH, layout.TW, layout.Q
@@ -153,7 +153,7 @@ def _gather_loops(team, parts, source, rows, bias, target, layout, taps):
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _raise_loops(target, tile, pitch, n, group, h, height, w, width, layout):
     """The tile's rows to rows h, h + TH, ... of the target, leaving out the columns past its width."""
     CT, HT, WT, TH, TW, Q = layout.CT, layout.HT, layout.WT, layout.TH, layout.TW, layout.Q
@@ -174,7 +174,7 @@ def _raise_loops(target, tile, pitch, n, group, h, height, w, width, layout):
 # ------------------------------------------------------------------------------------- gradient to the weights
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _dense_loops(team, parts, grad_output, x, sums, s, offsets):
     """sums[part] (O, R) += grad_output (O, pixels) @ patches (pixels, R): the same product, `r` are now the pixels."""
     size, units, eights = s.OH * s.OW, s.N * s.BANDS, (s.O + 7) // 8
@@ -195,12 +195,12 @@ def _dense_loops(team, parts, grad_output, x, sums, s, offsets):
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _row_size(s):
     return max(s.COLUMNS, s.W + s.PW) * s.C + 2 * LANES
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _add_loops(sums, line, grad_weight):
     """The parts' sums, always in the same order, and back from channels last; the runs of a row are `line` apart."""
     O, C, KH, KW = grad_weight.shape
@@ -230,7 +230,7 @@ def bias_grad(grad_output):
     return sums
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def _bias_loops(team, parts, grad_output, sums):
     """Part k is channel k: NumPy's sum over three axes takes three times as long on one thread."""
     k = take(team)

@@ -5,9 +5,9 @@ its sums could depend on their number.
 """
 
 import numpy as np
-from numba import njit
 
 from .arrays import plain
+from .compilation import compiled
 from .products import U, aligned, copy, multiply
 from .team import parallel, take
 from .vectors import LANES
@@ -48,7 +48,7 @@ def _product(a, a_strides, b, b_strides, bias, M, K, P):
     return output
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _product_loops(team, parts, a, a_strides, b, b_strides, bias, output, M, K, P):
     """Part k computes its share of the panels, each two vectors of columns wide."""
     WIDE = 2 * LANES
@@ -71,7 +71,7 @@ def _product_loops(team, parts, a, a_strides, b, b_strides, bias, output, M, K, 
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _pack_loops(packed, b, start, strides, K, width):
     """The panel's columns side by side, so that all M rows read it from the first-level cache.
 
@@ -90,7 +90,7 @@ def _pack_loops(packed, b, start, strides, K, width):
                     packed[r * U(WIDE) + U(q)] = b[U(start + q * strides[1]) + r * U(strides[0])]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+@compiled(fastmath={"contract", "reassoc", "nsz"})
 def _few_loops(team, parts, x, weight, bias, output):
     """For a few rows x: each weight is used once or twice, so do not copy it; one sum of products for each output."""
     M, K = x.shape

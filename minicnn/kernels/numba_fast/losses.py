@@ -1,10 +1,10 @@
 """Cross-entropy with class indices in one pass over the logits: 0.02 ms a step, in NumPy 0.37. The rest is the textbook's."""
 
 import numpy as np
-from numba import njit
 
 from ..numpy_textbook import losses as textbook
 from .arrays import plain
+from .compilation import compiled
 
 
 def _is_common(logits, target, weight, label_smoothing, reduction):
@@ -28,7 +28,7 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
     return _cross_entropy_grad_loops(grad, plain(logits), plain(target), ignore_index, reduction == "mean")
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _log_sum_exp(row):
     """(m, log(sum exp(x - m))) with m = max x, which keeps exp from overflowing."""
     top, total = row[0], row.dtype.type(0)
@@ -39,7 +39,7 @@ def _log_sum_exp(row):
     return top, np.log(total)
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _cross_entropy_loops(logits, target, ignore_index, mean):
     total, count = logits.dtype.type(0), logits.dtype.type(0)
     for n in range(target.size):
@@ -50,7 +50,7 @@ def _cross_entropy_loops(logits, target, ignore_index, mean):
     return total / count if mean else total  # 0 / 0 = NaN where nothing counts
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _cross_entropy_grad_loops(grad_output, logits, target, ignore_index, mean):
     """(p - 1 at the target) * grad_output / count; 0 where the target is ignored, NaN where p is."""
     N, C = logits.shape

@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from .compilation import compiled
 from .products import U, copy_careless, fill
 from .vectors import LANES
 
@@ -62,7 +62,7 @@ def strips_for(g):
     return strips, (j * STRIP + (i % g.DH * SLOTS + i // g.DH) * RUN).reshape(-1)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def fill_strips(buffer, row, x, n, group, i0, s):
     """One group of image n, from output row i0 on."""
     C, H, W, RUN = s.C, s.H, s.W, s.RUN

@@ -1,9 +1,9 @@
 """ReLU and its gradient: one pass over memory, shared among the threads. Sigmoid and tanh are the textbook's: nothing to gain."""
 
 import numpy as np
-from numba import njit
 
 from .arrays import plain
+from .compilation import compiled
 from .team import parallel, take
 
 SHARE = 1 << 15  # numbers for a part; fewer are one thread's work: 5 us
@@ -24,7 +24,7 @@ def relu_grad(grad_output, output):
     return grad_input
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _relu_loops(team, parts, x, output):
     zero = x.dtype.type(0)
     k = take(team)
@@ -34,7 +34,7 @@ def _relu_loops(team, parts, x, output):
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _relu_grad_loops(team, parts, grad_output, output, grad_input):
     zero = output.dtype.type(0)
     k = take(team)

@@ -1,9 +1,9 @@
 """Max pooling, a row of the output at a time: all windows of a row look at the same tap together."""
 
 import numpy as np
-from numba import njit
 
 from .arrays import plain
+from .compilation import compiled
 from .products import U, fill
 from .team import parallel, take
 
@@ -37,7 +37,7 @@ def _parts(g):
     return max(1, min(g.N * g.C, g.N * g.C * g.OH * g.OW // SHARE))
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _windows_loops(team, parts, x, output, indices, g):
     """Any window. `where` is -1 until a window has met the image: the first element wins, be it -inf."""
     N, C, H, W, _, _, KH, KW, SH, SW, PH, PW, DH, DW, OH, OW = g
@@ -64,7 +64,7 @@ def _windows_loops(team, parts, x, output, indices, g):
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _tap_loops(best, where, first, count, x, plane, place, SW):
     """One tap of `count` windows. By eight, the last eight once more where they do not divide it: that changes nothing."""
     for j0 in range(0, count, BLOCK):
@@ -84,7 +84,7 @@ def _tap_loops(best, where, first, count, x, plane, place, SW):
                     where[b + j] = p + np.int32(j) * np.int32(SW)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _pairs_loops(team, parts, x, output, indices, g):
     """Windows of 2 x 2 side by side. The four taps of a whole plane are laid out first, then compared in one long loop:
     rows of 14 are too short for vector instructions. The notebook's first pooling takes 0.64 ms on one thread, and 4.6 in the
@@ -117,7 +117,7 @@ def _pairs_loops(team, parts, x, output, indices, g):
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _max_pool2d_grad_loops(team, parts, grad_output, indices, grad_input):
     planes = grad_output.shape[0]
     k = take(team)

@@ -1,14 +1,14 @@
 """The inner products of convolution, written with vector registers; and the copying of rows."""
 
 import numpy as np
-from numba import njit
 
+from .compilation import compiled
 from .vectors import EIGHT, LANES, ONE, PAIR, load, multiply_add, store
 
 U = np.uint64  # an index that cannot be negative: no wrap-around to consider
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def multiply(tile, at, pitch, P, buffer, shift, offsets, first, R, factors, f0, row, step, M):
     """tile[m, p] += sum over r < R of factors[m, r] * buffer[shift + offsets[r] + p] for m < M <= 8, p < P.
 
@@ -47,7 +47,7 @@ def multiply(tile, at, pitch, P, buffer, shift, offsets, first, R, factors, f0, 
         store(tile, t + line * U(6), s6), store(tile, t + line * U(7), s7)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def multiply_row(tile, at, P, buffer, shift, offsets, first, R, factors, f0, step):
     """The same for one row, whose factors are `step` apart, and without touching a number past P.
 
@@ -75,7 +75,7 @@ def multiply_row(tile, at, P, buffer, shift, offsets, first, R, factors, f0, ste
         tile[t + rest] = total
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def copy_careless(target, at, source, start, count):
     """Copies whole vectors, up to LANES - 1 numbers too many: for rows that are followed by others yet to be written.
 
@@ -85,7 +85,7 @@ def copy_careless(target, at, source, start, count):
         store(target, U(at) + j, load(source, U(start) + j, ONE))
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def copy(target, at, source, start, count):
     """Not one number too many: whole vectors, then the rest one by one."""
     whole = count // LANES * LANES
@@ -94,14 +94,14 @@ def copy(target, at, source, start, count):
         target[U(at) + j] = source[U(start) + j]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def fill(array, at, count, value):
     """array[at : at + count] = value; a loop compiles in a tenth of the time that Numba takes for a slice."""
     for q in range(U(at), U(at + count)):
         array[q] = value
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def aligned(size, dtype):
     """Zeros that begin with a cache line, so that a vector lies in one line and not in two:
     conv2's gradient to the weights, with zeros skipped, takes 1.6 instead of 2.3 ms on one thread."""

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from .compilation import compiled
 from .machine import trailing_zeros
 from .products import U, aligned, fill
 from .team import take
@@ -73,7 +73,7 @@ def runs_for(g):
     return runs, place(np.arange(g.W) + g.PW), place(np.arange(g.OW) * g.SW), width
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def finite(numbers, start, count):
     """Nothing but numbers times 0 is 0. `reassoc` lets sixteen sums go on side by side:
     one sum alone waits 4 cycles for each number, 0.1 ms for conv2's images."""
@@ -86,7 +86,7 @@ def finite(numbers, start, count):
 # ------------------------------------------------------------------------------------------- gradient to the input
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def rows_loops(weight, s):
     """The weights in runs (O, KH, KW C), whole pieces each."""
     O, C, KH, KW = weight.shape
@@ -100,7 +100,7 @@ def rows_loops(weight, s):
     return rows
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input, s, columns, begins, width):
     """A row of the image at a time: to it come KH rows of grad_output, from each pixel the sum of the weights' runs times what
     is not 0 in its channels."""
@@ -129,7 +129,7 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _mark_loops(marks, grad_output, plane, pixels, O, everything):
     """Bit o of a pixel's word: its channel o is not 0. Made 16 pixels at a time: 0.05 ms for
     conv2, where a list of the channels of each pixel took 0.30."""
@@ -141,7 +141,7 @@ def _mark_loops(marks, grad_output, plane, pixels, O, everything):
             marks[p + j] |= WORD((grad_output[q + j] != 0) | everything) << bit
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _row_loops(row, piece, begins, marks, p, grad_output, q, pixels, rows, f, s, width):
     """One piece of the runs of all pixels of an output row."""
     spills = piece + s.PIECE > s.RUN
@@ -162,7 +162,7 @@ def _row_loops(row, piece, begins, marks, p, grad_output, q, pixels, rows, f, s,
 # ----------------------------------------------------------------------------------------- gradient to the weights
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def skipping_weight_loops(team, parts, grad_output, x, sums, s, columns, begins, width):
     """sums[part, group, o] += the patches of those pixels whose gradient is not 0; of all, where it meets an infinity or NaN."""
     size, pixels, line = s.OH * s.OW, s.BAND * s.OW, s.PIECES * s.PIECE
@@ -199,7 +199,7 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, s, columns, begins,
         k = take(team)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _image_loops(image, x, unit, h0, s, columns):
     """The rows from h0 on of one group of an image, channels last."""
     fill(image, 0, image.size, 0)

@@ -16,9 +16,10 @@ import threading
 import time
 
 import numpy as np
-from numba import config, njit
+from numba import config
 
 from ..threads import get_num_threads
+from .compilation import compiled
 from .machine import fence, fetch_add
 
 # Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training step, lest it sleep within one. With a
@@ -26,7 +27,7 @@ from .machine import fence, fetch_add
 WATCH = 400_000
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def take(team):
     """The number of the next part. Whoever takes the first one rings: now the asking thread has let the GIL go."""
     counter, bell = team
@@ -36,7 +37,7 @@ def take(team):
     return part
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _watch_loops(counter, bell, rung):
     """A helper between two kernels: reports that it has left the last one, then waits for the bell."""
     fetch_add(counter, 1)
@@ -47,7 +48,7 @@ def _watch_loops(counter, bell, rung):
     return False
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def _await_loops(counter, helpers):
     """Until the helpers that began have left."""
     for _ in range(WATCH):
