@@ -308,6 +308,13 @@ def test_one_logit_vector_takes_one_target_with_or_without_a_dimension():
     np.testing.assert_array_equal(F.cross_entropy(X[0], np.array([1])), F.cross_entropy(X[0], np.array(1)))
 
 
+@pytest.mark.parametrize("C", [1, 2, 3])
+def test_one_target_with_a_dimension_is_taken_for_as_many_classes_as_torch_takes_it_for(C):
+    logits, target = np.zeros(C), np.array([C - 1])
+    taken = not rejects(lambda: torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(target)))
+    assert taken == (not rejects(lambda: F.cross_entropy(logits, target)))
+
+
 # -------------------------------------------------------------------------------------------------- rejections
 
 

@@ -32,7 +32,11 @@ class Room(NamedTuple):
 ROOMS = {
     "geometry": Room(["minicnn/geometry.py"], ["geometry"]),
     "textbook": Room(["minicnn/kernels/numpy_textbook/*.py"], [*OPERATIONS, "optim"]),
-    "functional": Room(["minicnn/nn/functional/*.py"], [*OPERATIONS, "api"]),
+    "functional": Room(
+        ["minicnn/nn/functional/*.py"],
+        [*OPERATIONS, "calls", "api", "torch_set"],
+        "not numba and (not torch_set or tensors)",
+    ),
     "nn": Room(["minicnn/nn/*.py"], [*OPERATIONS, "module", "layers", "init", "flatten"]),
     "optim": Room(["minicnn/optim/*.py"], ["optim"]),
     "numba": Room(  # the loops, in Python; what writes LLVM's instructions and the threads have tests/mutants.py
@@ -52,6 +56,7 @@ ROOMS = {
 ALONE = {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 EQUIVALENT = {  # changes that no test can notice, and why
     r"strict=(None|False)\)|(stride|dilation|most|kernel_size), \)": "the arguments are pairs: none is longer than another",
+    r"strict=None\)|arguments, \)": "None is False, and False is the default",
     r"if P > K / 2:": "P is whole: it exceeds K / 2 where it exceeds K // 2",
     r"return D >= size and any\(": "a remainder of D = size is below size: the rest says no by itself",
     r"for tap in range\(g.KH": "the first tap is not larger than itself",
@@ -61,6 +66,9 @@ EQUIVALENT = {  # changes that no test can notice, and why
     r"reshape\(.*-2\b": "NumPy takes any negative size as `the rest`",
     r"swapaxes\(-1, \+2\)": "of four axes the second but last is number 2",
     r"copy=(None|True)\)|astype\(logits.dtype, \)": "a copy holds the same numbers",
+    r"suited\(arguments\[1\]\)|_grad\(grad_output, arguments\[1\]": "input and target are of one kind and dtype",
+    r"\(2, (x.shape\[1\]|C), ": "what copies patches does not look at the number of outputs",
+    r"who\).reshape\(None\)": "the kernel takes it apart plane by plane anyway",
     r'return pair\(value, name, 1, who, "an int"\)\[1\]': "both numbers of a pair made of one int are that int",
 }
 
@@ -130,11 +138,11 @@ def hunt(name: str, processes: int) -> int:
         for mutant, verdict in found:
             if verdict not in ("killed", "timeout"):
                 lines = mutmut(Path(folder), "show", mutant).splitlines()
-                change = "\n    ".join(line for line in lines if re.match(r"[-+][^-+]", line))
-                if any(re.search(pattern, change) for pattern in EQUIVALENT):
+                before, after = (" ".join(line for line in lines if re.match(rf"[{s}][^-+]", line)) for s in "-+")
+                if any(re.search(pattern, after) and not re.search(pattern, before) for pattern in EQUIVALENT):
                     same += 1
                 else:
-                    alive[mutant] = f"{verdict}\n    {change}"
+                    alive[mutant] = f"{verdict}\n    {before}\n    {after}"
     noticed, different = len(found) - len(alive) - same, max(len(found) - same, 1)
     print(
         f"{name}: {len(found)} mutants, {same} of them equivalent; of the others {noticed} noticed"

@@ -34,25 +34,25 @@ def together(value, name: str, other, who: str, its_name: str = "input"):
     return value
 
 
-def like(value, name: str, other, who: str, shape=None) -> Any:
-    """`value` as an array of the input's dtype, and of the given shape where there is one. Nothing is converted silently."""
-    value = together(array(value, name, who, FLOATS + INTEGERS), name, other, who)
+def like(value, name: str, other, who: str, shape=None, its_name: str = "input") -> Any:
+    """`value` as an array of the other's dtype, and of the given shape where there is one. Nothing is converted silently."""
+    value = together(array(value, name, who, FLOATS + INTEGERS), name, other, who, its_name)
     if value.dtype != other.dtype:
         dtype, wanted = arrays.dtype_name(value), arrays.dtype_name(other)
         raise RuntimeError(
-            f"{who}: the input is {wanted} but {name} is {dtype}, and nothing is converted silently; "
-            f"{arrays.conversion('input', other, dtype)} or {arrays.conversion(name, value, wanted)} makes them equal."
+            f"{who}: the {its_name} is {wanted} but {name} is {dtype}, and nothing is converted silently; "
+            f"{arrays.conversion(its_name, other, dtype)} or {arrays.conversion(name, value, wanted)} makes them equal."
         )
     if shape is not None and value.shape != tuple(shape):
         raise RuntimeError(f"{who}: {name} must have shape {tuple(shape)}, got {tuple(value.shape)}.")
     return value
 
 
-def images(x, who: str) -> tuple[Any, bool]:
+def images(x, who: str, name: str = "input") -> tuple[Any, bool]:
     """(N, C, H, W), and whether a batch dimension was added to a single (C, H, W)."""
     if x.ndim not in (3, 4):
         raise RuntimeError(
-            f"{who}: the input must be (N, C, H, W), or (C, H, W) for one image, got {x.ndim} dimension(s): {tuple(x.shape)}. "
+            f"{who}: the {name} must be (N, C, H, W), or (C, H, W) for one image, got {x.ndim} dimension(s): {tuple(x.shape)}. "
             "A grey image (H, W) becomes (1, H, W) with x[None]."
         )
     return (x, False) if x.ndim == 4 else (x[None], True)
@@ -67,6 +67,6 @@ def weights(weight, names: str, who: str) -> Any:
     return weight
 
 
-def grad(grad_output, output_shape, x, who: str) -> Any:
+def grad(grad_output, output_shape, x, who: str, its_name: str = "input") -> Any:
     """A gradient has the shape and dtype of what it is the gradient of."""
-    return like(grad_output, "grad_output", x, who, output_shape)
+    return like(grad_output, "grad_output", x, who, output_shape, its_name)

@@ -22,7 +22,7 @@ def _prepare(input, weight, who):
             takes = f"Linear({x.shape[1]}, {weight.shape[0]})"
             hint = f" After Flatten it is C * H * W of what the layer before gives: {takes} takes this input."
         raise RuntimeError(
-            f"{who}: the input's last dimension must be in_features = {weight.shape[1]}, got an input of shape {tuple(x.shape)}.{hint}"
+            f"{who}: the input's last dimension must be the weight's in_features = {weight.shape[1]}, got an input of shape {tuple(x.shape)}.{hint}"
         )
     *leading, features = x.shape
     return x.reshape(math.prod(leading), features), weight, (*leading, weight.shape[0])

@@ -60,10 +60,11 @@ def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
     >>> pad_backward(np.array([[[1.0, 1.0, 1.0, 1.0, 1.0]]]), (2, 0, 0, 0), "reflect")  # 2 and 1 were copied to the left
     array([[[1., 2., 2.]]])
     """
-    grad, single = checks.images(checks.array(grad_output, "grad_output", "pad_backward"), "pad_backward")
-    left, right, top, bottom = widths = _widths(pad, "pad_backward")
+    who = "pad_backward"
+    grad, single = checks.images(checks.array(grad_output, "grad_output", who), who, "grad_output")
+    left, right, top, bottom = widths = _widths(pad, who)
     H, W = grad.shape[2] - top - bottom, grad.shape[3] - left - right
-    _check_widths(widths, (H, W), mode, "pad_backward")
+    _check_widths(widths, (H, W), mode, who)
     if mode == "constant":
         grad_input = grad[:, :, top : top + H, left : left + W]
     else:
@@ -82,10 +83,14 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
     """
-    x, single = checks.images(checks.array(input, "input", "unfold"), "unfold")
-    kernel_size = geometry.pair(kernel_size, "kernel_size", 1, "unfold")
-    padding = geometry.pair(padding, "padding", 0, "unfold")  # numbers alone: unfold knows no 'same'
-    g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who="unfold")
+    return _unfold(input, kernel_size, dilation, padding, stride, "input", "unfold")
+
+
+def _unfold(images, kernel_size, dilation, padding, stride, name, who):
+    x, single = checks.images(checks.array(images, name, who), who, name)
+    kernel_size = geometry.pair(kernel_size, "kernel_size", 1, who)
+    padding = geometry.pair(padding, "padding", 0, who)  # numbers alone: unfold knows no 'same'
+    g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who=who)
     cols = kernels.suited(x).im2col(x, g)
     return cols[0] if single else cols
 
@@ -99,23 +104,27 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1) -> np
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.fold.html
     """
-    cols = checks.array(input, "input", "fold")
-    KH, KW = geometry.pair(kernel_size, "kernel_size", 1, "fold")
-    H, W = geometry.pair(output_size, "output_size", 1, "fold")
+    return _fold(input, output_size, kernel_size, dilation, padding, stride, "input", "fold")
+
+
+def _fold(columns, output_size, kernel_size, dilation, padding, stride, name, who):
+    cols = checks.array(columns, name, who)
+    KH, KW = geometry.pair(kernel_size, "kernel_size", 1, who)
+    H, W = geometry.pair(output_size, "output_size", 1, who)
     if cols.ndim not in (2, 3) or cols.shape[-2] < 1 or cols.shape[-2] % (KH * KW):
         raise RuntimeError(
-            f"fold: the input must be (N, C * KH * KW, L) or (C * KH * KW, L), its rows a multiple of KH * KW = {KH * KW}, "
+            f"{who}: {name} must be (N, C * KH * KW, L) or (C * KH * KW, L), its rows a multiple of KH * KW = {KH * KW}, "
             f"got shape {tuple(cols.shape)}."
         )
     batch = cols[None] if cols.ndim == 2 else cols
     N, C = len(batch), cols.shape[-2] // (KH * KW)
-    padding = geometry.pair(padding, "padding", 0, "fold")
-    g = geometry.conv2d((N, C, H, W), (1, C, KH, KW), stride, padding, dilation, who="fold")
+    padding = geometry.pair(padding, "padding", 0, who)
+    g = geometry.conv2d((N, C, H, W), (1, C, KH, KW), stride, padding, dilation, who=who)
     if cols.shape[-1] != g.OH * g.OW:
         raise RuntimeError(
-            f"fold: an output of {H} x {W} has OH * OW = {g.OH} * {g.OW} = {g.OH * g.OW} patches, got {cols.shape[-1]} columns; "
+            f"{who}: an output of {H} x {W} has OH * OW = {g.OH} * {g.OW} = {g.OH * g.OW} patches, got {cols.shape[-1]} columns; "
             f"OH = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1 = floor(({H} + 2 * {g.PH} - "
-            f"{g.DH} * {KH - 1} - 1) / {g.SH}) + 1, OW likewise. Give fold the arguments that unfold was given."
+            f"{g.DH} * {KH - 1} - 1) / {g.SH}) + 1, OW likewise. Fold with the arguments of unfold."
         )
     image = kernels.suited(batch).col2im(batch, g)
     return image[0] if cols.ndim == 2 else image
@@ -128,7 +137,7 @@ def unfold_backward(grad_output, output_size, kernel_size, dilation=1, padding=0
     array([[[1., 2., 1.],
             [1., 2., 1.]]])
     """
-    return fold(grad_output, output_size, kernel_size, dilation, padding, stride)
+    return _fold(grad_output, output_size, kernel_size, dilation, padding, stride, "grad_output", "unfold_backward")
 
 
 def fold_backward(grad_output, kernel_size, dilation=1, padding=0, stride=1) -> np.ndarray:
@@ -140,4 +149,4 @@ def fold_backward(grad_output, kernel_size, dilation=1, padding=0, stride=1) -> 
            [3., 4.],
            [4., 5.]])
     """
-    return unfold(grad_output, kernel_size, dilation, padding, stride)
+    return _unfold(grad_output, kernel_size, dilation, padding, stride, "grad_output", "fold_backward")

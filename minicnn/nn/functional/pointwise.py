@@ -79,6 +79,7 @@ def _forward(name, input):
 
 
 def _backward(name, grad_output, output):
-    output = checks.array(output, "output", f"{name}_backward")
-    grad = checks.grad(grad_output, output.shape, output, f"{name}_backward")
+    who = f"{name}_backward"
+    output = checks.array(output, "output", who)
+    grad = checks.grad(grad_output, output.shape, output, who, "output")
     return arrays.from_number(getattr(kernels.suited(output), f"{name}_grad")(grad, output))
