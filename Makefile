@@ -21,8 +21,8 @@ test: $(VENV)/test  ## prove every layer against torch (installs torch and torch
 tiny: $(VENV)/test  ## is it alive? a few tests in two seconds
 	$(BIN)/python -m pytest -q tests/test_tiny.py
 
-deep: $(VENV)/test  ## the differential tests with 20,000 examples each (hours)
-	$(BIN)/python -m pytest -n auto --hypothesis-profile=deep $(ARGS)
+deep: $(VENV)/test  ## here and in torch: 20,000 random configurations for each differential test (two hours)
+	$(BIN)/python -m pytest -n auto -m differential --hypothesis-profile=deep $(ARGS)
 
 bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make bench ARGS=--quick
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -37,6 +37,7 @@ def terms(case):
 # ------------------------------------------------------------------------------------------------ torch's word
 
 
+@pytest.mark.differential
 @given(strategies.conv_transposes(), strategies.layouts)
 def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
     plain = case.arrays(strategies.integers)
@@ -49,6 +50,7 @@ def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
         oracle.assert_equal(result, right, name)
 
 
+@pytest.mark.differential
 @given(strategies.conv_transposes(), st.sampled_from(strategies.FLOATS))
 def test_reals_agree_within_the_bound_for_sums(case, dtype):
     arrays = case.arrays(strategies.reals, dtype)
@@ -61,6 +63,7 @@ def test_reals_agree_within_the_bound_for_sums(case, dtype):
         oracle.assert_close(result, right, size, n, name)
 
 
+@pytest.mark.differential
 @given(strategies.conv_transposes(), st.sampled_from(strategies.FLOATS))
 def test_nan_and_infinity_travel_as_in_torch(case, dtype):
     """In one array at a time, and only into results where they never meet the zeros around grad_output: there torch's own
@@ -99,6 +102,7 @@ def layers(draw):
     return case._replace(output=shape), draw(st.sampled_from([shape, shape[-2:]]))
 
 
+@pytest.mark.differential
 @given(layers(), strategies.layouts)
 def test_the_layer_agrees_with_torchs_layer_and_reaches_output_size(layer_call, layouts):
     case, output_size = layer_call
@@ -284,6 +288,7 @@ def test_an_output_size_out_of_reach_is_rejected_with_the_sizes_in_reach():
         layer(x, 8)
 
 
+@pytest.mark.differential
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=4), strategies.pairs(1, 3), strategies.pairs(1, 3), st.booleans()
 )
@@ -306,6 +311,7 @@ def wild_calls(draw):
     return shape[draw(strategies.mostly(0, st.integers(0, 2))) :], weight, arguments | {"groups": G}
 
 
+@pytest.mark.differential
 @given(wild_calls())
 def test_whatever_torch_rejects_is_rejected_and_nothing_else(call):
     """In float64: with float32 and N > 1 torch gives an output without rows, which it refuses otherwise."""

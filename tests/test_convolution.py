@@ -40,6 +40,7 @@ def of(case, x, weight):
 # ------------------------------------------------------------------------------------------------ torch's word
 
 
+@pytest.mark.differential
 @given(strategies.convolutions(), strategies.layouts)
 def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
     plain = case.arrays(strategies.integers)
@@ -52,6 +53,7 @@ def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
         oracle.assert_equal(result, right, name)
 
 
+@pytest.mark.differential
 @given(strategies.convolutions(), st.sampled_from(strategies.FLOATS))
 def test_reals_agree_within_the_bound_for_sums(case, dtype):
     arrays = case.arrays(strategies.reals, dtype)
@@ -64,6 +66,7 @@ def test_reals_agree_within_the_bound_for_sums(case, dtype):
         oracle.assert_close(result, right, size, n, name)
 
 
+@pytest.mark.differential
 @given(strategies.convolutions(), st.sampled_from(strategies.FLOATS))
 def test_nan_and_infinity_travel_as_in_torch(case, dtype):
     """In one array at a time, and only into results where they never meet padding: whether a padded zero is multiplied
@@ -81,6 +84,7 @@ def test_nan_and_infinity_travel_as_in_torch(case, dtype):
                 oracle.assert_equal(results[i], expected[i], NAMES[i])
 
 
+@pytest.mark.differential
 @given(strategies.padded_layers(), strategies.layouts)
 def test_the_layer_agrees_with_torchs_layer(case, layouts):
     plain = x, weight, bias, grad = case.arrays(strategies.integers)
@@ -373,6 +377,7 @@ def wild_calls(draw):
     return shape[draw(strategies.mostly(0, st.integers(0, 2))) :], weight, arguments
 
 
+@pytest.mark.differential
 @given(wild_calls())
 def test_whatever_torch_rejects_is_rejected_and_nothing_else(call):
     input_shape, weight_shape, arguments = call

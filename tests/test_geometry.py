@@ -37,6 +37,7 @@ def test_conv_size_counts_the_windows(size, K, S, D, before, after):
     assert max(formula, 0) == counted(size, K, S, before, after, D)
 
 
+@pytest.mark.differential
 @given(**axes, P=st.integers(0, 12))
 def test_conv2d_has_torchs_output_shape_or_both_refuse(size, K, S, D, P):
     arguments = {"stride": (S, 1), "padding": (P, 0), "dilation": (D, 1)}
@@ -50,6 +51,7 @@ def test_conv2d_has_torchs_output_shape_or_both_refuse(size, K, S, D, P):
         assert g.output_shape == shape == (1, 1, counted(size, K, S, P, P, D), 1)
 
 
+@pytest.mark.differential
 @given(**axes, P=st.integers(0, 12), OP=st.integers(0, 9))
 def test_conv_transpose2d_has_torchs_output_shape_or_both_refuse(size, K, S, D, P, OP):
     arguments = {"stride": (S, 1), "padding": (P, 0), "output_padding": (OP, 0), "dilation": (D, 1)}
@@ -64,6 +66,7 @@ def test_conv_transpose2d_has_torchs_output_shape_or_both_refuse(size, K, S, D, 
         assert output.shape[2] == formula
 
 
+@pytest.mark.differential
 @given(**axes, share=st.floats(0, 1), ceil_mode=st.booleans())
 def test_max_pool2d_has_torchs_output_shape_or_both_refuse(size, K, S, D, share, ceil_mode):
     P = int(share * (K // 2))

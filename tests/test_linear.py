@@ -24,6 +24,7 @@ def ours(x, weight, bias, grad):
 # ------------------------------------------------------------------------------------------------ torch's word
 
 
+@pytest.mark.differential
 @given(strategies.linears(), strategies.layouts)
 def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
     plain = case.arrays(strategies.integers)
@@ -35,6 +36,7 @@ def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
         oracle.assert_equal(result, right, name)
 
 
+@pytest.mark.differential
 @given(strategies.linears(), st.sampled_from(strategies.FLOATS))
 def test_reals_agree_within_the_bound_for_sums(case, dtype):
     arrays = case.arrays(strategies.reals, dtype)
@@ -47,6 +49,7 @@ def test_reals_agree_within_the_bound_for_sums(case, dtype):
         oracle.assert_close(result, right, size, n, name)
 
 
+@pytest.mark.differential
 @given(strategies.linears(), st.sampled_from(strategies.FLOATS), st.integers(0, 3))
 def test_nan_and_infinity_travel_as_in_torch(case, dtype, odd):
     """In one array at a time, so that no result depends on the order of a sum."""
@@ -162,6 +165,7 @@ def test_a_gradient_of_the_wrong_shape_or_dtype_is_rejected():
 shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 
 
+@pytest.mark.differential
 @given(shapes, st.lists(st.integers(0, 3), min_size=2, max_size=2).map(tuple), st.one_of(st.none(), shapes))
 def test_whatever_torch_rejects_is_rejected(input_shape, weight_shape, bias_shape):
     """And nothing else, but for a bias that torch broadcasts: here it is (out,), as torch documents it."""

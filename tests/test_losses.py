@@ -161,6 +161,7 @@ def assert_within(actual, expected, magnitude, n, what):
 # ------------------------------------------------------------------------------------------------------ torch
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("name", LAYERS)
 @given(st.data(), layouts)
 def test_loss_and_gradient_are_torchs_with_every_argument(name, data, names):
@@ -175,6 +176,7 @@ def test_loss_and_gradient_are_torchs_with_every_argument(name, data, names):
         assert_within(np.asarray(actual), expected, bound, n, what)
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("name", LAYERS)
 @given(st.data())
 def test_special_values_give_what_torch_gives(name, data):
@@ -438,6 +440,7 @@ def doubtful(draw):
     return name, x, target, options
 
 
+@pytest.mark.differential
 @given(doubtful())
 def test_what_torch_refuses_is_refused_and_what_both_accept_agrees(call):
     name, x, target, options = call

@@ -142,6 +142,7 @@ def assert_same_state(run, ours, params, theirs, expected_params, steps):
 # ------------------------------------------------------------------------------------------------------ torch
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("name", PAIRS)
 @given(st.data())
 def test_parameters_and_state_are_torchs_with_every_option(name, data):
@@ -184,6 +185,7 @@ def test_without_options_float32_is_torchs_bit_for_bit():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.differential
 @given(runs())
 def test_torchs_state_loads_and_training_continues_as_torchs(run):
     (ours, params), (theirs, expected) = run.ours(), run.torchs()
@@ -361,6 +363,7 @@ illegal = {
 }
 
 
+@pytest.mark.differential
 @given(st.sampled_from(list(PAIRS)), st.data())
 def test_options_are_refused_when_torch_refuses_them_and_only_then(name, data):
     options = data.draw(illegal[name])

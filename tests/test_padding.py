@@ -25,6 +25,7 @@ def without_value(arguments):
 # --------------------------------------------------------------------------------------------------------- pad
 
 
+@pytest.mark.differential
 @given(strategies.pads(), st.sampled_from([strategies.integers, strategies.specials]), strategies.layouts)
 def test_pad_agrees_bit_for_bit_in_every_layout(case, values, layouts):
     values = values if case.dtype in strategies.FLOATS else strategies.integers
@@ -40,6 +41,7 @@ def test_pad_agrees_bit_for_bit_in_every_layout(case, values, layouts):
         oracle.assert_equal(grad_input, oracle.differentiate(torch_pad(case.arguments), [plain], grad)[1])
 
 
+@pytest.mark.differential
 @given(strategies.pads(), st.sampled_from(strategies.FLOATS))
 def test_pads_gradient_on_reals_is_within_the_bound_for_sums(case, dtype):
     x, _, _, grad = case.arrays(strategies.reals, dtype)
@@ -80,6 +82,7 @@ def torch_unfold(arguments):
     return lambda x: torch.nn.functional.unfold(x, **arguments)
 
 
+@pytest.mark.differential
 @given(strategies.unfolds(), strategies.layouts)
 def test_unfold_and_its_gradient_agree_bit_for_bit_in_every_layout(case, layouts):
     plain = [case.arrays(strategies.integers)[i] for i in (0, 3)]
@@ -101,6 +104,7 @@ def test_the_arguments_come_in_torchs_order():
     oracle.assert_close(F.fold(cols, (9, 8), *positions), folded, np.abs(folded) + 10, 6)
 
 
+@pytest.mark.differential
 @given(strategies.unfolds(), strategies.layouts)
 def test_fold_and_its_gradient_agree_bit_for_bit_in_every_layout(case, layouts):
     plain = [case.arrays(strategies.integers)[i] for i in (3, 0)]  # the patches come in, images come out
@@ -117,6 +121,7 @@ def test_fold_and_its_gradient_agree_bit_for_bit_in_every_layout(case, layouts):
     oracle.assert_equal(grad_input, expected[1], "grad_input")
 
 
+@pytest.mark.differential
 @given(strategies.unfolds(), st.sampled_from(strategies.FLOATS))
 def test_fold_on_reals_is_within_the_bound_for_sums(case, dtype):
     cols, size = case.arrays(strategies.reals, dtype)[3], case.input[-2:]
@@ -210,6 +215,7 @@ def test_a_rejected_call_says_what_was_expected_and_what_came(name):
         function(*arguments)
 
 
+@pytest.mark.differential
 @given(
     strategies.pairs(1, 4),
     st.lists(st.integers(0, 5), min_size=4, max_size=4),
@@ -232,6 +238,7 @@ def wild_calls(draw):
     return shape[draw(strategies.mostly(0, st.integers(0, 2))) :], arguments
 
 
+@pytest.mark.differential
 @given(wild_calls())
 def test_unfold_rejects_what_torch_rejects(call):
     x, arguments = zeros(*call[0]), call[1]
@@ -240,6 +247,7 @@ def test_unfold_rejects_what_torch_rejects(call):
     )
 
 
+@pytest.mark.differential
 @given(wild_calls(), st.integers(0, 9), st.integers(0, 9))
 def test_fold_rejects_what_torch_rejects(call, rows, patches):
     shape, arguments = call

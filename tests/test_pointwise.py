@@ -38,6 +38,7 @@ def ulps(actual, expected, n, scale=None):
 # ------------------------------------------------------------------------------------------------ torch's word
 
 
+@pytest.mark.differential
 @given(cases(), st.sampled_from([strategies.integers, strategies.specials, strategies.reals]), strategies.layouts)
 def test_relu_agrees_bit_for_bit_with_nan_and_negative_zero(case, values, layouts):
     plain, (_, _, _, grad) = case.arrays(values)[0], case.arrays(strategies.reals)
@@ -50,12 +51,14 @@ def test_relu_agrees_bit_for_bit_with_nan_and_negative_zero(case, values, layout
     oracle.assert_identical(grad_input, expected[1], "grad_input")
 
 
+@pytest.mark.differential
 @given(cases(dtypes=("int64", *strategies.SMALL_INTEGERS)))
 def test_relu_takes_integers(case):
     x = case.arrays(strategies.integers)[0]
     oracle.assert_equal(F.relu(x), oracle.run(torch.relu, [x]))
 
 
+@pytest.mark.differential
 @given(cases(), strategies.layouts)
 def test_relu_inplace_returns_the_input_with_the_result_in_it(case, layouts):
     plain = case.arrays(strategies.specials)[0]
@@ -68,6 +71,7 @@ def test_relu_inplace_returns_the_input_with_the_result_in_it(case, layouts):
     oracle.assert_identical(x.astype(case.dtype), F.relu(plain))
 
 
+@pytest.mark.differential
 @given(cases(), smooth, strategies.layouts)
 def test_sigmoid_and_tanh_agree_to_a_few_units_in_the_last_place(case, name, layouts):
     """exp and tanh are good to 4 units in both libraries; the sum and the division add one each."""

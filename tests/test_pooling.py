@@ -44,16 +44,19 @@ def assert_agree(case, values, layouts):
 # ------------------------------------------------------------------------------------------------ torch's word
 
 
+@pytest.mark.differential
 @given(strategies.pools(dtypes=strategies.FLOATS), strategies.layouts)
 def test_ties_go_to_the_first_as_in_torch(case, layouts):
     assert_agree(case, strategies.integers, layouts)
 
 
+@pytest.mark.differential
 @given(strategies.pools(dtypes=strategies.FLOATS), strategies.layouts)
 def test_reals_agree_bit_for_bit(case, layouts):
     assert_agree(case, strategies.reals, layouts)
 
 
+@pytest.mark.differential
 @given(strategies.pools(dtypes=strategies.FLOATS), strategies.layouts)
 def test_nan_infinity_and_zeros_of_both_signs_agree_bit_for_bit(case, layouts):
     assert_agree(case, strategies.specials, layouts)
@@ -64,6 +67,7 @@ def extremes(rng, shape):
     return rng.choice([-(2**63), -(2**31), -(2**15), -128, 0, 127], shape)
 
 
+@pytest.mark.differential
 @given(strategies.pools(dtypes=("int64", *strategies.SMALL_INTEGERS)), st.sampled_from([strategies.integers, extremes]))
 def test_integers_agree_bit_for_bit(case, values):
     x = case.arrays(values)[0]
@@ -183,6 +187,7 @@ def any_axes(draw):
     return max(size, D * (K - 1) + 1 - 2 * P), K, S, P, D, draw(st.booleans())
 
 
+@pytest.mark.differential
 @given(any_axes())
 def test_a_window_that_sees_nothing_is_rejected_and_no_other(axis):
     """torch gives -inf and an index outside the image there, and its backward pass writes out of bounds: it is not called."""
@@ -290,6 +295,7 @@ def wild_calls(draw):
     return shape[draw(strategies.mostly(0, st.integers(0, 2))) :], arguments | {"ceil_mode": draw(st.booleans())}
 
 
+@pytest.mark.differential
 @given(wild_calls())
 def test_whatever_torch_rejects_is_rejected_and_little_else(call):
     """Little else: empty inputs, the windows that see nothing, and an empty tuple for the stride."""

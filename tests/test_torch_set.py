@@ -101,6 +101,7 @@ SUMS = {
 }
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SUMS)
 @given(st.data(), strategies.layouts)
@@ -116,6 +117,7 @@ def test_integers_agree_bit_for_bit_in_every_layout_and_no_input_is_changed(name
         oracle.assert_equal(result, right, f"result {i} of {name}")
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SUMS)
 @given(st.data(), st.sampled_from(strategies.FLOATS))
@@ -143,6 +145,7 @@ JUDGED = {  # which results: the others mix special values with padding, where t
 }
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SUMS)
 @given(st.data())
@@ -179,6 +182,7 @@ def test_without_needs_input_grad_the_input_gradient_is_none(name, way, data):
 # --------------------------------------------------------------------------------------- pooling and pointwise
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @given(
     strategies.pools(),
@@ -215,6 +219,7 @@ def sloped(name):
     return function
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @given(
     pointwise_cases(), st.sampled_from([strategies.integers, strategies.specials, strategies.reals]), strategies.layouts
@@ -228,6 +233,7 @@ def test_relu_agrees_bit_for_bit_with_nan_and_negative_zero(way, case, values, l
         oracle.assert_identical(result, right)
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 @given(pointwise_cases())
@@ -283,6 +289,7 @@ def loss_and_gradient(case):
     return function, case.arrays
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", LAYERS)
 @given(st.data(), strategies.layouts)
@@ -299,6 +306,7 @@ def test_losses_and_their_gradients_agree_with_every_argument(name, way, data, l
         assert_within(np.asarray(result), np.asarray(right), bound, n, what)
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", LAYERS)
 @given(st.data())
@@ -345,6 +353,7 @@ def assert_same_numbers(actual, expected):
     oracle.assert_equal(np.asarray(actual), np.asarray(expected))
 
 
+@pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", MAGNITUDES)
 @given(st.data())
