@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="the benchmarks compare with torch: pip inst
 import torch
 
 import minicnn
-from benchmarks import agreement, contenders, measure, ours, report, work
+from benchmarks import agreement, contenders, denormals, measure, ours, report, work
 from benchmarks.__main__ import COMMANDS, main
 from minicnn.kernels import numpy_textbook
 
@@ -187,3 +187,19 @@ def test_what_it_does_not_understand_is_refused_at_once(wrong, capsys):
         main(wrong)
     assert stopped.value.code == 2
     assert "error: argument" in capsys.readouterr().err
+
+
+def test_denormals_are_where_they_are_said_to_be_and_a_step_that_they_slow_is_told(monkeypatch, capsys):
+    tiny = np.finfo(np.float32).tiny
+    for sizes, array_of in (({"weights": 1e-39}, "data"), ({"gradients": 1e-37}, "grad")):
+        model, run = denormals.step(**sizes)
+        with minicnn.use_backend("numpy"):
+            run()
+        array = np.abs(getattr(model.cnn[0].weight, array_of))
+        assert np.mean((array > 0) & (array < tiny)) > 0.9
+
+    monkeypatch.setattr(denormals, "BACKENDS", ["numpy"])
+    monkeypatch.setattr(denormals, "Plan", lambda total: measure.Plan.quick())
+    monkeypatch.setattr(denormals, "BAR", 0.0)
+    assert denormals.main() == 1
+    assert "MISSED" in capsys.readouterr().out
