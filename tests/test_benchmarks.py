@@ -199,7 +199,8 @@ def test_denormals_are_where_they_are_said_to_be_and_a_step_that_they_slow_is_to
         assert np.mean((array > 0) & (array < tiny)) > 0.9
 
     monkeypatch.setattr(denormals, "BACKENDS", ["numpy"])
-    monkeypatch.setattr(denormals, "Plan", lambda total: measure.Plan.quick())
+    monkeypatch.setattr(denormals.machine, "available_cores", lambda: 1)
+    monkeypatch.setattr(denormals, "Plan", lambda total: measure.Plan.quick(1))
     monkeypatch.setattr(denormals, "BAR", 0.0)
     assert denormals.main() == 1
     assert "MISSED" in capsys.readouterr().out

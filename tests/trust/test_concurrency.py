@@ -97,9 +97,11 @@ print(resident() - before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the resident memory where Linux tells it")
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "numba", "torch"])
 def test_many_steps_leave_the_memory_where_it_was_after_a_hundred(backend):
-    steps = times(1000, 10_000)
+    if backend == "torch":
+        pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
+    steps = times(300 if backend == "torch" else 1000, 10_000)
     done = subprocess.run(
         [sys.executable, "-c", STEPS, backend, str(steps)],
         check=False,
