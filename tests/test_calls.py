@@ -158,6 +158,8 @@ def senseless(name):
     yield from wrong.items()
     arrays = {argument: value for argument, value in valid.items() if isinstance(value, np.ndarray)}
     floats = [argument for argument, value in arrays.items() if value.dtype == np.float64]
+    if "weight" in wrong and "weight" not in valid:
+        yield "weight", [1.0]
     for argument, value in arrays.items():
         yield argument, value.tolist()
         yield argument, value * 1j

@@ -208,6 +208,18 @@ def test_backward_without_an_argument_is_the_gradient_of_the_loss_itself(name):
     assert_identical(criterion.backward(), getattr(F, f"{name}_backward")(1.0, x, target))
 
 
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("given", [np.ndarray.tolist, np.float64], ids=["a list", "in float64"])
+def test_grad_output_may_be_a_list_or_more_precise_and_the_gradient_keeps_the_inputs_dtype(name, given):
+    rng = np.random.default_rng(0)
+    x, target = rng.random((2, 3, 4), np.float32)
+    grad = rng.random((3,) if name == "cross_entropy" else (3, 4), np.float32)
+    backward = getattr(F, f"{name}_backward")
+    result = backward(given(grad), x, target, reduction="none")
+    assert result.dtype == np.float32
+    assert_identical(result, backward(grad, x, target, reduction="none"))
+
+
 @given(seeds, st.sampled_from(list(LAYERS)))
 def test_the_gradient_is_the_slope_of_the_loss(seed, name):
     """Central differences: with a step h the third derivative leaves an error of order h^2."""

@@ -615,7 +615,7 @@ MIXES = {
     "grad_output": (
         lambda: F.relu_backward(A, T),
         "relu_backward",
-        "input is a torch tensor on cpu but grad_output is a NumPy array",
+        "output is a torch tensor on cpu but grad_output is a NumPy array",
     ),
     "grad_output of a loss": (
         lambda: F.mse_loss_backward(np.array(1.0), T, T),

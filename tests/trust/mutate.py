@@ -35,7 +35,7 @@ ROOMS = {
     "functional": Room(
         ["minicnn/nn/functional/*.py"],
         [*OPERATIONS, "calls", "api", "torch_set"],
-        "not numba and (not torch_set or tensors)",
+        "not numba and (not torch_set or tensors or refused)",
     ),
     "nn": Room(["minicnn/nn/*.py"], [*OPERATIONS, "module", "layers", "init", "flatten"]),
     "optim": Room(["minicnn/optim/*.py"], ["optim"]),
