@@ -254,6 +254,32 @@ SENTENCES = {
             " got shape (1, 2, 8, 15)."
         ),
     ),
+    "two dtypes": (
+        F.conv2d,
+        (numbers(1, 1, 3, 3, dtype=np.float32), numbers(1, 1, 3, 3)),
+        (
+            "conv2d: the input is float32 but weight is float64, and nothing is converted silently;"
+            " input.astype('float64') or weight.astype('float32') makes them equal."
+        ),
+    ),
+    "a grey image": (
+        F.conv2d,
+        (numbers(5, 6), numbers(1, 1, 3, 3)),
+        (
+            "conv2d: the input must be (N, C, H, W), or (C, H, W) for one image, got 2 dimension(s): (5, 6)."
+            " A grey image (H, W) becomes (1, H, W) with x[None]."
+        ),
+    ),
+    "a matrix as weight": (
+        F.conv2d,
+        (x, numbers(3, 3)),
+        "conv2d: weight must be (O, C / groups, KH, KW), each at least 1, got 2 dimension(s): (3, 3).",
+    ),
+    "an empty weight, transposed": (
+        F.conv_transpose2d,
+        (x, numbers(2, 3, 0, 2)),
+        "conv_transpose2d: weight must be (C, O / groups, KH, KW), each at least 1, got 4 dimension(s): (2, 3, 0, 2).",
+    ),
     "no class": (
         F.cross_entropy,
         (numbers(2, 0, 3), np.zeros((2, 3), int)),

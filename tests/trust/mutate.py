@@ -67,6 +67,7 @@ EQUIVALENT = {  # changes that no test can notice, and why
     r"swapaxes\(-1, \+2\)": "of four axes the second but last is number 2",
     r"copy=(None|True)\)|astype\(logits.dtype, \)": "a copy holds the same numbers",
     r"suited\(arguments\[1\]\)|_grad\(grad_output, arguments\[1\]": "input and target are of one kind and dtype",
+    r"suited\(None\).linear|kernel = kernels.suited\(None\)": "the textbook's linear layer takes tensors as well",
     r"\(2, (x.shape\[1\]|C), ": "what copies patches does not look at the number of outputs",
     r"who\).reshape\(None\)": "the kernel takes it apart plane by plane anyway",
     r'return pair\(value, name, 1, who, "an int"\)\[1\]': "both numbers of a pair made of one int are that int",
