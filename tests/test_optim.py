@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from minicnn.agree import bounds
 from minicnn.nn import Parameter
 from minicnn.optim import SGD, Adam
+from minicnn.optim.optimizer import Optimizer
 
 from .oracle import assert_close, rejects, torch
 from .strategies import FLOATS, seeds
@@ -318,6 +319,13 @@ def test_repr_is_torchs_without_its_own_options():
 
 
 P = parameter()
+
+
+def stepped(optimizer):
+    P.grad = np.ones(2)
+    optimizer.step()
+
+
 REJECTED = {
     "no parameters": (lambda: Adam([]), ValueError, "params is empty"),
     "one parameter, not a list": (lambda: Adam(P), TypeError, "Adam: params must be an iterable.*got Parameter"),
@@ -333,6 +341,12 @@ REJECTED = {
     "beta 1": (lambda: Adam([P], betas=(0.9, 1.0)), ValueError, r"\[0, 1\), got \(0.9, 1.0\)"),
     "beta -1": (lambda: Adam([P], betas=(-1, 0.9)), ValueError, r"\[0, 1\), got \(-1, 0.9\)"),
     "three betas": (lambda: Adam([P], betas=(0.9, 0.9, 0.9)), ValueError, "two numbers"),
+    "SGD's lr -1": (lambda: SGD([P], lr=-1), ValueError, "^SGD: lr must be at least 0, got -1"),
+    "no update of its own": (
+        lambda: stepped(Optimizer([P], {})),
+        NotImplementedError,
+        "^Optimizer defines no update.$",
+    ),
     "weight_decay -1": (lambda: SGD([P], weight_decay=-1), ValueError, "weight_decay must be at least 0, got -1"),
     "momentum -1": (lambda: SGD([P], momentum=-1), ValueError, "momentum must be at least 0, got -1"),
     "nesterov alone": (lambda: SGD([P], nesterov=True), ValueError, "nesterov needs momentum above 0"),
@@ -385,3 +399,29 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
         optimizer.load_state_dict(other.state_dict())
     assert optimizer.state == {}
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def two_groups(*rates):
+    return Adam([{"params": [parameter()], "lr": lr} for lr in rates])
+
+
+def test_a_state_brings_its_options_or_where_one_is_wrong_none():
+    optimizer = two_groups(0.1, 0.2)
+    optimizer.load_state_dict(two_groups(0.3, 0.4).state_dict())
+    assert [group["lr"] for group in optimizer.param_groups] == [0.3, 0.4]
+    wrong = two_groups(0.5, 0.6).state_dict()
+    wrong["param_groups"][1]["lr"] = -1.0
+    with pytest.raises(ValueError, match="lr must be at least 0, got -1.0"):
+        optimizer.load_state_dict(wrong)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.3, 0.4]
+
+
+def test_a_loaded_state_takes_the_parameters_dtype_and_place():
+    state = {0: {"step": 3, "exp_avg": [0.5, 1.5], "exp_avg_sq": np.ones(2)}}
+    single = Parameter(np.zeros(2, np.float32))
+    optimizer = Adam([single])
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    loaded = optimizer.state[single]
+    assert [type(loaded[name]) for name in ("exp_avg", "exp_avg_sq")] == [np.ndarray] * 2
+    assert loaded["exp_avg"].dtype == loaded["exp_avg_sq"].dtype == np.float32
+    assert loaded["exp_avg"].tolist() == [0.5, 1.5]

@@ -136,11 +136,11 @@ class Optimizer:
         for number, parameter in zip(numbers, parameters, strict=True):
             if number in state:
                 loaded[parameter] = {name: self._own(name, value, parameter) for name, value in state[number].items()}
-        for group, saved in zip(self.param_groups, groups, strict=True):
-            options = {name: saved[name] for name in self.defaults if name in saved}
-            self.check_options({**group, **options})
-            group.update(options)
-        self.state = loaded
+        changes = [{name: saved[name] for name in self.defaults if name in saved} for saved in groups]
+        changed = [{**group, **options} for group, options in zip(self.param_groups, changes, strict=True)]
+        for group in changed:
+            self.check_options(group)
+        self.param_groups, self.state = changed, loaded
 
     def _own(self, name: str, value: Any, parameter: Parameter) -> Any:
         """A copy of one piece of state; what has a value for each number of the parameter must have its shape."""

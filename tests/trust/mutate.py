@@ -38,7 +38,7 @@ ROOMS = {
         "not numba and (not torch_set or tensors or refused)",
     ),
     "nn": Room(["minicnn/nn/*.py"], [*OPERATIONS, "module", "layers", "init", "flatten"]),
-    "optim": Room(["minicnn/optim/*.py"], ["optim"]),
+    "optim": Room(["minicnn/optim/*.py"], ["optim", "torch_set"], "not numba and (not torch_set or optimiser)"),
     "numba": Room(  # the loops, in Python; what writes LLVM's instructions and the threads have tests/mutants.py
         [
             f"minicnn/kernels/numba_fast/{name}.py"
@@ -56,6 +56,7 @@ ROOMS = {
 ALONE = {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 EQUIVALENT = {  # changes that no test can notice, and why
     r"strict=(None|False)\)|(stride|dilation|most|kernel_size), \)": "the arguments are pairs: none is longer than another",
+    r"(parameters|groups), (strict=(None|False))?\)": "as many on both sides: that was asked before",
     r"strict=None\)|arguments, \)": "None is False, and False is the default",
     r"if P > K / 2:": "P is whole: it exceeds K / 2 where it exceeds K // 2",
     r"return D >= size and any\(": "a remainder of D = size is below size: the rest says no by itself",
