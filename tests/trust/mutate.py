@@ -37,8 +37,13 @@ ROOMS = {
         [*OPERATIONS, "calls", "api", "torch_set"],
         "not numba and (not torch_set or tensors or refused)",
     ),
-    "nn": Room(["minicnn/nn/*.py"], [*OPERATIONS, "module", "layers", "init", "flatten"]),
-    "optim": Room(["minicnn/optim/*.py"], ["optim", "torch_set"], "not numba and (not torch_set or optimiser or follow)"),
+    "nn": Room(
+        [f"minicnn/nn/{path.name}" for path in (ROOT / "minicnn" / "nn").glob("*.py")],
+        [*OPERATIONS, "module", "layers", "init", "flatten"],
+    ),
+    "optim": Room(
+        ["minicnn/optim/*.py"], ["optim", "torch_set"], "not numba and (not torch_set or optimiser or follow)"
+    ),
     "numba": Room(  # the loops, in Python; what writes LLVM's instructions and the threads have tests/mutants.py
         [
             f"minicnn/kernels/numba_fast/{name}.py"
