@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minicnn import nn
@@ -34,6 +34,8 @@ def assert_as_torch(layer, theirs, x):
 
 
 @given(shapes, dims, dims)
+@example((), -2, -1)
+@example((), -1, 0)
 def test_flatten_is_torchs_for_any_dimensions(shape, start, end):
     assert_as_torch(nn.Flatten(start, end), torch.nn.Flatten(start, end), numbered(shape))
 
@@ -41,6 +43,20 @@ def test_flatten_is_torchs_for_any_dimensions(shape, start, end):
 @given(shapes, dims, st.lists(st.integers(-1, 4), min_size=1, max_size=3).filter(lambda sizes: sizes.count(-1) <= 1))
 def test_unflatten_is_torchs_for_any_sizes(shape, dim, sizes):
     assert_as_torch(nn.Unflatten(dim, sizes), torch.nn.Unflatten(dim, tuple(sizes)), numbered(shape))
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
+def test_unflatten_finds_the_size_that_is_left_out(sizes, data):
+    before, after = (
+        data.draw(shapes.filter(lambda shape: len(shape) < 3)),
+        data.draw(shapes.filter(lambda shape: len(shape) < 3)),
+    )
+    x = numbered((*before, math.prod(sizes), *after))
+    sizes[data.draw(st.integers(0, len(sizes) - 1))] = -1
+    dim = data.draw(st.sampled_from([len(before), -len(after) - 1]))
+    if x.size:
+        assert not rejects(lambda: nn.Unflatten(dim, sizes)(x))
+    assert_as_torch(nn.Unflatten(dim, sizes), torch.nn.Unflatten(dim, tuple(sizes)), x)
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
@@ -63,7 +79,7 @@ REJECTED = {
     "no such dimension": (
         lambda: nn.Flatten(3)(numbered((2, 2))),
         IndexError,
-        "dimension 3.*the input has 2: expected -2 to 1",
+        "^Flatten: dimension 3.*the input has 2: expected -2 to 1",
     ),
     "the wrong way round": (
         lambda: nn.Flatten(2, 1)(numbered((1, 2, 3))),
@@ -72,6 +88,8 @@ REJECTED = {
     ),
     "a fraction": (lambda: nn.Flatten(1.5), TypeError, "float"),
     "two unknown sizes": (lambda: nn.Unflatten(1, (-1, -1)), ValueError, r"at most one of them -1, got \(-1, -1\)"),
+    "a negative size": (lambda: nn.Unflatten(1, (-2, 3)), ValueError, r"got \(-2, 3\)"),
+    "the other end does not exist": (lambda: nn.Flatten(0, 2)(numbered((2, 2))), IndexError, "^Flatten: dimension 2"),
     "no sizes": (lambda: nn.Unflatten(1, ()), ValueError, r"got \(\)"),
     "sizes that do not fill": (
         lambda: nn.Unflatten(1, (2, 3))(numbered((1, 7))),
@@ -86,12 +104,12 @@ REJECTED = {
     "Unflatten's dimension": (
         lambda: nn.Unflatten(2, (1, 1))(numbered((1, 7))),
         IndexError,
-        "dimension 2.*the input has 2",
+        "^Unflatten: dimension 2.*the input has 2",
     ),
     "a gradient of another size": (
         lambda: backward_of(nn.Flatten(), numbered((2, 3)), np.ones(5)),
         RuntimeError,
-        r"\(5,\)",
+        r"^Flatten: .*\(5,\)",
     ),
     "a gradient of another shape": (
         lambda: backward_of(nn.Flatten(), numbered((2, 3, 2)), np.ones((6, 2))),
@@ -101,7 +119,7 @@ REJECTED = {
     "a gradient not unflattened": (
         lambda: backward_of(nn.Unflatten(1, (3, 2)), numbered((2, 6)), np.ones((2, 6))),
         RuntimeError,
-        r"\(2, 3, 2\)",
+        r"^Unflatten: .*\(2, 3, 2\)",
     ),
 }
 

@@ -108,3 +108,13 @@ def test_a_seed_that_torch_refuses_is_refused(seed):
 def test_weights_are_floats(dtype):
     with pytest.raises(ValueError, match="float32 or float64.*got"):
         nn.Linear(2, 2, dtype=dtype)
+
+
+def test_the_stream_goes_on_from_a_state_that_was_kept():
+    minicnn.manual_seed(3)
+    nn.Linear(5, 7)
+    state = nn.init.get_state()
+    expected = nn.Linear(40, 30).weight.data
+    nn.Linear(2, 2)
+    nn.init.set_state(*state)
+    np.testing.assert_array_equal(nn.Linear(40, 30).weight.data, expected, strict=True)

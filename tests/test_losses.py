@@ -380,7 +380,7 @@ REJECTED = {
     "smoothing above 1, layer": (
         lambda: nn.CrossEntropyLoss(label_smoothing=1.5)(X, Y),
         ValueError,
-        "between 0 and 1, got 1.5",
+        "^CrossEntropyLoss: label_smoothing must be between 0 and 1, got 1.5",
     ),
     "an unknown reduction": (
         lambda: F.cross_entropy(X, Y, reduction="avg"),

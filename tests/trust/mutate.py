@@ -39,7 +39,8 @@ ROOMS = {
     ),
     "nn": Room(
         [f"minicnn/nn/{path.name}" for path in (ROOT / "minicnn" / "nn").glob("*.py")],
-        [*OPERATIONS, "module", "layers", "init", "flatten"],
+        [*OPERATIONS, "module", "layers", "init", "flatten", "api", "torch_set"],
+        "not numba and (not torch_set or model or device or follow or moved or moving or load)",
     ),
     "optim": Room(
         ["minicnn/optim/*.py"], ["optim", "torch_set"], "not numba and (not torch_set or optimiser or follow)"
@@ -62,6 +63,7 @@ ALONE = {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1"
 EQUIVALENT = {  # changes that no test can notice, and why
     r"strict=(None|False)\)|(stride|dilation|most|kernel_size), \)": "the arguments are pairs: none is longer than another",
     r"(parameters|groups), (strict=(None|False))?\)": "as many on both sides: that was asked before",
+    r"version \+= 2": "newer is newer",
     r"strict=None\)|arguments, \)": "None is False, and False is the default",
     r"if P > K / 2:": "P is whole: it exceeds K / 2 where it exceeds K // 2",
     r"return D >= size and any\(": "a remainder of D = size is below size: the rest says no by itself",
