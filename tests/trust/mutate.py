@@ -104,7 +104,7 @@ def prepare(folder: Path, room: Room) -> None:
             *("-W", "ignore::RuntimeWarning", "-k", room.chosen),  # NumPy warns where compiled code does not
         ],
         "pytest_add_cli_args_test_selection": [f"tests/test_{name}.py" for name in room.tests],
-        "timeout_multiplier": 30.0,
+        "timeout_multiplier": 6.0,
         "use_git_change_detection": False,
     }
     lines = [
