@@ -262,6 +262,19 @@ SENTENCES = {
             " input.astype('float64') or weight.astype('float32') makes them equal."
         ),
     ),
+    "two dtypes, backward": (
+        F.conv2d_backward,
+        (numbers(1, 1, 1, 1, dtype=np.float32), numbers(1, 1, 3, 3), numbers(1, 1, 3, 3)),
+        (
+            "conv2d_backward: the input is float64 but grad_output is float32, and nothing is converted silently;"
+            " input.astype('float32') or grad_output.astype('float64') makes them equal."
+        ),
+    ),
+    "a list": (
+        F.relu,
+        ([1.0, 2.0],),
+        "relu: input must be a NumPy array, got list; np.asarray makes one. (Or all of them are torch tensors.)",
+    ),
     "a grey image": (
         F.conv2d,
         (numbers(5, 6), numbers(1, 1, 3, 3)),
@@ -291,6 +304,6 @@ SENTENCES = {
 @pytest.mark.parametrize("what", SENTENCES)
 def test_an_error_advises(what):
     operation, arguments, sentence = SENTENCES[what]
-    with pytest.raises((ValueError, RuntimeError, IndexError)) as caught:
+    with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)) as caught:
         operation(*arguments)
     assert str(caught.value) == sentence
