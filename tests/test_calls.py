@@ -1,10 +1,12 @@
-"""What all functional operations have in common: they are torch's also in what is left out, and an error says who and what."""
+"""What operations and layers have in common: they are torch's also in what is left out, and an error says who and what."""
 
+import inspect
 import re
 
 import numpy as np
 import pytest
 
+from minicnn import nn
 from minicnn.nn import functional as F
 
 from . import oracle
@@ -307,3 +309,82 @@ def test_an_error_advises(what):
     with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)) as caught:
         operation(*arguments)
     assert str(caught.value) == sentence
+
+
+# ------------------------------------------------------------------------------------------------------ layers
+
+# What a layer cannot do without, and a wrong value for each of its arguments.
+LAYERS = {
+    "Conv2d": (
+        (2, 3, 2),
+        {
+            "in_channels": 0,
+            "out_channels": 0,
+            "kernel_size": 0,
+            **PAIR,
+            "groups": 0,
+            "padding_mode": "mirror",
+        },
+    ),
+    "ConvTranspose2d": (
+        (2, 3, 2),
+        {
+            "in_channels": 0,
+            "out_channels": 0,
+            "kernel_size": 0,
+            **PAIR,
+            "groups": 0,
+            "output_padding": 1,
+            "padding_mode": "reflect",
+        },
+    ),
+    "Linear": ((3, 2), {"in_features": -1, "out_features": -1}),
+    "MaxPool2d": ((2,), {**WINDOW, "padding": 2}),
+    "Flatten": ((), {}),
+    "Unflatten": ((1, (2, 2)), {"unflattened_size": (-1, -1)}),
+    "ReLU": ((), {}),
+    "Sigmoid": ((), {}),
+    "Tanh": ((), {}),
+    "CrossEntropyLoss": ((), {"reduction": "average", "label_smoothing": 2}),
+    "BCELoss": ((), {"reduction": "average"}),
+    "BCEWithLogitsLoss": ((), {"reduction": "average"}),
+    "MSELoss": ((), {"reduction": "average"}),
+}
+
+
+def test_no_layer_is_forgotten():
+    assert set(LAYERS) == set(nn.__all__) - {"Module", "Parameter", "Sequential", "functional"}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_a_layer_is_not_told_is_torchs_default(name):
+    required, _ = LAYERS[name]
+    ours, theirs = getattr(nn, name)(*required), getattr(torch.nn, name)(*required)
+    assert repr(ours) == repr(theirs)
+    for attribute in vars(theirs).keys() & vars(ours).keys() - {"_parameters", "_buffers"}:
+        found, expected = getattr(ours, attribute), getattr(theirs, attribute)
+        if not attribute.startswith("_") and not isinstance(expected, torch.Tensor):
+            assert found == ((expected,) * 2 if isinstance(found, tuple) and isinstance(expected, int) else expected)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layers_error_names_it_and_the_argument(name):
+    required, wrong = LAYERS[name]
+    layer = getattr(nn, name)
+    names = inspect.signature(layer).parameters
+    for argument, value in wrong.items():
+        with pytest.raises((TypeError, ValueError)) as caught:
+            layer(**{**dict(zip(names, required, strict=False)), argument: value})
+        assert re.match(rf"{name}: .*\b{argument}\b", str(caught.value)), f"{argument}: {caught.value}"
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": 1}, {"stride": 2, "padding": (0, 2)}, {"dilation": 2, "groups": 2}]
+)
+@pytest.mark.parametrize(("name", "function"), [("Conv2d", F.conv2d), ("ConvTranspose2d", F.conv_transpose2d)])
+def test_a_convolution_does_with_its_options_what_the_function_does(name, function, options):
+    layer = getattr(nn, name)(4, 6, 3, **options, dtype="float64")
+    image = numbers(2, 4, 7, 8)
+    np.testing.assert_array_equal(
+        layer(image), function(image, layer.weight.data, layer.bias.data, **options), strict=True
+    )

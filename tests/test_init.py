@@ -100,8 +100,18 @@ def test_weights_and_bias_fill_one_over_the_root_of_fan_in(layer, fan_in):
 def test_a_seed_that_torch_refuses_is_refused(seed):
     with pytest.raises((RuntimeError, ValueError, OverflowError)):
         torch.manual_seed(seed)
-    with pytest.raises(ValueError, match=str(seed)):
+    with pytest.raises(ValueError) as caught:
         minicnn.manual_seed(seed)
+    assert str(caught.value) == (
+        f"manual_seed: the seed must fit into 64 bits, from -9223372036854775808 to 18446744073709551615, got {seed}."
+    )
+
+
+@pytest.mark.parametrize("seed", [-(2**63), 2**64 - 1])
+def test_the_outermost_seeds_give_torchs_numbers(seed):
+    torch.manual_seed(seed)
+    minicnn.manual_seed(seed)
+    np.testing.assert_array_equal(nn.Linear(3, 2).weight.data, torch.nn.Linear(3, 2).weight.detach().numpy())
 
 
 @pytest.mark.parametrize("dtype", ["int64", "float16", bool])

@@ -268,6 +268,29 @@ def test_a_layer_that_is_used_twice_in_one_forward_is_noticed():
         twice.backward(np.ones_like(output))
 
 
+def sentence_of(call):
+    with pytest.raises(RuntimeError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_a_backward_that_cannot_be_says_what_to_do():
+    layer, x = nn.Linear(1, 1), np.ones((1, 1), np.float32)
+    assert sentence_of(lambda: layer.backward(x)) == (
+        "Linear.backward was called, but nothing was kept: backward follows one forward, and each forward serves one backward."
+    )
+    layer.eval()(x)
+    assert sentence_of(lambda: layer.backward(x)) == (
+        "Linear.backward was called, but in eval() mode forward keeps nothing; call train() before forward."
+    )
+    layer.train()(x)
+    layer.load_state_dict(layer.state_dict())
+    assert sentence_of(lambda: layer.backward(x)) == (
+        "Linear.backward was called, but its parameters have changed since forward:"
+        " call forward again after optimizer.step() or load_state_dict()."
+    )
+
+
 def test_switching_the_mode_forgets_what_was_kept():
     layer = nn.ReLU()
     layer(np.ones(2))

@@ -39,7 +39,7 @@ ROOMS = {
     ),
     "nn": Room(
         [f"minicnn/nn/{path.name}" for path in (ROOT / "minicnn" / "nn").glob("*.py")],
-        [*OPERATIONS, "module", "layers", "init", "flatten", "api", "torch_set"],
+        [*OPERATIONS, "module", "layers", "init", "flatten", "calls", "api", "torch_set"],
         "not numba and (not torch_set or model or device or follow or moved or moving or load)",
     ),
     "optim": Room(
