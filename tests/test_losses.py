@@ -208,6 +208,26 @@ def test_backward_without_an_argument_is_the_gradient_of_the_loss_itself(name):
     assert_identical(criterion.backward(), getattr(F, f"{name}_backward")(1.0, x, target))
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.25])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2)])
+def test_class_indices_with_every_argument_and_without_any(shape, weighted, smoothing, reduction):
+    """The usual case has loops of its own in the Numba set; nothing that is unusual may slip into them."""
+    rng = np.random.default_rng(0)
+    x, target = rng.standard_normal(shape), rng.integers(0, 3, (4, *shape[2:]))
+    options = {"weight": rng.random(3) if weighted else None, "label_smoothing": smoothing, "reduction": reduction}
+    case = Loss(
+        "cross_entropy",
+        x,
+        target,
+        options | {"ignore_index": 2},
+        np.asarray(rng.random(target.shape if reduction == "none" else ())),
+    )
+    for result, right in zip(case.result(), case.expected(), strict=True):
+        np.testing.assert_allclose(result, right, rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("given", [np.ndarray.tolist, np.float64], ids=["a list", "in float64"])
 def test_grad_output_may_be_a_list_or_more_precise_and_the_gradient_keeps_the_inputs_dtype(name, given):

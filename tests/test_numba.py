@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import minicnn
 from minicnn import geometry
 from minicnn.kernels import numba_fast, numpy_textbook
-from minicnn.kernels.numba_fast import compilation, convolution, team
+from minicnn.kernels.numba_fast import compilation, convolution, optimisers, pointwise, team
 from minicnn.nn import functional as F
 from tests import oracle, strategies
 
@@ -35,6 +35,112 @@ def threads():
     before = minicnn.get_num_threads()
     yield
     minicnn.set_num_threads(before)
+
+
+# ------------------------------------------------------------------------------------------- sizes beyond a vector
+#
+# The tests on both sets draw small arrays. These fill whole registers, blocks and parts, and leave rests of each.
+
+
+def assert_the_textbooks(name, *arguments):
+    """Bit for bit, as the numbers are whole and small, or are not computed with; zeros may have either sign."""
+    results, expected = (getattr(kernels, name)(*arguments) for kernels in (numba_fast, numpy_textbook))
+    several = isinstance(expected, tuple)
+    for result, right in zip(*((results, expected) if several else ([results], [expected])), strict=True):
+        oracle.assert_equal(result, right, name)
+
+
+generators = st.builds(lambda seed: np.random.default_rng(seed), strategies.seeds)
+
+
+@given(generators, st.integers(1, 40), st.integers(1, 140), st.integers(1, 80), st.sampled_from(strategies.FLOATS))
+@example(np.random.default_rng(0), 64, 200, 100, "float32")  # several parts
+@example(np.random.default_rng(0), 7, 400, 400, "float32")
+def test_wide_linear_layers_are_the_textbooks_bit_for_bit(rng, M, K, P, dtype):
+    x, weight, bias, grad = (strategies.integers(rng, shape).astype(dtype) for shape in ((M, K), (P, K), (P,), (M, P)))
+    assert_the_textbooks("linear", x, weight, bias)
+    assert_the_textbooks("linear_grad_input", grad, weight)
+    assert_the_textbooks("linear_grad_weight", grad, x)
+
+
+@st.composite
+def wide_convolutions(draw):
+    """(the shapes of input and weight, the options)."""
+    N, G, (CG, OG), (H, W) = (
+        draw(st.integers(1, 2)),
+        draw(st.integers(1, 2)),
+        draw(strategies.pairs(1, 9)),
+        draw(strategies.pairs(9, 24)),
+    )
+    K, P, S, D = (
+        draw(strategies.pairs(1, 5)),
+        draw(strategies.pairs(0, 2)),
+        draw(strategies.pairs(1, 3)),
+        draw(strategies.pairs(1, 2)),
+    )
+    return (N, G * CG, H, W), (G * OG, CG, *K), {"stride": S, "padding": P, "dilation": D, "groups": G}
+
+
+@given(wide_convolutions(), st.sampled_from(strategies.FLOATS), generators)
+def test_wide_convolutions_are_the_textbooks_bit_for_bit(call, dtype, rng):
+    input_shape, weight_shape, options = call
+    g = geometry.conv2d(input_shape, weight_shape, **options)
+    shapes = (input_shape, weight_shape, (g.O,), g.output_shape)
+    x, weight, bias, grad = (strategies.integers(rng, shape).astype(dtype) for shape in shapes)
+    assert_the_textbooks("conv2d", x, weight, bias, g)
+    assert_the_textbooks("conv2d_grad_input", grad, weight, g)
+    assert_the_textbooks("conv2d_grad_weight", grad, x, g)
+
+
+@st.composite
+def wide_pools(draw):
+    """Half of them 2 x 2 side by side, which have loops of their own."""
+    N, C, (OH, OW) = draw(st.integers(1, 2)), draw(st.integers(1, 3)), draw(strategies.pairs(1, 21))
+    if draw(st.booleans()):
+        options, (H, W) = {"kernel_size": 2}, (2 * OH + draw(st.integers(0, 1)), 2 * OW + draw(st.integers(0, 1)))
+    else:
+        K, S, D = draw(strategies.pairs(1, 3)), draw(strategies.pairs(1, 3)), draw(strategies.pairs(1, 2))
+        P = tuple(draw(st.integers(0, k // 2)) for k in K)
+        options = {"kernel_size": K, "stride": S, "dilation": D, "padding": P}
+        H, W = (max(1, (n - 1) * s + d * (k - 1) + 1) + 3 for n, s, d, k in zip((OH, OW), S, D, K, strict=True))
+    return geometry.max_pool2d((N, C, H, W), **options)
+
+
+@given(
+    wide_pools(),
+    st.sampled_from([strategies.integers, strategies.reals, strategies.specials]),
+    st.sampled_from(strategies.FLOATS),
+    generators,
+)
+@example(geometry.max_pool2d((4, 3, 150, 151), 2), strategies.specials, "float32", np.random.default_rng(0))  # parts
+@example(geometry.max_pool2d((4, 3, 90, 91), 3, 1, 1), strategies.specials, "float32", np.random.default_rng(0))
+def test_wide_pooling_is_the_textbooks_bit_for_bit(g, values, dtype, rng):
+    x = values(rng, g.input_shape).astype(dtype)
+    assert_the_textbooks("max_pool2d", x, g)
+    grad = strategies.integers(rng, g.output_shape).astype(dtype)
+    assert_the_textbooks("max_pool2d_grad", grad, numpy_textbook.max_pool2d(x, g)[1], g)
+
+
+def test_arrays_of_several_parts_pass_relu_bit_for_bit():
+    x = np.random.default_rng(0).standard_normal(3 * pointwise.SHARE + 5, np.float32)
+    assert_the_textbooks("relu", x)
+    assert_the_textbooks("relu_grad", x[::-1].copy(), np.maximum(x, 0))
+
+
+@pytest.mark.parametrize("layout", sorted(strategies.LAYOUTS.keys() - {"read-only", "byteswapped"}))
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, amsgrad):
+    rng, (p, g) = np.random.default_rng(0), np.random.default_rng(1).standard_normal((2, 5, optimisers.SHARE))
+    start = [p, g, 0 * p, 0 * p, np.abs(rng.standard_normal(p.shape)) if amsgrad else None]
+    found = []
+    for kernels in (numba_fast, numpy_textbook):
+        arrays = [array if array is None else strategies.LAYOUTS[layout](array) for array in start]
+        kernels.adam(*arrays, 1, 1e-3, 0.9, 0.999, 1e-8, 1.0, False, False)
+        found.append(arrays)
+    for result, right in zip(*found, strict=True):
+        if right is not None:
+            np.testing.assert_allclose(result, right, rtol=1e-12)
+    assert not np.array_equal(found[0][0], p)
 
 
 # -------------------------------------------------------------------------------------------------- zeros skipped

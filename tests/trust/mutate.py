@@ -55,7 +55,7 @@ ROOMS = {
         ],
         [*OPERATIONS, "optim", "numba"],
         "numba and not without_options and (bit_for_bit or within_the_bound or torchs or as_in_torch or every_argument"
-        " or every_option or special_values or units_in) or however_many_zeros",
+        " or every_option or special_values or units_in or not_skipped or class_indices) or however_many_zeros",
         "numba",
     ),
 }
