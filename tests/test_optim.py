@@ -115,6 +115,17 @@ MAGNITUDES = {"Adam": bounds.adam_magnitudes, "SGD": bounds.sgd_magnitudes}
 ROUNDINGS = bounds.OPTIMISER_ROUNDINGS
 
 
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_the_bound_for_adam_stays_a_bound_where_the_decay_outweighs_the_gradient(amsgrad, decoupled):
+    """Six steps of lr 0.1 from |p| <= 1 with a decay of 0.1 p beside gradients of 0.001; p may cross 0, where they cancel."""
+    p, *grads = np.random.default_rng(0).uniform(-1, 1, (7, 50))
+    options = {"lr": 0.1, "weight_decay": 0.1, "amsgrad": amsgrad, "decoupled_weight_decay": decoupled}
+    found = bounds.adam_magnitudes(p, [1e-3 * grad for grad in grads], **options)
+    assert found["param"].max() < 100
+    assert (found["exp_avg"] <= 0.001 + 0.1 * found["param"]).all()
+
+
 def assert_same_state(run, ours, params, theirs, expected_params, steps):
     """Parameters and the whole state of both, within the bounds; layout and options equal."""
     saved, expected = ours.state_dict(), theirs.state_dict()

@@ -25,13 +25,13 @@ def of_pointwise(name: str, output: np.ndarray, grad_output: np.ndarray, dtype) 
 
     relu rounds nothing. exp and tanh are good to 4 units in the last place in both libraries, the sum and the division add
     one each. s (1 - s) is off by at most 2 times the error of s, 1 - t^2 by at most 2 times that of t; three operations
-    follow. Subnormal numbers are coarse: `tiny`.
+    follow. Subnormal numbers are coarse, and torch's sigmoid is 0 where exp(-x) overflows: `tiny`.
     """
     if name == "relu":
         return np.zeros(output.shape), np.zeros(output.shape)
     eps, tiny = np.finfo(dtype).eps, np.finfo(dtype).tiny
     slope = np.abs(grad_output) * (np.abs(output) if name == "sigmoid" else 1)
-    return 10 * eps * np.abs(output) + tiny, 23 * eps * slope + tiny
+    return 10 * eps * np.abs(output) + tiny, 23 * eps * slope + tiny * (1 + np.abs(grad_output))
 
 
 # ----------------------------------------------------------------------------------------------------- losses
@@ -92,25 +92,35 @@ def loss_magnitudes(name: str, input, target, options: dict[str, Any], grad_outp
 
 
 def adam_magnitudes(
-    p, grads, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False, **_
+    p,
+    grads,
+    lr=1e-3,
+    betas=(0.9, 0.999),
+    eps=1e-8,
+    weight_decay=0.0,
+    amsgrad=False,
+    maximize=False,
+    decoupled_weight_decay=False,
 ):
-    """The absolute values of all that is added up for p, m and v, following torch's Adam.
+    """The absolute values of all that is added up for p, m and v, along the steps that Adam takes.
 
-    A gradient g made of terms of size a has an error of about eps a, so sqrt(v) has one of eps a / sqrt(v) relative to
-    itself, and so has the step. `amsgrad` takes the largest v: a larger denominator, which only makes the step less.
+    A gradient g made of terms of size a has an error of about eps a; that of v = sum w g^2 is then 2 eps sum w |g| a, at most
+    2 eps sqrt(v sum w a^2) (Cauchy and Schwarz), so that of sqrt(v) is eps sqrt(sum w a^2): beside sqrt(v) itself it may be
+    large, where a decay and a gradient cancel. So the steps are taken too, for m and v as they are.
     """
-    size, m, v, v_size, v_max, steps = np.abs(p), 0.0, 0.0, 0.0, 0.0, [grad for grad in grads if grad is not None]
-    for t, grad in enumerate(steps, 1):
-        a = np.abs(grad.astype(np.float64)) + (0 if decoupled_weight_decay else weight_decay * size)
-        m = m + (1 - betas[0]) * a  # an upper bound: both libraries compute m + (1 - b1) (g - m)
-        v, v_size = (
-            betas[1] * v + (1 - betas[1]) * grad.astype(np.float64) ** 2,
-            betas[1] * v_size + (1 - betas[1]) * a * a,
-        )
-        v_max = np.maximum(v_max, v_size)
-        denominator = np.sqrt(v / (1 - betas[1] ** t)) + eps
-        size = size * (1 + lr * weight_decay) + lr / (1 - betas[0] ** t) * m / denominator * (1 + a / denominator)
-    return {"param": size, "exp_avg": m, "exp_avg_sq": v_size, "max_exp_avg_sq": v_max}
+    (b1, b2), into, out_of = betas, *((0, weight_decay) if decoupled_weight_decay else (weight_decay, 0))
+    value, size = p.astype(np.float64), np.abs(p.astype(np.float64))
+    mean, square, most, m, v, v_most = np.zeros((6, *p.shape))
+    for t, grad in enumerate((grad.astype(np.float64) for grad in grads if grad is not None), 1):
+        g, a = (-grad if maximize else grad) + into * value, np.abs(grad) + into * size
+        mean, square = mean + (1 - b1) * (g - mean), b2 * square + (1 - b2) * g * g
+        m, v = m + (1 - b1) * a, b2 * v + (1 - b2) * a * a  # m: both libraries compute m + (1 - b1) (g - m)
+        most, v_most = (np.maximum(most, square), np.maximum(v_most, v)) if amsgrad else (square, v)
+        denominator, rate = np.sqrt(most / (1 - b2**t)) + eps, lr / (1 - b1**t)
+        spread = np.sqrt(v_most / (1 - b2**t)) / denominator
+        value = value * (1 - lr * out_of) - rate * mean / denominator
+        size = size * (1 + lr * out_of) + rate * (m + np.abs(mean) * spread) / denominator
+    return {"param": size, "exp_avg": m, "exp_avg_sq": v, "max_exp_avg_sq": v_most}
 
 
 def sgd_magnitudes(p, grads, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, **_):
