@@ -108,7 +108,8 @@ def adam_magnitudes(
     2 eps sqrt(v sum w a^2) (Cauchy and Schwarz), so that of sqrt(v) is eps sqrt(sum w a^2): beside sqrt(v) itself it may be
     large, where a decay and a gradient cancel. So the steps are taken too, for m and v as they are.
     """
-    (b1, b2), into, out_of = betas, *((0, weight_decay) if decoupled_weight_decay else (weight_decay, 0))
+    b1, b2 = betas
+    into, out_of = (0.0, weight_decay) if decoupled_weight_decay else (weight_decay, 0.0)
     value, size = p.astype(np.float64), np.abs(p.astype(np.float64))
     mean, square, most, m, v, v_most = np.zeros((6, *p.shape))
     for t, grad in enumerate((grad.astype(np.float64) for grad in grads if grad is not None), 1):
