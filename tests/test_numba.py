@@ -121,6 +121,13 @@ def test_wide_pooling_is_the_textbooks_bit_for_bit(g, values, dtype, rng):
     assert_the_textbooks("max_pool2d_grad", grad, numpy_textbook.max_pool2d(x, g)[1], g)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int8"])
+def test_a_bias_under_many_pixels_gets_the_textbooks_gradient_bit_for_bit(dtype):
+    grad = strategies.integers(np.random.default_rng(0), (3, 5, 61, 59)).astype(dtype)
+    assert grad.size > 1 << 15
+    assert_the_textbooks("bias_grad", grad)
+
+
 def test_arrays_of_several_parts_pass_relu_bit_for_bit():
     x = np.random.default_rng(0).standard_normal(3 * pointwise.SHARE + 5, np.float32)
     assert_the_textbooks("relu", x)

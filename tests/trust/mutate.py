@@ -55,7 +55,7 @@ ROOMS = {
         ],
         [*OPERATIONS, "optim", "numba"],
         "numba and not without_options and (bit_for_bit or within_the_bound or torchs or as_in_torch or every_argument"
-        " or every_option or special_values or units_in or not_skipped or class_indices) or however_many_zeros",
+        " or every_option or special_values or units_in or not_skipped or class_indices or textbooks_gradients) or however_many_zeros",
         "numba",
     ),
 }
@@ -78,6 +78,10 @@ EQUIVALENT = {  # changes that no test can notice, and why
     r"suited\(None\).linear|kernel = kernels.suited\(None\)": "the textbook's linear layer takes tensors as well",
     r"\(2, (x.shape\[1\]|C), ": "what copies patches does not look at the number of outputs",
     r"who\).reshape\(None\)": "the kernel takes it apart plane by plane anyway",
+    r"(SMALL else 2|> SMALL\) and False else 1)": "a product is the same in any number of parts",
+    r"range\(U\(r1\)\)|range\(np.uint64\(k / ": "it begins further in front, and writes the same numbers once more",
+    r"2\*\*17 // ROW \+ height": "a sum is the same over bands of any height",
+    r"np.empty\((pixels|count), \)": "floats hold these numbers as well",
     r'return pair\(value, name, 1, who, "an int"\)\[1\]': "both numbers of a pair made of one int are that int",
 }
 
