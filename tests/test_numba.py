@@ -1,6 +1,6 @@
-"""What only the Numba kernels can get wrong: zeros skipped, threads, forks, caches, memory.
+"""What only the Numba kernels can get wrong: large arrays, zeros skipped, threads, forks, caches, memory.
 
-That they compute what the textbook computes is tested where the textbook is: those tests run on both sets.
+That they compute on small arrays what the textbook computes is tested where the textbook is: those tests run on both sets.
 """
 
 import inspect
