@@ -92,13 +92,16 @@ class Run:
             raise
 
     def keep(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
-        """The checkpoint first: everything else is written anew from it when the training goes on."""
-        resume.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
+        """The filters first, as no other file holds the earlier ones; one too many is left out when the training goes on.
+
+        Then the checkpoint: everything else is written anew from it.
+        """
         self.filters[f"epoch-{len(self.history):03d}"] = filters.copy()
+        save_weights(self.folder / "filters.safetensors", self.filters)
+        resume.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
         if self.history:
             weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
             save_weights(self.folder / "model.safetensors", weights)
-            save_weights(self.folder / "filters.safetensors", self.filters)
             table = io.StringIO(newline="")
             csv.writer(table).writerows(
                 [Metrics._fields, *self.history]

@@ -4,6 +4,7 @@ From top to bottom: one epoch, the whole training, what is shown, the command. T
 a task is in tasks, the flags in arguments, what they ask for in prepare, the run folder in runs, resume and plots.
 """
 
+import contextlib
 import math
 import os
 import signal
@@ -241,7 +242,21 @@ def stop(status: int, reason: str, run: Run | None) -> int:
     return status
 
 
+def main_then_leave() -> int:
+    """After a termination the interpreter does not tidy up: it may not survive that, if a library's import was interrupted."""
+    try:
+        status = main()
+    except Terminated:  # between main's last lines
+        status = 143
+    if Terminated.asked:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(status)
+    return status
+
+
 if __name__ == "__main__":
     if "WORLD_SIZE" not in os.environ:  # torchrun has its own way to end its processes
         signal.signal(signal.SIGTERM, terminate)
-    start(main)
+    start(main_then_leave)

@@ -1,5 +1,6 @@
 """The run folder and the weights in it."""
 
+import contextlib
 import json
 import os
 
@@ -78,12 +79,40 @@ def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
     assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
 
 
-def test_filters_are_written_from_the_first_epoch_on(tmp_path):
-    run, rest = Run(tmp_path / "out", "", {}), learner()
-    run.keep(*rest)
-    assert not (run.folder / "filters.safetensors").exists()
-    run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
-    assert sorted(load_file(run.folder / "filters.safetensors")) == ["epoch-000", "epoch-001"]
+@pytest.mark.parametrize("written", range(1, 10))
+def test_a_training_killed_after_any_file_loses_no_epochs_filters(tmp_path, monkeypatch, written):
+    """The initial state takes two files, after config.json; an epoch four. What is killed goes on, and nothing is missing."""
+    replace, done = os.replace, []
+
+    def killed(*paths):
+        if len(done) > written:
+            raise SystemExit
+        done.append(replace(*paths))
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(SystemExit):
+        three_epochs(Run(tmp_path / "out", "", {}), range(4))
+    monkeypatch.undo()
+    if (tmp_path / "out" / "checkpoint.safetensors").exists():
+        history = resume.load(tmp_path / "out" / "checkpoint.safetensors").history
+        three_epochs(Run.reopen(tmp_path / "out", {}, history), range(len(history) + 1, 4))
+        kept = load_file(tmp_path / "out" / "filters.safetensors")
+        assert {name: float(filters.flat[0]) for name, filters in kept.items()} == {f"epoch-00{e}": e for e in range(4)}
+    else:
+        assert written == 1
+
+
+def three_epochs(run, epochs):
+    """Each leaves its number in the filters; number 0 is the initial state."""
+    model, optimizer, filters = learner()
+    with contextlib.ExitStack() as ending:
+        ending.callback(run.lock.release)
+        for epoch in epochs:
+            filters = np.full_like(filters, epoch)
+            if epoch:
+                run.finish_epoch(Metrics(epoch, 1.0, 0.1, 1.0, 0.1, 1.0), model, optimizer, filters)
+            else:
+                run.keep(model, optimizer, filters)
 
 
 def test_kept_tells_what_is_there(tmp_path):
