@@ -345,6 +345,11 @@ REJECTED = {
     "arrays": (lambda: SGD([np.ones(2)]), TypeError, "can only optimise Parameters, got ndarray"),
     "the same twice": (lambda: Adam([{"params": [P]}, {"params": [P]}]), ValueError, "appears twice"),
     "an unknown option": (lambda: Adam([{"params": [P], "momentum": 1}]), TypeError, "momentum.*there are lr, betas"),
+    "two unknown options": (
+        lambda: SGD([{"params": [P], "betas": 1, "amsgrad": 1}]),
+        TypeError,
+        "^SGD: unknown option\\(s\\) amsgrad, betas; there are lr, momentum, dampening, weight_decay, nesterov, maximize.$",
+    ),
     "some names": (lambda: Adam([("a", P), parameter()]), (ValueError, TypeError), "names or none, got 1 of 2"),
     "lr -1": (lambda: Adam([P], lr=-1), ValueError, "Adam: lr must be at least 0, got -1"),
     "lr NaN": (lambda: Adam([P], lr=float("nan")), ValueError, "got nan"),

@@ -43,7 +43,7 @@ ROOMS = {
         "not numba and (not torch_set or model or device or follow or moved or moving or load)",
     ),
     "optim": Room(
-        ["minicnn/optim/*.py"], ["optim", "torch_set"], "not numba and (not torch_set or optimiser or follow)"
+        ["minicnn/optim/*.py"], ["optim", "module", "torch_set"], "not numba and (not torch_set or optimiser or follow)"
     ),
     "numba": Room(  # the loops, in Python; what writes LLVM's instructions and the threads have tests/mutants.py
         [
@@ -64,7 +64,10 @@ ALONE = {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1"
 EQUIVALENT = {  # changes that no test can notice, and why
     r"strict=(None|False)\)|(stride|dilation|most|kernel_size), \)": "the arguments are pairs: none is longer than another",
     r"(parameters|groups), (strict=(None|False))?\)": "as many on both sides: that was asked before",
-    r"version \+= 2": "newer is newer",
+    r"version \+= 2|self.version = 1 ": "newer is newer, wherever one begins to count",
+    r"is_array\(value\) or not|state\[name\] = arrays.copied\(value, parameter.data, (None)?\)": "state has the right dtype",
+    r"changes, \)": "as many on both sides: that was asked before",
+    r"legacy=(None|True)": "the generator takes its state as a tuple too",
     r"strict=None\)|arguments, \)": "None is False, and False is the default",
     r"if P > K / 2:": "P is whole: it exceeds K / 2 where it exceeds K // 2",
     r"return D >= size and any\(": "a remainder of D = size is below size: the rest says no by itself",
