@@ -333,6 +333,12 @@ def test_the_gradient_of_a_loss_of_tensors_is_a_number_or_a_tensor(grad_output):
     assert torch.equal(twice, 2 * once)
 
 
+def test_the_gradient_of_each_loss_of_tensors_may_be_a_list():
+    x, target = torch.zeros(2, 4), torch.tensor([1, 3])
+    given = [F.cross_entropy_backward(g, x, target, reduction="none") for g in ([1.0, 2.0], torch.tensor([1.0, 2.0]))]
+    assert torch.equal(*given)
+
+
 # -------------------------------------------------------------------------------------------------- optimisers
 
 
