@@ -20,7 +20,9 @@ ONE, PAIR, EIGHT = (0,), (0,) * 2, (0,) * 8
 
 
 def load(array, at, width):
-    """The numbers array[at : at + LANES len(width)]. Nobody checks that they lie inside."""
+    """The numbers array[at : at + LANES len(width)]. Compiled, nobody checks that they lie inside."""
+    if not 0 <= at <= array.size - LANES * len(width):
+        raise IndexError(f"numbers {at} to {at + LANES * len(width)} of {array.size}")
     return array[int(at) : int(at) + LANES * len(width)].copy()
 
 
