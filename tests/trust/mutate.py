@@ -1,7 +1,8 @@
 """Mutation testing: `python -m tests.trust.mutate geometry` changes one operator or number at a time and runs the tests on it.
 
-mutmut plants the mutants (pip install mutmut) in a copy of the package; the textbook kernels compute. A mutant that no test
-notices is printed with its change: either a test is missing, or the change changes nothing.
+mutmut plants the mutants (pip install mutmut) in a copy of the package; the textbook kernels compute, and in the room "numba"
+its loops, without compilation. A mutant that no test notices is printed with its change: either a test is missing, or the
+change changes nothing and belongs into one of the lists below.
 """
 
 import argparse
