@@ -104,7 +104,7 @@ def test_nothing_is_kept_of_an_epoch_that_was_not_finished(capsys, monkeypatch):
 
     monkeypatch.setattr(ParityCNN, "backward", interrupt)
     assert main([*SMALL, "--task", "parity", "--out", "out"]) == 130
-    assert names("out") == ["checkpoint.safetensors", "config.json"]
+    assert names("out") == ["checkpoint.safetensors", "config.json", "filters.safetensors"]
     assert capsys.readouterr().err.startswith("\nStopped. No epoch was finished; out holds config.json and the initial")
 
 
