@@ -127,6 +127,14 @@ def scaled(text, exponent):
     )
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba", "torch"])
+def test_the_slope_of_a_mean_square_is_finite_where_twice_the_distance_is_not(backend):
+    x, target = np.zeros(32, np.float32), np.full(32, 3e38, np.float32)
+    with minicnn.use_backend(backend):
+        grad = minicnn.nn.functional.mse_loss_backward(1.0, x, target)
+    np.testing.assert_allclose(grad, -2 * 3e38 / 32, rtol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in ("Adam", "SGD")])

@@ -120,6 +120,6 @@ def mse_loss(x, target, weight, reduction):
 
 @on_tensors
 def mse_loss_grad(grad_output, x, target, weight, reduction):
-    grad = 2 * (x - target) * (1 if weight is None else weight)
     divisor = x.numel() if weight is None else weight.sum()
-    return grad * _reduce_grad(grad_output, reduction, divisor)
+    grad = _reduce_grad(x.new_full((), 2), reduction, divisor) * (x - target) * (1 if weight is None else weight)
+    return grad * grad_output
