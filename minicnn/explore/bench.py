@@ -11,7 +11,7 @@ from . import ask, formula
 from .ask import Refused
 from .wiring import Wiring, wire
 
-LIBRARY_ERRORS = (IndexError, RuntimeError, TypeError, ValueError)
+REFUSALS = (IndexError, RuntimeError, TypeError, ValueError)
 SIZE, CHANNELS, KERNEL = 12, 4, 7
 LAYERS = ("Conv2d", "MaxPool2d", "ConvTranspose2d")
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -214,7 +214,7 @@ def make(setting: Setting) -> Bench:
     """The bench of a request that needs one; a setting that cannot be is refused."""
     try:
         return Bench(setting)
-    except (*LIBRARY_ERRORS, TooLarge) as error:
+    except (*REFUSALS, TooLarge) as error:
         raise Refused(f"{problem(error)['kind']}: {problem(error)['sentence']}", 422) from error
 
 
@@ -228,7 +228,7 @@ def answer(body: Any) -> dict[str, Any]:
     }
     try:
         bench = Bench(setting)
-    except (*LIBRARY_ERRORS, TooLarge) as error:
+    except (*REFUSALS, TooLarge) as error:
         return result | {"problem": problem(error)}
     arrays = {"input": bench.x}
     if not bench.pooling:

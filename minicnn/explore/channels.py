@@ -35,7 +35,7 @@ def answer(body: Any) -> dict[str, Any]:
         layer, arguments = _layer(body)
         x = ask.filled(None, (layer.in_channels, size, size), ask.integer(body, "seed", 0, 10**6), -3, 4)
         output = layer(x)  # (O, OH, OW)
-    except bench.LIBRARY_ERRORS as error:
+    except bench.REFUSALS as error:
         return {"problem": bench.problem(error)}
     C, O, G = layer.in_channels, layer.out_channels, layer.groups
     shown = ask.integer(body, "shown", 0, CHANNELS) % O

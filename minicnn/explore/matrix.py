@@ -36,7 +36,7 @@ def answer(body: Any) -> dict[str, Any]:
         y = F.conv2d(x[None], w, None, S, P, D)  # (1, OH, OW)
         OP = tuple((n + 2 * P - D * (K - 1) - 1) % S for n, K in ((H, KH), (W, KW)))
         back = F.conv_transpose2d(y, w, None, S, P, OP, 1, D)[0]  # (H, W)
-    except (*bench.LIBRARY_ERRORS, bench.TooLarge) as error:
+    except (*bench.REFUSALS, bench.TooLarge) as error:
         return result | {"problem": bench.problem(error)}
     return (
         result

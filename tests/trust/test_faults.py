@@ -48,7 +48,8 @@ def start(*flags, before="", module="minicnn.train", **settings):
 def finish(process):
     """Status, output, errors; never a traceback, but that of an exception which a library's callback could not let through."""
     out, err = process.communicate(timeout=120)
-    assert "Traceback" not in err or "Exception ignored" in err, err
+    ignored = re.findall(r"^Exception ignored in.*\nTraceback", err, re.MULTILINE)
+    assert err.count("Traceback") == len(ignored), err
     return process.returncode, out, err
 
 
