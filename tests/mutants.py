@@ -123,7 +123,10 @@ MUTANTS = {
         LOSSES,
     ),
     "the mean squared error's gradient forgets the 2": Mutant(
-        f"{KERNELS}/losses.py", "grad = 2 * (x - target)", "grad = x - target", LOSSES
+        f"{KERNELS}/losses.py",
+        "_reduce_grad(x.dtype.type(2), reduction, divisor) * (x - target)",
+        "_reduce_grad(x.dtype.type(1), reduction, divisor) * (x - target)",
+        LOSSES,
     ),
     "pos_weight multiplies the negatives too": Mutant(
         f"{KERNELS}/losses.py",
