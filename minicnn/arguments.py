@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import resume
+from . import checkpoints
 from .command import checked, whole_number
 from .kernels import get_backend
 from .kernels.threads import MOST
@@ -58,7 +58,7 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     return args
 
 
-def load(folder: Path) -> resume.Checkpoint:
+def load(folder: Path) -> checkpoints.Checkpoint:
     """The checkpoint of a run folder."""
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
@@ -67,7 +67,7 @@ def load(folder: Path) -> resume.Checkpoint:
                 f"--resume {folder}: its training was stopped before it kept anything; remove the folder and begin anew."
             )
         raise FileNotFoundError(f"--resume {folder}: there is no {path.name} in it; name the folder of a training.")
-    return resume.load(path)
+    return checkpoints.load(path)
 
 
 def as_flags(config: Mapping[str, Any]) -> list[str]:

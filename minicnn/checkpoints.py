@@ -1,157 +1,121 @@
-"""Weights on disk under torch's names: safetensors files, and what `torch.save(model.state_dict(), path)` writes."""
+"""A training's whole state in one file, from which it goes on as if it had never stopped, to the same bits.
 
-import contextlib
-import os
-import re
-import warnings
-import zipfile
-from collections.abc import Mapping
+checkpoint.safetensors holds
+
+    model.<name>               the weights
+    optimizer.<i>.<name>       what the optimiser keeps for parameter i: Adam's averages and step count
+    random.key                 the Mersenne Twister of the initial weights; the order of the images needs nothing kept,
+                               it follows from seed and epoch
+
+and in its header, as JSON, the configuration, the metrics so far (so: the epoch) and the optimiser's options. A digest over all of
+it tells a damaged file from a whole one. It is no pickle: reading it runs nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
-UNFINISHED = ".unfinished"  # behind the name of a file that is being written
+from .files import write_whole
+from .kernels.arrays import to_numpy
+from .nn import Module, init
+from .optim import Optimizer
+
+FORMAT = "1"
 
 
-def save_weights(path: str | Path, state_dict: Mapping[str, np.ndarray]) -> None:
-    """Write a `state_dict()` to a safetensors file."""
-    arrays = {name: np.asarray(array, order="C") for name, array in state_dict.items()}
-    write_whole(Path(path), safetensors.save(arrays))
+class Checkpoint(NamedTuple):
+    """What a file held: the header's entries, and the arrays by name."""
 
+    path: Path
+    config: dict[str, Any]
+    history: list[list[float]]
+    options: list[dict[str, Any]]  # the optimiser's groups
+    position: int  # of the random stream
+    arrays: dict[str, np.ndarray]
 
-def load_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """Read a safetensors file or a `torch.save`d state_dict, ready for `load_state_dict`.
-
-    What a file is, its first bytes say, not its name. torch's format is a pickle, and a pickle can run code: torch reads
-    it with `weights_only=True`, which refuses whatever is not a tensor. That needs torch; safetensors files do not.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise IsADirectoryError(
-            f"{path} is no file: name the file with the weights, such as model.safetensors in a run folder."
-        )
-    with path.open("rb") as file:
-        start = file.read(9)
-    if not start:
-        raise ValueError(f"{path} is empty: save the weights anew, or copy the file again.")
-    if start[8:] == b"{":  # safetensors: the length of a JSON header, then the header
-        return _read_safetensors(path)
-    if start[:4] == b"PK\3\4" or start[:1] == b"\x80":  # torch.save: a zip archive since 1.6, a bare pickle before
-        return _read_torch(path)
-    raise ValueError(
-        f"{path} is neither a whole safetensors file nor a state_dict saved by torch: it begins with {start!r}. "
-        "Save the weights anew, or copy the file again."
-    )
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    try:
-        return dict(sorted(safetensors.load(path.read_bytes()).items()))  # they come in any order
-    except KeyError as error:
-        raise ValueError(
-            f"{path} holds tensors of type {error.args[0]}, which NumPy does not have: save them as float32."
-        ) from error
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(
-            f"{path} is not a whole safetensors file: {error}. Save the weights anew, or copy the file again."
-        ) from error
-
-
-def _read_torch(path: Path) -> dict[str, np.ndarray]:
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            f"{path} is in torch's format, and reading that needs torch: pip install 'minicnn[torch]'. "
-            "A safetensors file needs no torch."
-        ) from error
-    try:
-        _check_archive(path)
-        with path.open("rb") as file, warnings.catch_warnings():  # a path's name would tell torch the format
-            warnings.simplefilter("ignore")  # what is not as it should be ends in an error here
-            found = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # a damaged pickle fails in as many ways as there are exceptions
-        raise ValueError(f"{path} {_why_refused(error)}") from error
-    return _arrays(path, found)
-
-
-def _check_archive(path: Path) -> None:
-    """torch.save never compresses, so an archive that holds more than its size is a trap."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
-                raise ValueError("its entries promise more bytes than the file has")
-
-
-def _why_refused(error: Exception) -> str:
-    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if asked:
-        return (
-            f"holds more than tensors: it asks for {asked[1]}, and loading that could run code, so nothing was loaded. "
-            "Save the weights alone: torch.save(model.state_dict(), path)."
-        )
-    reason = re.split(r"\.\s|\.$|\n", str(error).strip())[0] or type(error).__name__
-    if reason == "Weights only load failed":
-        reason = "it is another kind of pickle, or damaged, and none of it was run"
-    return f"is not a whole state_dict saved by torch: {reason}. Save the weights anew, or copy the file again."
-
-
-def _arrays(path: Path, found: Any) -> dict[str, np.ndarray]:
-    """The tensors as arrays, if names with tensors are all that was found; what is not so is listed at once."""
-    ask = "torch.save(model.state_dict(), path)"
-    if not isinstance(found, Mapping):
-        raise ValueError(  # noqa: TRY004 - the file's content is wrong, no argument's type
-            f"{path} holds an object of type {type(found).__name__}, expected a state_dict, names with their tensors: {ask}."
-        )
-    if {"state", "param_groups"} == found.keys():
-        raise ValueError(f"{path} holds an optimiser's state, not weights: {ask}.")
-    inside = [name for name, value in found.items() if isinstance(value, Mapping) and "param_groups" not in value]
-    if inside:
-        raise ValueError(
-            f"{path} holds a checkpoint with the entries {', '.join(map(repr, found))}, expected a state_dict: save the part "
-            f"with the weights alone, perhaps torch.save(torch.load({path.name!r})[{inside[0]!r}], 'weights.pt')."
-        )
-    arrays, problems = {}, []
-    for name, value in found.items():
+    def restore(self, model: Module, optimizer: Optimizer) -> None:
+        """Weights, optimiser and random stream as they were; a network that does not fit is refused whole."""
+        weights = {name.removeprefix("model."): a for name, a in self.arrays.items() if name.startswith("model.")}
         try:
-            arrays[name] = _array(name, value)
-        except (RuntimeError, TypeError, ValueError) as error:
-            problems.append(f"{name}: {error}")
-    if problems:
-        raise ValueError(f"{path} is no state_dict that can be loaded:\n  " + "\n  ".join(problems))
-    return arrays
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{self.path} holds another network: {error}") from error
+        state: dict[int, dict[str, Any]] = {}
+        try:
+            for name, array in self.arrays.items():
+                if name.startswith("optimizer."):
+                    _, number, key = name.split(".", 2)
+                    state.setdefault(int(number), {})[key] = array
+            optimizer.load_state_dict({"state": state, "param_groups": self.options})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path} holds another optimiser's state: {error}") from error
+        init.set_state(self.arrays["random.key"], self.position)
 
 
-def _array(name: Any, value: Any) -> np.ndarray:
-    """A tensor's numbers, where they are; strides and tied weights do no harm."""
-    if not isinstance(name, str) or not hasattr(value, "untyped_storage"):
-        raise TypeError(f"expected a name with a tensor, got {type(name).__name__} with {type(value).__name__}")
+def save(
+    path: Path, model: Module, optimizer: Optimizer, config: Mapping[str, Any], history: Sequence[tuple[float, ...]]
+) -> None:
+    """Write the checkpoint: all of it, or the old one stays."""
+    kept = optimizer.state_dict()
+    key, position = init.get_state()
+    arrays = {f"model.{name}": to_numpy(value) for name, value in model.state_dict().items()}
+    for number, values in kept["state"].items():
+        arrays |= {f"optimizer.{number}.{name}": to_numpy(value) for name, value in values.items() if value is not None}
+    arrays["random.key"] = key
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    header = {"config": dict(config), "history": list(history), "options": kept["param_groups"], "position": position}
+    text = json.dumps(header)
+    metadata = {"minicnn": FORMAT, "header": text, "sha256": digest(text, arrays)}
+    write_whole(path, safetensors.save(arrays, metadata))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. ValueError says why a file is none."""
     try:
-        array = value.detach().resolve_conj().resolve_neg().numpy()
-    except (RuntimeError, TypeError) as error:
-        kind = f"{value.dtype}, {value.layout}, {value.device}".replace("torch.", "")
-        raise TypeError(f"NumPy has no such tensors ({kind}); save it as a dense float32 tensor on the CPU") from error
-    if array.nbytes > value.untyped_storage().nbytes():
-        raise ValueError(f"promises shape {array.shape}, but the file holds fewer numbers; save it as .contiguous()")
-    return array
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("minicnn") != FORMAT:
+                raise ValueError(
+                    f"{path} is no checkpoint of this version: expected format {FORMAT}, got {metadata.get('minicnn')!r}."
+                )
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error}. Start the training anew.") from error
+    text = metadata.get("header", "")
+    if digest(text, arrays) != metadata.get("sha256"):
+        raise ValueError(f"{path} is damaged: its content does not have the digest it names. Start the training anew.")
+    return Checkpoint(path, arrays=arrays, **read_header(path, text, arrays))
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write all of `content` or nothing: a reader finds the old file or the new, never a half."""
-    unfinished = path.with_name(path.name + UNFINISHED)
+def read_header(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The header, if it is one that `save` writes: a digest that fits says that a file is whole, not who wrote it."""
     try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # without it, a power cut could leave the new name on no content
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say where
-    finally:
-        with contextlib.suppress(OSError):  # what went wrong first is what is told
-            unfinished.unlink(missing_ok=True)
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}. Start the training anew.") from error
+    kinds = {"config": dict, "history": list, "options": list, "position": int}
+    found = {name: type(value) for name, value in header.items()} if isinstance(header, dict) else type(header)
+    if found != kinds:
+        raise ValueError(f"{path} is no checkpoint of a training: its header must hold {', '.join(kinds)}.")
+    if any(not isinstance(row, list) or set(map(type, row)) - {int, float} for row in header["history"]):
+        raise ValueError(f"{path} is no checkpoint of a training: its history must be rows of numbers.")
+    key = arrays.get("random.key", np.zeros(0))
+    if (key.dtype, key.shape) != (np.dtype(np.uint32), (624,)) or not 0 <= header["position"] <= 624:
+        raise ValueError(f"{path} is no checkpoint of a training: it holds no state of the random numbers.")
+    return header
+
+
+def digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over the header and every array: name, dtype, shape, bytes."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()

@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from . import table
-from .checkpoints import load_weights, save_weights, write_whole
 from .command import check_new, start
+from .files import write_whole
 from .models import networks
 from .nn import Module
+from .weights import load_weights, save_weights
 
 TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
 WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each name

@@ -18,8 +18,8 @@ import numpy as np
 import minicnn
 
 from . import geometry, nn
-from .checkpoints import write_whole
 from .command import check_new, start
+from .files import write_whole
 from .trained import Trained
 
 OPSET = 19  # the first in which Pad can wrap around

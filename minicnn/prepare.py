@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn import distributed, resume
+from minicnn import checkpoints, distributed
 from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.data.dataset import Held
 from minicnn.data.mnist import check_digits
@@ -121,7 +121,7 @@ def on_device(exercises: Exercises, device: Any) -> Any:
     return Exercises(Held(*(arrays.moved(column, device) for column in (images, labels))), exercises.task)
 
 
-def fits(checkpoint: resume.Checkpoint, config: dict[str, Any]) -> None:
+def fits(checkpoint: checkpoints.Checkpoint, config: dict[str, Any]) -> None:
     """ValueError if the training would not go on as it began. (The flags agree already, see `arguments`.)"""
     for name, what in (("network", "network"), ("data_sha256", "data"), ("processes", "number of processes")):
         was, now = checkpoint.config.get(name), config[name]

@@ -1,7 +1,7 @@
 """The run folder: everything that one training leaves behind.
 
 config.json             what was asked for, enough to repeat it
-checkpoint.safetensors  the whole state after the last finished epoch, see resume
+checkpoint.safetensors  the whole state after the last finished epoch, see checkpoints
 metrics.csv             one row per finished epoch, all digits
 model.safetensors       the weights after the last finished epoch, under torch's names
 filters.safetensors     the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
@@ -21,11 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
-from . import resume
-from .checkpoints import UNFINISHED, load_weights, save_weights, write_whole
+from . import checkpoints
+from .files import UNFINISHED, write_whole
 from .kernels.arrays import to_numpy
 from .nn import Module
 from .optim import Optimizer
+from .weights import load_weights, save_weights
 
 
 class Metrics(NamedTuple):
@@ -98,7 +99,7 @@ class Run:
         """
         self.filters[f"epoch-{len(self.history):03d}"] = filters.copy()
         save_weights(self.folder / "filters.safetensors", self.filters)
-        resume.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
+        checkpoints.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
         if self.history:
             weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
             save_weights(self.folder / "model.safetensors", weights)
@@ -168,7 +169,7 @@ def refuse_used(folder: Path) -> None:
 
 def refuse_stale(folder: Path, epochs: int) -> None:
     """Between reading the checkpoint and getting the folder, another training may have gone on there and ended."""
-    now = len(resume.load(folder / "checkpoint.safetensors").history)
+    now = len(checkpoints.load(folder / "checkpoint.safetensors").history)
     if now != epochs:
         raise FileExistsError(
             f"{folder}: another training went on meanwhile, from epoch {epochs} to {now}: give the command again."

@@ -1,7 +1,7 @@
 """Train the course's SimpleCNN on MNIST: `python -m minicnn.train`; `--task` trains the course's exercises.
 
 From top to bottom: one epoch, the whole training, what is shown, the command. The network's own work is in models and nn, what
-a task is in tasks, the flags in arguments, what they ask for in prepare, the run folder in runs, resume and plots.
+a task is in tasks, the flags in arguments, what they ask for in prepare, the run folder in runs, checkpoints and plots.
 """
 
 import contextlib

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .checkpoints import load_weights
 from .data.mnist import to_float
 from .nn import Module
 from .tasks import TASKS, Task
+from .weights import load_weights
 
 
 class Trained:

@@ -193,25 +193,26 @@ MAY_IMPORT = {
     "summary/": {"command", "kernels", "models", "nn", "summary", "table"},
     "agree/": {"", "agree", "command", "kernels", "nn"},
     "explore/": {
-        *("__version__", "checkpoints", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
-        *("tasks", "trained"),
+        *("__version__", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
+        *("tasks", "trained", "weights"),
     },
     # training
-    "checkpoints.py": set(),
-    "resume.py": {"checkpoints", "kernels", "nn", "optim"},
-    "runs.py": {"checkpoints", "kernels", "nn", "optim", "resume"},
-    "plots/": {"checkpoints", "data", "plots", "runs"},
+    "files.py": set(),
+    "weights.py": {"files"},
+    "checkpoints.py": {"files", "kernels.arrays", "nn", "optim"},
+    "runs.py": {"checkpoints", "files", "kernels.arrays", "nn", "optim", "weights"},
+    "plots/": {"data", "files", "plots", "runs"},
     "tasks/": {"data", "kernels", "models", "nn", "plots", "runs", "tasks"},
     "distributed.py": {"nn"},
-    "arguments.py": {"command", "kernels", "resume", "tasks"},
-    "prepare.py": {"", "data", "distributed", "kernels", "nn", "optim", "resume", "runs", "tasks"},
+    "arguments.py": {"checkpoints", "command", "kernels", "tasks"},
+    "prepare.py": {"", "checkpoints", "data", "distributed", "kernels", "nn", "optim", "runs", "tasks"},
     "train.py": {"arguments", "command", "data", "distributed", "kernels", "nn", "optim", "prepare", "runs", "tasks"},
     # what was learnt
-    "trained.py": {"checkpoints", "data", "nn", "tasks"},
+    "trained.py": {"data", "nn", "tasks", "weights"},
     "predict.py": {"", "command", "data", "plots", "tasks", "trained"},
     "evaluate.py": {"", "command", "data", "kernels", "tasks", "trained"},
-    "convert.py": {"checkpoints", "command", "models", "nn", "table"},
-    "onnx.py": {"", "checkpoints", "command", "geometry", "nn", "trained"},
+    "convert.py": {"command", "files", "models", "nn", "table", "weights"},
+    "onnx.py": {"", "command", "files", "geometry", "nn", "trained"},
 }
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from minicnn import nn
-from minicnn.checkpoints import load_weights, save_weights
 from minicnn.convert import convert, main
 from minicnn.models import SimpleCNN, networks
+from minicnn.weights import load_weights, save_weights
 
 from . import strategies
 from .oracle import torch

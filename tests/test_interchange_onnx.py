@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import models, nn
-from minicnn.checkpoints import save_weights
 from minicnn.onnx import export, main, trace
 from minicnn.trained import Trained
+from minicnn.weights import save_weights
 
 from . import strategies
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..checkpoints import load_weights
 from ..data import MNIST, DataLoader
 from ..data.mnist import check_digits
 from ..tasks import Classifier, Task
 from ..trained import Trained, read_config, rebuild
+from ..weights import load_weights
 from . import ask
 from .ask import Refused
 from .network import check_chain

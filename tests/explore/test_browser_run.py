@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minicnn import models, use_backend
-from minicnn.checkpoints import load_weights
 from minicnn.data import MNIST
 from minicnn.explore.runs import RunFolder
+from minicnn.weights import load_weights
 
 from .conftest import Asker, serve, stop
 from .page import settled, until, values

@@ -9,12 +9,12 @@ import pytest
 
 import minicnn
 from minicnn import models, nn
-from minicnn.checkpoints import load_weights, save_weights
 from minicnn.data import MNIST
 from minicnn.explore import costs, digits, runs
 from minicnn.explore.ask import Refused
 from minicnn.explore.runs import RunFolder
 from minicnn.nn import functional as F
+from minicnn.weights import load_weights, save_weights
 
 
 @pytest.fixture(autouse=True)

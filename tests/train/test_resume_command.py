@@ -114,12 +114,12 @@ def test_a_damaged_checkpoint_is_refused(capsys):
 
 
 def test_a_folder_in_use_is_refused(capsys):
-    from minicnn import resume
+    from minicnn import checkpoints
     from minicnn.runs import Run
 
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
     capsys.readouterr()
-    begun = resume.load(Path("run", "checkpoint.safetensors"))
+    begun = checkpoints.load(Path("run", "checkpoint.safetensors"))
     other = Run.reopen(Path("run"), begun.config, begun.history)
     try:
         found = refused(capsys, train, "--resume", "run", "--epochs", "9")
@@ -129,11 +129,11 @@ def test_a_folder_in_use_is_refused(capsys):
 
 
 def test_a_folder_in_which_another_training_went_on_meanwhile_is_refused():
-    from minicnn import resume
+    from minicnn import checkpoints
     from minicnn.runs import Run
 
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
-    begun, before = resume.load(Path("run", "checkpoint.safetensors")), bits("run")
+    begun, before = checkpoints.load(Path("run", "checkpoint.safetensors")), bits("run")
     with pytest.raises(FileExistsError, match="run: another training went on meanwhile, from epoch 3 to 4"):
         Run.reopen(Path("run"), begun.config, begun.history[:3])
     assert bits("run") == before

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from minicnn import nn, optim, resume
-from minicnn.checkpoints import load_weights, save_weights
+from minicnn import checkpoints, nn, optim
 from minicnn.runs import Metrics, Run
+from minicnn.weights import load_weights, save_weights
 
 from .helpers import rows
 
@@ -57,7 +57,7 @@ def test_the_filters_of_every_epoch_are_kept_also_of_one_that_went_on(tmp_path):
         filters += 1
         run.finish_epoch(Metrics(epoch, 1.0, 0.1, 1.0, 0.1, 1.0), model, optimizer, filters)
         run.lock.release()
-        checkpoint = resume.load(run.folder / "checkpoint.safetensors")
+        checkpoint = checkpoints.load(run.folder / "checkpoint.safetensors")
         run = Run.reopen(run.folder, checkpoint.config, checkpoint.history)
         assert run.history == [Metrics(e, 1.0, 0.1, 1.0, 0.1, 1.0) for e in range(1, epoch + 1)]
     kept = load_file(run.folder / "filters.safetensors")
@@ -73,7 +73,7 @@ def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("minicnn.runs.resume.save", full)
+    monkeypatch.setattr("minicnn.runs.checkpoints.save", full)
     with pytest.raises(OSError, match="No space"):
         run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
     assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
@@ -94,7 +94,7 @@ def test_a_training_killed_after_any_file_loses_no_epochs_filters(tmp_path, monk
         three_epochs(Run(tmp_path / "out", "", {}), range(4))
     monkeypatch.undo()
     if (tmp_path / "out" / "checkpoint.safetensors").exists():
-        history = resume.load(tmp_path / "out" / "checkpoint.safetensors").history
+        history = checkpoints.load(tmp_path / "out" / "checkpoint.safetensors").history
         three_epochs(Run.reopen(tmp_path / "out", {}, history), range(len(history) + 1, 4))
         kept = load_file(tmp_path / "out" / "filters.safetensors")
         assert {name: float(filters.flat[0]) for name, filters in kept.items()} == {f"epoch-00{e}": e for e in range(4)}

@@ -28,14 +28,14 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import arguments, convert, evaluate, models, onnx, optim, predict, resume, trained
+from minicnn import arguments, checkpoints, convert, evaluate, models, onnx, optim, predict, trained
 from minicnn.agree import __main__ as agree
-from minicnn.checkpoints import load_weights, save_weights
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
 from minicnn.explore import __main__ as explore
 from minicnn.runs import Metrics, earlier_filters
 from minicnn.summary import __main__ as summary
+from minicnn.weights import load_weights, save_weights
 
 MEMORY = 2 * 2**30  # more than any of these inputs may cost
 RAM = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where Linux has files in memory: ten times as fast
@@ -210,13 +210,13 @@ def small_checkpoint(path: Path) -> None:
         parameter.grad = np.ones_like(parameter.data)
     optimizer.step()
     config = {"task": "digits", "epochs": 2, "batch_size": 8, "lr": 0.1, "backend": "numpy", "network": "SimpleCNN"}
-    resume.save(path, model, optimizer, config, [Metrics(1, 0.5, 0.5, 0.5, 0.5, 0.1)])
+    checkpoints.save(path, model, optimizer, config, [Metrics(1, 0.5, 0.5, 0.5, 0.5, 0.1)])
 
 
 def checkpoint() -> Reader:
     def read(path: Path) -> Any:
         model = small_network()
-        found = resume.load(path)
+        found = checkpoints.load(path)
         found.restore(model, optim.Adam(model.parameters()))
         return found
 
@@ -227,7 +227,7 @@ def crafted_checkpoint() -> Reader:
     """The JSON in a checkpoint's header, with a digest that fits: as somebody would write it who means harm."""
     with tempfile.TemporaryDirectory() as folder:
         small_checkpoint(path := Path(folder, "checkpoint.safetensors"))
-        found = resume.load(path)
+        found = checkpoints.load(path)
     header = {"config": found.config, "history": found.history, "options": found.options, "position": found.position}
 
     def read(folder: Path, content: bytes) -> Any:
@@ -239,7 +239,7 @@ def crafted_checkpoint() -> Reader:
             arrays.pop(names[grown % len(names)])
         if grown and grown % 5 == 0:
             arrays["optimizer.x.y" if grown % 2 else "random.key"] = np.zeros(3, np.int8)
-        metadata = {"minicnn": resume.FORMAT, "header": text, "sha256": resume.digest(text, arrays)}
+        metadata = {"minicnn": checkpoints.FORMAT, "header": text, "sha256": checkpoints.digest(text, arrays)}
         (folder / "checkpoint.safetensors").write_bytes(safetensors.save(arrays, metadata))
         args = arguments.parse(arguments.make_parser(), ["--resume", str(folder)])
         model = small_network()
@@ -424,7 +424,14 @@ def guided(reader: Reader, inputs: int, seed: int) -> int:
     """libFuzzer's loop: inputs that reach new lines are kept and changed further."""
     import atheris
 
-    for kind in (read_idx, load_weights, resume.load, resume.Checkpoint.restore, read_digit, trained.Trained.__init__):
+    for kind in (
+        read_idx,
+        load_weights,
+        checkpoints.load,
+        checkpoints.Checkpoint.restore,
+        read_digit,
+        trained.Trained.__init__,
+    ):
         atheris.instrument_func(kind)
     with tempfile.TemporaryDirectory(prefix="fuzzed-", dir=RAM) as folder, tempfile.TemporaryDirectory() as corpus:
         for i, content in enumerate(reader.seeds):

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 import minicnn
-from minicnn import resume
-from minicnn.checkpoints import load_weights
+from minicnn import checkpoints
 from minicnn.trained import Trained
+from minicnn.weights import load_weights
 from tests.train.test_resume_command import bits
 from tests.trust.repetitions import times
 
@@ -68,7 +68,7 @@ def epochs_in(folder):
     if "checkpoint.safetensors" not in whole:
         assert whole <= {"config.json", "filters.safetensors"}
         return None
-    checkpoint = resume.load(files["checkpoint.safetensors"])  # compares its digest
+    checkpoint = checkpoints.load(files["checkpoint.safetensors"])  # compares its digest
     assert "config.json" in whole
     for name in whole:
         if name.endswith(".safetensors"):

@@ -17,13 +17,13 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import optim, resume
-from minicnn.checkpoints import load_weights
+from minicnn import checkpoints, optim
 from minicnn.data import MNIST
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
 from minicnn.runs import Run
 from minicnn.trained import Trained
+from minicnn.weights import load_weights
 from tests.trust import fuzz
 
 edits = st.lists(
@@ -118,7 +118,7 @@ def test_a_safetensors_header_that_promises_terabytes(tmp_path):
     header = json.dumps({"a": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).encode()
     path.write_bytes(struct.pack("<Q", len(header)) + header)
     assert "w.safetensors is not a whole safetensors file" in refused(load_weights, path)
-    assert "is damaged" in refused(resume.load, path)
+    assert "is damaged" in refused(checkpoints.load, path)
     path.write_bytes(struct.pack("<Q", 2**60) + header)
     assert "w.safetensors is not a whole safetensors file" in refused(load_weights, path)
 
@@ -142,7 +142,7 @@ def test_a_pickle_is_refused_without_being_run(tmp_path, suffix):
         sentence = refused(load_weights, path, ValueError)
         assert str(path) in sentence
         assert not (tmp_path / "it was run").exists()
-    for read in (resume.load, lambda path: Trained(path.parent), read_digit):
+    for read in (checkpoints.load, lambda path: Trained(path.parent), read_digit):
         refused(read, path)
         assert not (tmp_path / "it was run").exists()
 
@@ -191,7 +191,7 @@ def test_links_that_lead_out_of_a_run_folder_or_nowhere(tmp_path):
     run.mkdir()
     for name in ("config.json", "model.safetensors", "checkpoint.safetensors", "metrics.csv"):
         (run / name).symlink_to(outside)
-    for read in (Trained, lambda folder: resume.load(folder / "checkpoint.safetensors")):
+    for read in (Trained, lambda folder: checkpoints.load(folder / "checkpoint.safetensors")):
         refused(read, run)
     with pytest.raises(FileExistsError):
         Run(run, "", {})
@@ -211,11 +211,11 @@ def test_links_that_lead_out_of_a_run_folder_or_nowhere(tmp_path):
 def changed_header(tmp_path, **changes):
     """A checkpoint whose header holds something else, with a digest that fits."""
     fuzz.small_checkpoint(path := tmp_path / "checkpoint.safetensors")
-    found = resume.load(path)
+    found = checkpoints.load(path)
     header = {"config": found.config, "history": found.history, "options": found.options, "position": found.position}
     arrays = {**found.arrays, **changes.pop("arrays", {})}
     text = json.dumps({**header, **changes})
-    metadata = {"minicnn": resume.FORMAT, "header": text, "sha256": resume.digest(text, arrays)}
+    metadata = {"minicnn": checkpoints.FORMAT, "header": text, "sha256": checkpoints.digest(text, arrays)}
     path.write_bytes(safetensors.save(arrays, metadata))
     return path
 
@@ -235,7 +235,7 @@ def changed_header(tmp_path, **changes):
 def test_a_checkpoint_with_a_fitting_digest_is_not_believed_either(tmp_path, changes, sentence):
     def restore(path):
         model = fuzz.small_network()
-        resume.load(path).restore(model, optim.Adam(model.parameters()))
+        checkpoints.load(path).restore(model, optim.Adam(model.parameters()))
 
     path = changed_header(tmp_path, **changes)
     found = refused(restore, path, ValueError)
@@ -246,7 +246,7 @@ def test_a_checkpoint_with_a_fitting_digest_is_not_believed_either(tmp_path, cha
 def test_a_history_of_other_figures_is_refused(tmp_path):
     path = changed_header(tmp_path, history=[[1, 0.5]])
     with pytest.raises(ValueError, match="each epoch of its history must be epoch, train_loss, "):
-        Run.reopen(tmp_path, {}, resume.load(path).history)
+        Run.reopen(tmp_path, {}, checkpoints.load(path).history)
 
 
 def test_the_bundled_data_survive_being_written_and_read(tmp_path):

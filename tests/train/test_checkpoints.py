@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import minicnn
-from minicnn import nn, optim, resume
+from minicnn import checkpoints, nn, optim
 from minicnn.nn import init
 
 IMAGES, LABELS = np.random.default_rng(0).random((6, 1, 6, 6), np.float32), np.array([0, 1, 2, 0, 1, 2])
@@ -46,7 +46,7 @@ def file(tmp_path):
     optimizer = optim.Adam(model.parameters())
     train(model, optimizer, 2)
     path = tmp_path / "checkpoint.safetensors"
-    resume.save(path, model, optimizer, {"task": "digits"}, [(1, 0.5, 0.25)])
+    checkpoints.save(path, model, optimizer, {"task": "digits"}, [(1, 0.5, 0.25)])
     return path
 
 
@@ -58,19 +58,19 @@ def test_a_restored_training_ends_with_the_same_bits(tmp_path, make, dtype):
     model.load_state_dict({name: value.astype(dtype) for name, value in model.state_dict().items()})
     optimizer = make(model.parameters())
     train(model, optimizer, 2)
-    resume.save(tmp_path / "c", model, optimizer, {}, [])
+    checkpoints.save(tmp_path / "c", model, optimizer, {}, [])
     expected, drawn = train(model, optimizer, 3), init.uniform((3,), 1.0, np.float32)
 
     minicnn.manual_seed(4)
     other = network()
     restored = make(other.parameters())
-    resume.load(tmp_path / "c").restore(other, restored)
+    checkpoints.load(tmp_path / "c").restore(other, restored)
     assert train(other, restored, 3) == expected
     np.testing.assert_array_equal(init.uniform((3,), 1.0, np.float32), drawn)
 
 
 def test_configuration_and_metrics_come_back(file):
-    checkpoint = resume.load(file)
+    checkpoint = checkpoints.load(file)
     assert checkpoint.config == {"task": "digits"}
     assert checkpoint.history == [[1, 0.5, 0.25]]
 
@@ -82,18 +82,18 @@ def test_every_changed_byte_and_every_truncation_is_noticed(file):
         damaged[place] ^= 1 << int(rng.integers(8))
         file.write_bytes(damaged)
         with pytest.raises(ValueError, match="checkpoint.safetensors is (damaged|no checkpoint)"):
-            resume.load(file)
+            checkpoints.load(file)
     for length in [0, 1, 7, 8, *rng.integers(9, len(whole), 50)]:
         file.write_bytes(whole[:length])
         with pytest.raises(ValueError, match="is damaged"):
-            resume.load(file)
+            checkpoints.load(file)
 
 
 def test_a_file_of_weights_is_no_checkpoint(tmp_path):
     header = json.dumps({"a": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}}).encode()
     (tmp_path / "w").write_bytes(struct.pack("<Q", len(header)) + header + b"\0")
     with pytest.raises(ValueError, match="is no checkpoint of this version: expected format 1, got None"):
-        resume.load(tmp_path / "w")
+        checkpoints.load(tmp_path / "w")
 
 
 def test_another_network_is_refused_and_left_as_it_was(file):
@@ -102,7 +102,7 @@ def test_another_network_is_refused_and_left_as_it_was(file):
     with pytest.raises(
         ValueError, match=r"holds another network: .*\n  3.weight: expected shape \(4, 32\), got \(3, 32\)"
     ):
-        resume.load(file).restore(model, optim.Adam(model.parameters()))
+        checkpoints.load(file).restore(model, optim.Adam(model.parameters()))
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
 
@@ -115,6 +115,6 @@ def test_a_failed_write_leaves_the_old_checkpoint(file, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        resume.save(file, model, optim.Adam(model.parameters()), {}, [])
+        checkpoints.save(file, model, optim.Adam(model.parameters()), {}, [])
     assert file.read_bytes() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]

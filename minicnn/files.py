@@ -1,0 +1,23 @@
+"""A file is written whole or not at all: a program that is killed meanwhile, or a full disk, leaves the old one."""
+
+import contextlib
+import os
+from pathlib import Path
+
+UNFINISHED = ".unfinished"  # behind the name of a file that is being written
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write all of `content` or nothing: a reader finds the old file or the new, never a half."""
+    unfinished = path.with_name(path.name + UNFINISHED)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # without it, a power cut could leave the new name on no content
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk does not say where
+    finally:
+        with contextlib.suppress(OSError):  # what went wrong first is what is told
+            unfinished.unlink(missing_ok=True)
