@@ -318,8 +318,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backends",
         nargs="+",
-        choices=list(kernels._MODULES),
-        default=list(kernels._MODULES),
+        choices=list(kernels.SETS),
+        default=list(kernels.SETS),
         help="kernel sets (all)",
     )
     parser.add_argument("--train-size", default=5000, help="the first N training images (5000)", **number)

@@ -127,7 +127,7 @@ def test_the_same_seed_tries_the_same_and_the_backend_stays(capsys):
     ("arguments", "text"),
     [
         (["conv3d"], "there is no operation conv3d; choose from conv2d"),
-        (["--backend", "jax"], "--backend must be one of numpy, numba.*got 'jax'"),
+        (["--backend", "jax"], "--backend: invalid choice: 'jax'.*numpy.*numba"),
         (["--examples", "0"], "argument --examples: expected a whole number of at least 1, got '0'"),
         (["--seed", "-1"], "argument --seed: expected a whole number of at least 0, got '-1'"),
     ],

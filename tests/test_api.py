@@ -259,7 +259,7 @@ def test_reference_imports_nothing_of_minicnn():
 
 def test_kernel_sets_have_the_textbooks_names_and_arguments():
     textbook = importlib.import_module("minicnn.kernels.numpy_textbook")
-    for folder in minicnn.kernels._MODULES.values():
+    for folder in minicnn.kernels.SETS.values():
         if folder == "torch_gpu":
             continue  # its functions are compared where torch is needed anyway
         other = importlib.import_module(f"minicnn.kernels.{folder}")

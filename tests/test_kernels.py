@@ -14,11 +14,11 @@ import minicnn
 from minicnn import kernels
 
 WITHOUT = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch: pip install 'minicnn[torch]'")
-NAMES = [pytest.param(name, marks=WITHOUT) if name == "torch" else name for name in kernels._MODULES]
+NAMES = [pytest.param(name, marks=WITHOUT) if name == "torch" else name for name in kernels.SETS]
 
 
 def kernel_set(name):
-    return importlib.import_module(f"minicnn.kernels.{kernels._MODULES[name]}")
+    return importlib.import_module(f"minicnn.kernels.{kernels.SETS[name]}")
 
 
 def signature(function):

@@ -8,7 +8,7 @@ import numpy as np
 
 import minicnn
 from minicnn.command import say_if_compiling, start, whole_number
-from minicnn.kernels import _MODULES
+from minicnn.kernels import SETS
 from minicnn.nn import functional as F
 
 from .judge import Verdict, judge
@@ -27,7 +27,9 @@ def make_parser() -> argparse.ArgumentParser:
     )
     numbers = f"of {', '.join(OPERATIONS)}"
     parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"{numbers} (default: all)")
-    parser.add_argument("--backend", default=minicnn.get_backend(), metavar="NAME", help="kernel set (%(default)s)")
+    parser.add_argument(
+        "--backend", choices=tuple(SETS), default=minicnn.get_backend(), help="kernel set (%(default)s)"
+    )
     parser.add_argument(
         "--examples", type=whole_number(1), default=100, metavar="N", help="configurations of each (%(default)s)"
     )
@@ -42,8 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in args.operations if name not in OPERATIONS]
     if unknown:
         parser.error(f"there is no operation {', '.join(unknown)}; choose from {', '.join(OPERATIONS)}")
-    if args.backend not in _MODULES:
-        parser.error(f"--backend must be one of {', '.join(_MODULES)}, got {args.backend!r}")
     if importlib.util.find_spec("torch") is None:
         parser.error("torch is the judge here, and it is not installed: pip install 'minicnn[torch]'")
     before = minicnn.get_backend()

@@ -46,14 +46,14 @@ def answer(run: RunFolder | None) -> dict[str, Any]:
         "layers": layers,
         "total": total,
         "cores": cores(),
-        "backends": list(kernels._MODULES),
+        "backends": list(kernels.SETS),
     }
 
 
 def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
     """POST /api/costs/time: the median seconds of each layer, forward and backward, on one batch."""
     batch = ask.integer(body, "batch", 1, 256)
-    backend = ask.choice(body, "backend", tuple(kernels._MODULES))
+    backend = ask.choice(body, "backend", tuple(kernels.SETS))
     threads = ask.integer(body, "threads", 1, cores())
     if not _busy.acquire(blocking=False):
         raise Refused("A measurement is running already; two at once would disturb each other.", 409)

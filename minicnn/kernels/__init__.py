@@ -14,14 +14,14 @@ from typing import Any
 
 from .arrays import is_tensor
 
-_MODULES = {"numpy": "numpy_textbook", "numba": "numba_fast", "torch": "torch_gpu"}
+SETS = {"numpy": "numpy_textbook", "numba": "numba_fast", "torch": "torch_gpu"}  # names and their modules
 _default = "numba"
 _override: ContextVar[str | None] = ContextVar("minicnn_backend", default=None)
 
 
 def _check(name: str) -> str:
-    if name not in _MODULES:
-        raise ValueError(f"backend must be one of {', '.join(map(repr, _MODULES))}, got {name!r}.")
+    if name not in SETS:
+        raise ValueError(f"backend must be one of {', '.join(map(repr, SETS))}, got {name!r}.")
     return name
 
 
@@ -67,4 +67,4 @@ def suited(x: Any) -> ModuleType:
 @cache
 def _load(name: str) -> ModuleType:
     """Imported when first needed, so that `import minicnn` is quick."""
-    return importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    return importlib.import_module(f"{__name__}.{SETS[name]}")

@@ -14,7 +14,7 @@ from minicnn.train import main
 from .helpers import config, refused, rows, start
 
 FLAGS = ["--epochs", "4", "--train-size", "100", "--val-size", "20", "--batch-size", "16", "--shuffle", "--no-plots"]
-BACKENDS = list(minicnn.kernels._MODULES)
+BACKENDS = list(minicnn.kernels.SETS)
 
 
 def bits(folder):
