@@ -47,6 +47,25 @@ def test_a_drawn_digit_is_recognised(run_server, visit):
     assert np.argmax(probabilities) == 3
 
 
+def test_a_digit_is_drawn_with_the_keys(run_server, visit):
+    page = visit(run_server, "run")
+    page.get_by_role("button", name="Clear").click()
+    until(page, "document.querySelector('#verdict').textContent.startsWith('Draw a digit')")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.id") == "canvas"
+    assert page.locator(".pen").is_visible()
+    page.keyboard.press("ArrowUp")  # with the pen up nothing is drawn
+    assert page.inner_text("#verdict").startswith("Draw a digit")
+    page.keyboard.press("Space")
+    for _ in range(18):
+        page.keyboard.press("ArrowDown")
+    until(page, "document.querySelector('#predicted')?.dataset.value === '1'")
+    page.keyboard.press("Tab")  # to the button Clear: the pen is lifted and put away
+    assert page.locator(".pen").is_hidden()
+    page.mouse.move(*(page.locator("#canvas").bounding_box()[side] + 30 for side in "xy"), steps=5)
+    assert page.locator("#predicted").get_attribute("data-value") == "1"
+
+
 def test_a_run(run_server, run_folder, visit):
     page = visit(run_server, "run")
     page.wait_for_selector("#confusion")

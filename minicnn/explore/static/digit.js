@@ -7,10 +7,13 @@ import { NumberGrid } from "./grid.js";
 import { bytesOf, plane, textOf, thumbnails } from "./planes.js";
 
 const SIZE = 280;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const STRIDE = 10; // of the pen at each press of an arrow: one of the 28 pixels
 
 export function startDigit(box) {
   const state = { digit: { index: 0 }, target: null, of: "logit", drawn: false, newest: null };
-  const canvas = el("canvas", { width: SIZE, height: SIZE, id: "canvas", class: "drawing", tabindex: 0, role: "img", "aria-label": "Drawing area: draw a digit with the mouse or a finger. Without either, pick a test image below." });
+  const canvas = el("canvas", { width: SIZE, height: SIZE, id: "canvas", class: "drawing", tabindex: 0, role: "application", "aria-label": "Drawing area: draw a digit with the mouse, a finger or the arrow keys; Space lowers and lifts the pen. Or pick a test image below." });
+  const pen = el("i", { class: "pen", hidden: true });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = el("div", { class: "seen" });
   const verdict = el("p", { id: "verdict", role: "status" });
@@ -56,8 +59,7 @@ export function startDigit(box) {
     const frame = canvas.getBoundingClientRect();
     return [((event.clientX - frame.left) * SIZE) / frame.width, ((event.clientY - frame.top) * SIZE) / frame.height];
   };
-  const stroke = (event) => {
-    const to = at(event);
+  const stroke = (to) => {
     Object.assign(context, { strokeStyle: "#fff", lineWidth: 22, lineCap: "round", lineJoin: "round" });
     context.beginPath();
     context.moveTo(...from);
@@ -66,14 +68,36 @@ export function startDigit(box) {
     from = to;
     send();
   };
-  canvas.addEventListener("pointerdown", (event) => {
+  function lower(place) {
     if ("index" in state.digit && !state.drawn) blank();
+    from = place;
+    stroke(place);
+  }
+  canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    from = at(event);
-    stroke(event);
+    lower(at(event));
   });
-  canvas.addEventListener("pointermove", (event) => { if (from) stroke(event); });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (from = null));
+  canvas.addEventListener("pointermove", (event) => { if (from && event.buttons) stroke(at(event)); });
+  for (const end of ["pointerup", "pointercancel", "blur"]) canvas.addEventListener(end, () => { from = null; showPen(); });
+
+  let place = [SIZE / 2, SIZE / 5]; // of the pen that the keys move
+  canvas.addEventListener("keydown", (event) => {
+    const way = ARROWS[event.key];
+    if (event.key === " ") from ? (from = null) : lower(place);
+    else if (way) {
+      place = place.map((old, axis) => Math.min(Math.max(old + STRIDE * way[axis], 0), SIZE));
+      if (from) stroke(place);
+    } else return;
+    event.preventDefault(); // neither scrolls the page
+    showPen();
+  });
+  canvas.addEventListener("focus", () => showPen());
+  /** Where the keys would draw: shown to those who came by keyboard. */
+  function showPen() {
+    pen.hidden = !canvas.matches(":focus-visible");
+    pen.className = from ? "pen down" : "pen";
+    [pen.style.left, pen.style.top] = place.map((share) => `${(100 * share) / SIZE}%`);
+  }
 
   function pick(index) {
     state.digit = { index };
@@ -192,7 +216,7 @@ export function startDigit(box) {
   blank();
   box.append(problem,
     el("div", { class: "digit" },
-      el("div", {}, canvas, el("div", { class: "actions" }, clear, el("span", { class: "note" }, "Draw here with mouse or finger."))),
+      el("div", {}, el("div", { class: "paper" }, canvas, pen), el("div", { class: "actions" }, clear, el("span", { class: "note" }, "Draw with mouse, finger, or arrow keys; Space lowers and lifts the pen."))),
       seen,
       el("div", {}, verdict, bars)),
     el("details", {}, el("summary", {}, "Or pick one of the test images"), strip),
