@@ -176,7 +176,7 @@ from minicnn.optim import SGD, Adam
 rng = np.random.default_rng(0)
 for seed in range(100):
     start, *grads = rng.standard_normal((7, int(rng.integers(1, 60)))).astype(np.float32)
-    for kind, options in ((Adam, {"lr": 1e-3}), (Adam, {"lr": 0.1}), (SGD, {"lr": 0.1})):
+    for kind, options in ((Adam, {"lr": 1e-3}), (Adam, {"lr": 0.1}), (Adam, {"betas": (0.5, 0.999)}), (SGD, {"lr": 0.1})):
         ours, theirs = Parameter(start.copy()), torch.nn.Parameter(torch.tensor(start))
         optimizers = kind([ours], **options), getattr(torch.optim, kind.__name__)([theirs], fused=True, **options)
         for grad in grads:
@@ -185,6 +185,30 @@ for seed in range(100):
                 optimizer.step()
             assert ours.data.tobytes() == theirs.detach().numpy().tobytes(), (kind, options, seed)
 """
+
+
+@pytest.mark.differential
+@given(runs(), st.data())
+def test_nan_and_infinity_travel_as_in_torch(run, data):
+    rng = np.random.default_rng(data.draw(seeds))
+    special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0])
+    grads = [
+        [
+            g if g is None else np.where(rng.random(g.shape) < 0.3, rng.choice(special, g.shape), g).astype(g.dtype)
+            for g in step
+        ]
+        for step in run.grads
+    ]
+    (ours, params), (theirs, twins) = run.ours(), run.torchs()
+    with np.errstate(invalid="ignore"):  # NumPy remarks on inf - inf
+        advance(ours, params, grads)
+    advance(theirs, twins, grads)
+    found = [p.data for p in params] + [array for state in ours.state.values() for array in state.values()]
+    wanted = [p.detach() for p in twins] + [tensor for state in theirs.state.values() for tensor in state.values()]
+    for array, tensor in zip(found, wanted, strict=True):
+        if tensor is not None:
+            kinds = [np.where(np.isfinite(values), 0.0, values) for values in (array, tensor.numpy())]
+            np.testing.assert_array_equal(*kinds)
 
 
 @pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="torch can leave out FMA on x86 only")
@@ -415,6 +439,89 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
         optimizer.load_state_dict(other.state_dict())
     assert optimizer.state == {}
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+GRADS = {
+    "too short": [1.0],
+    "longer": [1.0, 2.0, 3.0],
+    "a number": 1.0,
+    "of other dimensions": [[1.0, 2.0]],
+    "of another precision": np.ones(2, np.float32),
+    "whole numbers": np.ones(2, np.int64),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("what", GRADS)
+def test_a_gradient_of_another_shape_or_dtype_is_refused_as_torch_refuses_it(name, what):
+    (ours, theirs), grad = PAIRS[name], np.asarray(GRADS[what])
+    param, twin = parameter(), torch.nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
+    param.grad = grad
+    with pytest.raises(
+        RuntimeError, match=r"grad must have its parameter's shape and dtype, \(2,\) and float64, got \("
+    ):
+        ours([param]).step()
+    assert param.data.tolist() == [1.0, 2.0]
+    with pytest.raises((RuntimeError, TypeError)):
+        twin.grad = torch.tensor(grad)
+        theirs([twin]).step()
+
+
+def after_a_step(**options):
+    """An Adam after a step, and its parameter."""
+    param = parameter()
+    param.grad = np.ones(2)
+    optimizer = Adam([param], **options)
+    optimizer.step()
+    return optimizer, param
+
+
+def test_a_parameter_that_has_grown_since_does_not_take_its_old_state():
+    optimizer, param = after_a_step()
+    param.data = param.grad = np.ones(1000)
+    with pytest.raises(ValueError, match=r"exp_avg has shape \(2,\), its parameter \(1000,\)"):
+        optimizer.step()
+
+
+def test_state_takes_the_dtype_that_its_parameter_took():
+    optimizer, param = after_a_step()
+    param.data, param.grad = param.data.astype(np.float32), param.grad.astype(np.float32)
+    optimizer.step()
+    assert {optimizer.state[param][name].dtype for name in ("exp_avg", "exp_avg_sq")} == {np.dtype(np.float32)}
+    assert param.data.dtype == np.float32
+
+
+STATES = {
+    "a number for each array": ({"exp_avg": 1.0}, r"exp_avg has shape \(\), its parameter \(2,\)"),
+    "no average": ({"exp_avg": None}, "holds step, exp_avg_sq, but no exp_avg"),
+    "half a step": ({"step": 0.5}, "step must be a whole number of at least 0, got 0.5"),
+    "a step before the first": ({"step": -1}, "step must be a whole number of at least 0, got -1.0"),
+    "no number of steps": ({"step": float("nan")}, "step must be a whole number of at least 0, got nan"),
+    "endless steps": ({"step": float("inf")}, "step must be a whole number of at least 0, got inf"),
+}
+
+
+@pytest.mark.parametrize("what", STATES)
+def test_a_state_that_no_adam_writes_is_refused_and_changes_nothing(what):
+    (changes, text), (optimizer, param) = STATES[what], after_a_step()
+    before = repr(optimizer.state_dict())
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved["state"][0] |= changes
+    saved["state"][0] = {name: value for name, value in saved["state"][0].items() if value is not None}
+    with pytest.raises(ValueError, match=text):
+        optimizer.load_state_dict(saved)
+    assert repr(optimizer.state_dict()) == before
+
+
+def test_amsgrad_needs_the_largest_average_from_the_first_step():
+    (optimizer, _), (plain, _) = after_a_step(amsgrad=True), after_a_step()
+    saved = plain.state_dict()
+    saved["param_groups"][0]["amsgrad"] = True
+    with pytest.raises(ValueError, match="holds step, exp_avg, exp_avg_sq, but no max_exp_avg_sq"):
+        optimizer.load_state_dict(saved)
+    plain.param_groups[0]["amsgrad"] = True
+    with pytest.raises(ValueError, match="holds step, exp_avg, exp_avg_sq, but no max_exp_avg_sq"):
+        plain.step()
 
 
 def two_groups(*rates):

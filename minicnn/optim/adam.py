@@ -58,6 +58,9 @@ class Adam(Optimizer):
         if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
             raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']}.")
 
+    def needed(self, group):
+        return {"step", "exp_avg", "exp_avg_sq"} | ({"max_exp_avg_sq"} if group["amsgrad"] else set())
+
     def update(self, parameter, grad, state, group):
         if not state:
             state["step"] = np.float32(0)

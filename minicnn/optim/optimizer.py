@@ -16,7 +16,7 @@ def check_at_least_zero(who: str, **options: float) -> None:
 
 
 class Optimizer:
-    """The base: subclasses define `check_options(group)` and `update(parameter, grad, state, group)`.
+    """The base: subclasses define `check_options(group)`, `update(parameter, grad, state, group)`, and what state they need.
 
     `params` is an iterable of parameters, of (name, parameter) pairs, or of dicts, each a group: {"params": [...], "lr": ...}.
     `param_groups` holds the groups with all their options; `state` maps a parameter to what is kept for it.
@@ -75,6 +75,10 @@ class Optimizer:
     def check_options(self, group: dict[str, Any]) -> None:
         """Raise ValueError if the options make no sense."""
 
+    def needed(self, group: dict[str, Any]) -> set[str]:
+        """The names in the state of a parameter that has been updated before."""
+        return set()
+
     def update(self, parameter: Parameter, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         raise NotImplementedError(f"{self._who} defines no update.")
 
@@ -83,21 +87,45 @@ class Optimizer:
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self.update(parameter, self._grad(parameter), self._state(parameter), group)
+                    self.update(parameter, self._grad(parameter), self._state(parameter, group), group)
                     parameter.version += 1
 
     def _grad(self, parameter: Parameter) -> Any:
-        if not arrays.together(parameter.grad, parameter.data):
-            raise RuntimeError(f"{self._who}: {arrays.apart('grad', parameter.grad, 'its parameter', parameter.data)}")
-        return parameter.grad
+        """As torch asks when a gradient is assigned: of the parameter's shape and dtype, and where it is."""
+        grad = parameter.grad
+        if not arrays.together(grad, parameter.data):
+            raise RuntimeError(f"{self._who}: {arrays.apart('grad', grad, 'its parameter', parameter.data)}")
+        if tuple(grad.shape) != parameter.shape or grad.dtype != parameter.dtype:
+            raise RuntimeError(
+                f"{self._who}: grad must have its parameter's shape and dtype, {parameter.shape} and"
+                f" {arrays.dtype_name(parameter)}, got {tuple(grad.shape)} and {arrays.dtype_name(grad)}."
+            )
+        return grad
 
-    def _state(self, parameter: Parameter) -> dict[str, Any]:
-        """What is kept for a parameter, beside it: where a model was moved in between, its state follows."""
+    def _state(self, parameter: Parameter, group: dict[str, Any]) -> dict[str, Any]:
+        """What is kept for a parameter; where a model was moved in between, or took another dtype, its state follows."""
         state = self.state.setdefault(parameter, {})
         for name, value in state.items():
-            if arrays.is_array(value) and not arrays.together(value, parameter.data):
+            follows = (
+                arrays.is_array(value) and arrays.together(value, parameter.data) and value.dtype == parameter.dtype
+            )
+            if arrays.is_array(value) and not follows:
                 state[name] = arrays.copied(value, parameter.data, parameter.dtype)
+        self._check_state(state, parameter, group)
         return state
+
+    def _check_state(self, state: Mapping[str, Any], parameter: Parameter, group: dict[str, Any]) -> None:
+        """The state of a parameter holds what the next update reads, in the parameter's shape; a new one holds nothing."""
+        missing = self.needed(group) - state.keys()
+        if state and missing:
+            raise ValueError(
+                f"{self._who}: the state of a parameter holds {', '.join(state)}, but no {', '.join(sorted(missing))}."
+            )
+        for name, value in state.items():
+            if arrays.is_array(value) and tuple(value.shape) != parameter.shape:
+                raise ValueError(
+                    f"{self._who}: {name} has shape {tuple(value.shape)}, its parameter {parameter.shape}."
+                )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; with set_to_none=False they become zeros, which still move a parameter with momentum."""
@@ -130,28 +158,28 @@ class Optimizer:
             raise ValueError(
                 f"{self._who}: the state has groups of {sizes} parameters, this optimiser has groups of {wanted}."
             )
-        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
-        numbers = [number for group in groups for number in group["params"]]
-        loaded = {}
-        for number, parameter in zip(numbers, parameters, strict=True):
-            if number in state:
-                loaded[parameter] = {name: self._own(name, value, parameter) for name, value in state[number].items()}
         changes = [{name: saved[name] for name in self.defaults if name in saved} for saved in groups]
         changed = [{**group, **options} for group, options in zip(self.param_groups, changes, strict=True)]
-        for group in changed:
+        loaded = {}
+        for group, saved in zip(changed, groups, strict=True):
             self.check_options(group)
+            for number, parameter in zip(saved["params"], group["params"], strict=True):
+                if number in state:
+                    own = {name: self._own(name, value, parameter) for name, value in state[number].items()}
+                    self._check_state(own, parameter, group)
+                    loaded[parameter] = own
         self.param_groups, self.state = changed, loaded
 
     def _own(self, name: str, value: Any, parameter: Parameter) -> Any:
-        """A copy of one piece of state; what has a value for each number of the parameter must have its shape."""
+        """A copy of one piece of state, in the parameter's dtype and place."""
         if value is None:
             return None
         if name == "step":
-            return np.float32(float(value))
-        array = arrays.copied(value, parameter.data, parameter.dtype)
-        if array.ndim and array.shape != parameter.shape:
-            raise ValueError(f"{self._who}: {name} has shape {tuple(array.shape)}, its parameter {parameter.shape}.")
-        return array
+            step = float(value)
+            if not (step >= 0 and step.is_integer()):
+                raise ValueError(f"{self._who}: step must be a whole number of at least 0, got {step}.")
+            return np.float32(step)
+        return arrays.copied(value, parameter.data, parameter.dtype)
 
     def __repr__(self) -> str:
         lines = []

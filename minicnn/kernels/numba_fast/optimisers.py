@@ -31,7 +31,7 @@ def adam(
     scalars = (
         number(1 - lr * weight_decay if decoupled_weight_decay else 1),
         number(0 if decoupled_weight_decay else weight_decay),
-        number(1 - beta1),
+        number(1 - beta1) - number(beta1 <= 0.5),
         number(beta2),
         number(1 - beta2),
         number(math.sqrt(1 - beta2**step)),
@@ -51,18 +51,18 @@ def adam(
 # numpy: a division that may raise cannot be vectorised, 0.34 instead of 0.81 ms
 @compiled(error_model="numpy")
 def _adam_loops(team, parts, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, amsgrad, maximize, scalars):
-    shrink, decay, new1, old2, new2, correction, eps, size = scalars
+    shrink, decay, weight, old2, new2, correction, eps, size = scalars
     k = take(team)
     while k < parts:
         for q in range(np.uint64(k * param.size // parts), np.uint64((k + 1) * param.size // parts)):
             p, g = param[q] * shrink, -grad[q] if maximize else grad[q]
             if decay != 0:
                 g = fused(p, decay, g)
-            m = fused(new1, g - exp_avg[q], exp_avg[q])
+            m = fused(weight, g - exp_avg[q], exp_avg[q] if weight > 0 else g)  # from the nearer end
             v = fused(new2 * g, g, exp_avg_sq[q] * old2)
             exp_avg[q], exp_avg_sq[q] = m, v
             if amsgrad:
-                v = max(max_exp_avg_sq[q], v)
+                v = max_exp_avg_sq[q] if max_exp_avg_sq[q] > v else v  # NaN stays NaN
                 max_exp_avg_sq[q] = v
             param[q] = p + size * m / (np.sqrt(v) / correction + eps)
         k = take(team)

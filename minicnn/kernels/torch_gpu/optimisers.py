@@ -27,7 +27,10 @@ def adam(
         param *= 1 - lr * weight_decay
     elif weight_decay:
         grad = grad + weight_decay * param
-    exp_avg += (grad - exp_avg) * (1 - beta1)
+    if beta1 > 0.5:
+        exp_avg += (grad - exp_avg) * (1 - beta1)
+    else:
+        exp_avg.copy_(grad - (grad - exp_avg) * beta1)
     exp_avg_sq *= beta2
     exp_avg_sq += (1 - beta2) * grad * grad
     v = exp_avg_sq if max_exp_avg_sq is None else torch.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
