@@ -503,7 +503,7 @@ STATES = {
 
 @pytest.mark.parametrize("what", STATES)
 def test_a_state_that_no_adam_writes_is_refused_and_changes_nothing(what):
-    (changes, text), (optimizer, param) = STATES[what], after_a_step()
+    (changes, text), (optimizer, _) = STATES[what], after_a_step()
     before = repr(optimizer.state_dict())
     saved = copy.deepcopy(optimizer.state_dict())
     saved["state"][0] |= changes

@@ -1,11 +1,12 @@
 """What all layers share: parameters, the names they are saved under, and the step from forward to backward.
 
 There is no tape. `forward(x)` keeps what `backward(grad_output)` will need, and `backward` uses it up: it belongs to the
-latest forward, and may be called once for it.
+latest forward, and may be called once for it. It keeps the arrays themselves, not copies: between the two leave them alone.
 """
 
 import math
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,15 @@ class KeysReport(NamedTuple):
     unexpected_keys: list[str]
 
 
+class Pass:
+    """One way forward through a network, from the outermost call to its return."""
+
+    overtaken_by: str | None = None  # the layer that was called again before its backward, outside this pass
+
+
+_under_way: ContextVar[Pass | None] = ContextVar("minicnn_pass", default=None)
+
+
 class Module:
     """The base of all layers and networks: subclasses define `forward(x)` and `backward(grad_output)`.
 
@@ -81,20 +91,25 @@ class Module:
     """
 
     training = True
-    needs_input_grad = (
-        True  # set to False on the first layer, it spares backward the gradient to the data: returns None
-    )
+    # Set to False on the first layer, it spares backward the gradient to the data: backward returns None.
+    needs_input_grad = True
     _kept: tuple | None = None
 
     def __call__(self, *inputs):
         """forward(*inputs); an error says in which layer it happened, and then nothing is kept."""
+        outermost = _under_way.set(Pass()) if _under_way.get() is None else None
         try:
             return self.forward(*inputs)
-        except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            self._kept = None
-            if not any(self.children()):  # the innermost layer signs
+        except BaseException as error:
+            for module in self.modules():
+                module._kept = None
+            signs = isinstance(error, (IndexError, RuntimeError, TypeError, ValueError))
+            if signs and not any(self.children()):  # the innermost layer signs
                 error.args = (f"{error} [in {self!r}]",)
             raise
+        finally:
+            if outermost is not None:
+                _under_way.reset(outermost)
 
     def forward(self, *inputs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} defines no forward.")
@@ -104,18 +119,30 @@ class Module:
 
     def keep(self, *values) -> None:
         """For forward: put aside what backward needs."""
-        self._kept = (values, self._versions()) if self.training else None
+        if not self.training:
+            self._kept = None
+            return
+        under_way = _under_way.get() or Pass()
+        if self._kept is not None and self._kept[2] is not under_way:
+            self._kept[2].overtaken_by = repr(self)
+        self._kept = values, self._versions(), under_way
 
     def kept(self) -> Any:
         """For backward: what the latest forward put aside, once."""
+        who = f"{type(self).__name__}.backward was called, but"
         if self._kept is None:
             why = "nothing was kept: backward follows one forward, and each forward serves one backward"
             why = why if self.training else "in eval() mode forward keeps nothing; call train() before forward"
-            raise RuntimeError(f"{type(self).__name__}.backward was called, but {why}.")
-        (values, versions), self._kept = self._kept, None
+            raise RuntimeError(f"{who} {why}.")
+        (values, versions, its), self._kept = self._kept, None
+        if its.overtaken_by is not None:
+            raise RuntimeError(
+                f"{who} {its.overtaken_by} of the same network has been called by itself since the network's forward: "
+                "call that again."
+            )
         if versions != self._versions() and self.needs_input_grad:
             raise RuntimeError(
-                f"{type(self).__name__}.backward was called, but its parameters have changed since forward: "
+                f"{who} its parameters have changed since forward: "
                 "call forward again after optimizer.step() or load_state_dict()."
             )
         return values

@@ -197,6 +197,65 @@ def test_a_forward_with_other_parameters_than_backwards_is_noticed(backend, chan
     model.backward(np.ones_like(model(x)))
 
 
+class Stumbling(nn.Module):
+    """A layer that fails when it is asked to: a Ctrl-C, an error, no memory."""
+
+    error = None
+
+    def forward(self, x):
+        if self.error is not None:
+            raise self.error
+        return x
+
+    def backward(self, grad_output):
+        return grad_output
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, ValueError, ZeroDivisionError])
+def test_a_forward_that_was_broken_off_leaves_nothing_to_backward(backend, error):
+    """Else the layers in front would have kept the new input and those behind the old one."""
+    last = Stumbling()
+    inner = nn.Sequential(nn.Linear(6, 6), last)
+    model = nn.Sequential(nn.Linear(6, 6), inner, nn.Linear(6, 6))
+    output = model(drawn(IMAGES))
+    last.error = error
+    with pytest.raises(error):
+        model(drawn(IMAGES, 1))
+    for layer in (model, inner[0], model[0]):
+        with pytest.raises(RuntimeError, match="nothing was kept"):
+            layer.backward(np.ones_like(output))
+    last.error = None
+    model.backward(np.ones_like(model(drawn(IMAGES))))
+
+
+def test_a_layer_called_by_itself_between_forward_and_backward_is_noticed(backend):
+    model = nn.Sequential(nn.Linear(6, 6), nn.Sequential(nn.Tanh(), nn.Linear(6, 6)))
+    output = model(drawn(IMAGES))
+    model[1][1](drawn(IMAGES, 1))
+    model[1][1].backward(np.ones_like(output))  # its own is right
+    model.zero_grad()
+    with pytest.raises(RuntimeError, match=r"nothing was kept"):
+        model.backward(np.ones_like(output))
+    output = model(drawn(IMAGES))
+    model[0](drawn(IMAGES, 1))
+    with pytest.raises(
+        RuntimeError, match=r"Linear.backward was called, but Linear\(.*\) of the same network has been called"
+    ):
+        model.backward(np.ones_like(output))
+    model.backward(np.ones_like(model(drawn(IMAGES))))
+
+
+def test_two_networks_do_not_overtake_each_other(backend):
+    """As a generator and its critic are trained: each has its own way forward and back."""
+    first, second = (nn.Sequential(nn.Linear(6, 6), nn.Tanh()) for _ in range(2))
+    x = drawn(IMAGES)
+    output = second(first(x))
+    grad = first.backward(second.backward(np.ones_like(output)))
+    np.testing.assert_array_equal(first(x), first(x))  # the latest forward counts
+    second(first(x))
+    np.testing.assert_array_equal(first.backward(second.backward(np.ones_like(output))), grad)
+
+
 @pytest.mark.parametrize("name", CRITERIA)
 def test_a_criterion_asked_twice_answers_for_the_latest(backend, name):
     make, target = CRITERIA[name]
