@@ -597,7 +597,12 @@ def test_what_was_compiled_from_other_sources_is_deleted(tmp_path):
     source.write_text("2")
     after = compilation.digest_of(tmp_path)
     folder.mkdir()
-    names = [f"a.loops-1.py311.{before}.1.nbc", "a.loops-1.py311.nbi", f"a.loops-1.py311.{after}.1.nbc", "a.pyc"]
+    names = [
+        f"a.loops-1.py311.{before}.1.nbc",
+        f"a.loops-1.py311.{before}.1.nbc.tmp.12",
+        f"a.loops-1.py311.{after}.1.nbc",
+        "a.pyc",
+    ]
     for name in names:
         (folder / name).touch()
     compilation.discard_stale_cache(tmp_path, after)
@@ -625,10 +630,14 @@ COMPILES_ADAM = """
 """
 
 
-def test_a_damaged_file_is_compiled_anew(copy):
+@pytest.mark.parametrize("damage", ["cut", "one bit"])
+def test_a_damaged_file_is_compiled_anew(copy, damage):
+    """A single bit in it is another instruction, which the processor would run."""
     assert [run(copy, COMPILES_ADAM, copy) for _ in range(2)] == ["True\n", "False\n"]
     for path in (copy / "minicnn" / "kernels" / "numba_fast" / "__pycache__").glob("*.nbc"):
-        path.write_bytes(path.read_bytes()[:100])
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content if damage == "one bit" else content[:100])
     assert [run(copy, COMPILES_ADAM, copy) for _ in range(2)] == ["True\n", "False\n"]
 
 
@@ -637,7 +646,7 @@ def test_where_the_disk_is_full_it_computes_all_the_same(copy):
     limit = "    import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
     before = "    import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     assert run(copy, "\n" + before + limit + COMPILES_ADAM.lstrip("\n"), copy) == "True\n"
-    assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or ".tmp" in path.name]
+    assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or path.suffix != ".nbc"]
 
 
 TESTS = [f"tests/test_{name}.py" for name in ("convolution", "conv_transpose", "pooling", "linear", "pointwise")]

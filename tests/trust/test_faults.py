@@ -314,7 +314,7 @@ def test_a_run_folder_that_is_removed_meanwhile_is_told():
     status, _, err = finish(process)
     assert status == 1
     assert err == (
-        "\n[Errno 2] No such file or directory: 'run/filters.safetensors'."
+        "\n[Errno 2] No such file or directory: 'run'."
         " run was removed or emptied meanwhile: nothing of this training is left in it.\n"
     )
     assert os.listdir() == []
