@@ -37,6 +37,20 @@ def threads():
     minicnn.set_num_threads(before)
 
 
+@pytest.mark.parametrize("huge", [10_000, 2**62, 2**64])
+def test_a_stride_between_no_windows_and_a_dilation_between_no_taps_cost_nothing(huge):
+    """One window, or one tap, lies where it lies; tables as long as the stride would never be finished."""
+    x, weight = np.arange(36.0).reshape(1, 1, 6, 6), np.arange(9.0).reshape(1, 1, 3, 3)
+    assert F.conv2d(x, weight, stride=huge).item() == (x[..., :3, :3] * weight).sum()
+    grad_input, grad_weight, _ = F.conv2d_backward(np.ones((1, 1, 1, 1)), x, weight, stride=huge)
+    np.testing.assert_array_equal(grad_input[..., :3, :3], weight)
+    assert grad_input.sum() == weight.sum()
+    np.testing.assert_array_equal(grad_weight, x[..., :3, :3])
+    np.testing.assert_array_equal(F.conv_transpose2d(np.ones((1, 1, 1, 1)), weight, stride=huge), weight)
+    np.testing.assert_array_equal(F.conv2d(x, weight[..., :1, 1:2], dilation=huge), x)
+    assert F.max_pool2d(x, 3, stride=huge).item() == 14
+
+
 # ------------------------------------------------------------------------------------------- sizes beyond a vector
 #
 # The tests on both sets draw small arrays. These fill whole registers, blocks and parts, and leave rests of each.
@@ -572,6 +586,21 @@ def copy(tmp_path):
     """A copy of the package without anything compiled."""
     shutil.copytree(PACKAGE, tmp_path / "minicnn", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
+
+
+def test_where_the_system_starts_no_thread_the_asking_one_works_alone(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(team, "_team", team._Team())
+    x = np.ones(1 << 18)
+    minicnn.set_num_threads(4)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", start)
+        assert F.relu(x).sum() == x.size
+        assert team._team.helpers == 0
+    assert F.relu(x).sum() == x.size
+    assert team._team.helpers > 0  # as soon as it does, they help
 
 
 def test_where_the_packages_folder_cannot_be_written_the_cache_goes_to_the_users(copy):

@@ -11,6 +11,7 @@ Python thread's kernel, it works alone. A forked child has no helpers and starts
     memory cell for a while, the bell, which the asking thread rings when it no longer holds the GIL: 5 us
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -81,9 +82,11 @@ class _Team:
     def run(self, loops, arguments, helpers):
         self.job = job = _Job(loops, arguments)
         self.number += 1
-        while self.helpers < helpers:
-            self.helpers += 1
-            threading.Thread(target=self.help, args=(self.helpers,), name="minicnn-helper", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # the system starts no thread more: those that there are do the work
+            while self.helpers < helpers:
+                rank = self.helpers + 1
+                threading.Thread(target=self.help, args=(rank,), name="minicnn-helper", daemon=True).start()
+                self.helpers = rank
         while self.asleep:
             self.asleep.pop().release()
         try:
