@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .files import write_whole
 from .kernels import announce_compilation
 
 STDOUT = Path("-")
+# What else of a run folder could be taken for a table or a picture of these commands' own.
+OF_A_RUN = (
+    *("metrics.csv", "history.png", "filters.png", "confusion.png", "mistakes.png"),
+    *("samples.png", "walk.png", "latent.png"),
+)
 
 
 def checked(convert: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
@@ -60,6 +66,9 @@ def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
             return STDOUT
         if Path(text).suffix.lower() != suffix:
             raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text!r}")
+        folder, name = os.path.split(os.path.realpath(text))
+        if name.lower() in OF_A_RUN and os.path.isfile(os.path.join(folder, "config.json")):
+            raise argparse.ArgumentTypeError(f"{text!r} is what the training left in its run folder: name another file")
         return new_file(text)
 
     return parse
@@ -67,11 +76,12 @@ def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
 
 def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
     """Write a table to a file, or to STDOUT; floats with all their digits, names that are no UTF-8 escaped."""
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows(rows)
     if path == STDOUT:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
-        return
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        sys.stdout.write(table.getvalue())
+    else:
+        write_whole(path, table.getvalue().encode(errors="backslashreplace"))
 
 
 def say_if_compiling(stream: str = "stdout") -> None:

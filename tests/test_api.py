@@ -188,7 +188,7 @@ MAY_IMPORT = {
     "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary"},
     # looking at layers
     "table.py": set(),
-    "command.py": {"kernels"},
+    "command.py": {"files", "kernels"},
     "gradcheck.py": {"nn", "table"},
     "summary/": {"command", "kernels", "models", "nn", "summary", "table"},
     "agree/": {"", "agree", "command", "kernels", "nn"},

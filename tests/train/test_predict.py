@@ -312,6 +312,26 @@ def test_a_slip_does_not_overwrite_the_weights(run, capsys):
     assert sentence == "argument --csv: expected a file name that ends in .csv, got 'run/model.safetensors'"
 
 
+@pytest.mark.parametrize(
+    ("module", "flag", "name"),
+    [(evaluate, "--csv", "metrics.csv"), (predict, "--csv", "metrics.csv"), (predict, "--out", "history.png")],
+)
+def test_what_the_training_left_is_not_overwritten(run, capsys, module, flag, name):
+    images = save_digits(1) if module is predict else []
+    os.symlink(f"run/{name}", f"link{name[-4:]}")
+    for said in (f"run/{name}", f"link{name[-4:]}"):
+        expected = f"argument {flag}: {said!r} is what the training left in its run folder: name another file"
+        assert refused(capsys, module, run, *images, flag, said) == expected
+    os.unlink(f"link{name[-4:]}")
+    assert module.main([run, *images, flag, name]) == 0  # a file of that name elsewhere
+
+
+def test_predict_draws_into_the_run_folder_again_and_again(run):
+    (name,) = save_digits(1)
+    for flags in ([], [], ["--out", "run/predictions.png"]):
+        assert predict.main([run, name, *flags]) == 0
+
+
 def test_no_image_is_refused(run, capsys):
     assert refused(capsys, predict, run) == "the following arguments are required: image"
 

@@ -57,6 +57,15 @@ def run(*flags, **settings):
     return finish(start(*flags, **settings))
 
 
+def save_digit():
+    from PIL import Image
+
+    from minicnn.data import MNIST
+
+    Image.fromarray(MNIST().images[0]).save("five.png")
+    return "five.png"
+
+
 def epochs_in(folder):
     """Opens every file in a run folder. How many epochs it holds, None where nothing was kept yet."""
     files = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
@@ -320,6 +329,17 @@ def test_a_run_folder_that_is_removed_meanwhile_is_told():
     assert os.listdir() == []
 
 
+@pytest.mark.parametrize("module", ["minicnn.predict", "minicnn.evaluate"])
+def test_a_table_that_cannot_be_written_leaves_the_one_before(module):
+    flags = ["run", *([save_digit()] if module == "minicnn.predict" else []), "--csv", "table.csv"]
+    assert run(*NUMPY, "--epochs", "1", "--out", "run")[0] == 0
+    assert run(*flags, module=module)[0] == 0
+    before = Path("table.csv").read_bytes()
+    status, _, err = run(*flags, module=module, before=limited(100))
+    assert (status, err) == (1, "[Errno 27] File too large: 'table.csv'.\n")
+    assert Path("table.csv").read_bytes() == before
+
+
 # --------------------------------------------------------------------------------------------- nobody listens
 
 
@@ -331,12 +351,7 @@ def test_an_output_that_takes_nothing(module, output):
         assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
         flags = ["made"]
     if module == "minicnn.predict":
-        from PIL import Image
-
-        from minicnn.data import MNIST
-
-        Image.fromarray(MNIST().images[0]).save("five.png")
-        flags = ["made", "five.png", "--no-plots"]
+        flags = ["made", save_digit(), "--no-plots"]
     if output == "full":
         if not Path("/dev/full").exists():
             pytest.skip("this system has no /dev/full")
