@@ -112,6 +112,9 @@ def close_output() -> None:
 
 def start(main: Callable[[], int]) -> NoReturn:
     """Run a module's `main` as a program."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed from the start: print would take the other one
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
     sys.exit(main())

@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
     classes, to_stdout = trained.task.classes, args.csv == STDOUT
-    solid = shows_blocks(getattr(sys.stdout, "encoding", None))  # None: the output was closed from the start
+    solid = shows_blocks(sys.stdout.encoding)
     say_if_compiling("stderr")  # the standard output may be a table
     rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
     shown: list[Answer] = []

@@ -361,14 +361,36 @@ def test_an_output_that_takes_nothing(module, output):
         assert "[Errno 28] No space left on device" in err
         assert err.count("\n") <= 2
     else:
-        done = subprocess.run(
-            ["sh", "-c", f'exec "$0" -m {module} "$@" >&-', sys.executable, *flags],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+        assert closing(">&-", module, *flags) == (0, "", "")
+
+
+def closing(stream, module, *flags):
+    """Status, output, errors of a command that a shell starts without one of the two: ">&-" or "2>&-"."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m {module} "$@" {stream}', sys.executable, *flags],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_training_whose_errors_nobody_reads():
+    status, out, _ = closing("2>&-", "minicnn.train", *NUMPY, "--out", "made")
+    assert (status, epochs_in(Path("made"))) == (0, 4)
+    assert "Epoch 4/4" in out
+
+
+def test_errors_that_nobody_reads_do_not_get_into_a_table_nor_a_table_that_nobody_reads_into_them():
+    assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    flags = ["made", save_digit(), "missing.png", "--csv", "-", "--no-plots"]
+    status, out, err = closing("2>&-", "minicnn.predict", *flags)
+    assert (status, err) == (1, "")
+    assert [line.split(",")[0] for line in out.splitlines()] == ["image", "five.png", "missing.png"]
+    status, out, err = closing(">&-", "minicnn.predict", *flags)
+    assert (status, out) == (1, "")
+    assert err.splitlines()[1:] == ["1 of 2 images could not be read."]
 
 
 # ------------------------------------------------------------------------------------------------- two at once
