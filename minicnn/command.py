@@ -79,7 +79,7 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
     table = io.StringIO(newline="")
     csv.writer(table, lineterminator="\n").writerows(rows)
     if path == STDOUT:
-        sys.stdout.write(table.getvalue())
+        print(table.getvalue(), end="", flush=True)
     else:
         write_whole(path, table.getvalue().encode(errors="backslashreplace"))
 
@@ -92,22 +92,21 @@ def say_if_compiling(stream: str = "stdout") -> None:
 
 def finish(work: Callable[[], int]) -> int:
     """Do the work; the command's exit status. What stops it is said in a line, not in a traceback."""
+    status = 0
     try:
-        return work()
+        try:
+            status = work()
+        finally:
+            sys.stdout.flush()  # when Python ends it is too late to say that it failed
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        close_output()
-        return 1
     except OSError as error:
-        print(f"{error}.", file=sys.stderr)
-        return 1
-
-
-def close_output() -> None:
-    """Who read the output has gone; Python would try once more when it ends, and complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more, and complains
+        if not status and not isinstance(error, BrokenPipeError):  # else it is said already, or nobody is interested
+            print(f"{error}.", file=sys.stderr)
+        return status or 1
+    return status
 
 
 def start(main: Callable[[], int]) -> NoReturn:
@@ -117,4 +116,4 @@ def start(main: Callable[[], int]) -> NoReturn:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
-    sys.exit(main())
+    sys.exit(finish(main))

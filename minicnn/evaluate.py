@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, whole_number, write_csv
+from minicnn.command import STDOUT, output_file, say_if_compiling, start, whole_number, write_csv
 from minicnn.data import MNIST, DataLoader, Dataset
 from minicnn.data.mnist import check_digits
 from minicnn.kernels.threads import MOST
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dataset = test_images(trained, args.data)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    return finish(lambda: run(args, trained, dataset))
+    return run(args, trained, dataset)
 
 
 def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:

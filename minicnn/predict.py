@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, write_csv
+from minicnn.command import STDOUT, output_file, say_if_compiling, start, write_csv
 from minicnn.data.images import Digit, read_digit
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    return finish(lambda: run(args, trained))
+    return run(args, trained)
 
 
 def run(args: argparse.Namespace, trained: Trained) -> int:

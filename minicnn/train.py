@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn.arguments import make_parser, parse
-from minicnn.command import close_output, say_if_compiling, start
+from minicnn.command import say_if_compiling, start
 from minicnn.data import DataLoader
 from minicnn.distributed import ALONE, Alone
 from minicnn.kernels.arrays import at_hand
@@ -191,7 +191,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ask_again(0)
         return stop(143, "Terminated.", run)
     except BrokenPipeError:
-        close_output()
         return stop(1, "The output was closed.", run)
     except Diverged as error:
         return stop(1, f"{error}. {CAUSES.format(lr=args.lr)}", run)

@@ -343,25 +343,71 @@ def test_a_table_that_cannot_be_written_leaves_the_one_before(module):
 # --------------------------------------------------------------------------------------------- nobody listens
 
 
-@pytest.mark.parametrize("module", ["minicnn.train", "minicnn.predict", "minicnn.evaluate"])
-@pytest.mark.parametrize("output", ["closed from the start", "full"])
+COMMANDS = {
+    "train": NUMPY,
+    "predict": ["made", "five.png", "--no-plots"],
+    "evaluate": ["made"],
+    "convert": ["made", "weights.safetensors"],
+    "onnx": ["made", "model.onnx"],
+    "summary": [],
+    "agree": ["relu", "--examples", "1"],
+    "explore": ["--help"],
+}
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+@pytest.mark.parametrize("output", ["closed from the start", "full", "read by nobody"])
 def test_an_output_that_takes_nothing(module, output):
-    flags = NUMPY
-    if module != "minicnn.train":
+    for name in {"onnx": ["onnx"], "agree": ["torch"]}.get(module, []):
+        pytest.importorskip(name, reason=f"pip install 'minicnn[{name}]'")
+    flags = COMMANDS[module]
+    if "made" in flags:
         assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
-        flags = ["made"]
-    if module == "minicnn.predict":
-        flags = ["made", save_digit(), "--no-plots"]
+        save_digit()
+    if output == "closed from the start":
+        assert closing(">&-", f"minicnn.{module}", *flags) == (0, "", "")
+        return
     if output == "full":
         if not Path("/dev/full").exists():
             pytest.skip("this system has no /dev/full")
-        with open("/dev/full", "w") as full:
-            status, _, err = run(*flags, module=module, stdout=full)
-        assert status == 1, err
-        assert "[Errno 28] No space left on device" in err
-        assert err.count("\n") <= 2
+        end = os.open("/dev/full", os.O_WRONLY)
     else:
-        assert closing(">&-", module, *flags) == (0, "", "")
+        reader, end = os.pipe()
+        os.close(reader)
+    status, _, err = run(*flags, module=f"minicnn.{module}", stdout=end, env={"PYTHONUNBUFFERED": ""})
+    os.close(end)
+    assert status == 1
+    start = {"full": "[Errno 28] No space left on device.", "read by nobody": "The output was closed."}[output]
+    if module == "train":
+        assert (
+            err
+            == f"\n{start} No epoch was finished; runs/simplecnn-seed0 holds config.json and the initial state only.\n"
+        )
+    else:
+        assert err == (f"{start}\n" if output == "full" else "")
+
+
+@pytest.mark.parametrize("module", ["predict", "evaluate"])
+def test_a_table_for_an_output_that_is_full(module):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    flags = ["made", *([save_digit(), "missing.png", "--no-plots"] if module == "predict" else []), "--csv", "-"]
+    with open("/dev/full", "w") as full:
+        status, _, err = run(*flags, module=f"minicnn.{module}", stdout=full, env={"PYTHONUNBUFFERED": ""})
+    assert status == 1
+    assert err.endswith("[Errno 28] No space left on device.\n")
+
+
+def test_ctrl_c_stops_a_comparison_with_torch():
+    pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
+    process = start(
+        "relu", "--backend", "numpy", "--examples", "1000000", module="minicnn.agree", env={"PYTHONUNBUFFERED": "1"}
+    )
+    assert process.stdout.readline().startswith("numpy kernels in float32 against torch")
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert (status, err) == (130, "\nStopped.\n")
 
 
 def closing(stream, module, *flags):
