@@ -98,7 +98,9 @@ def finish(work: Callable[[], int]) -> int:
             status = work()
         finally:
             sys.stdout.flush()  # when Python ends it is too late to say that it failed
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if not by_ctrl_c(error):
+            raise
         print("\nStopped.", file=sys.stderr)
         return 130
     except OSError as error:
@@ -107,6 +109,11 @@ def finish(work: Callable[[], int]) -> int:
             print(f"{error}.", file=sys.stderr)
         return status or 1
     return status
+
+
+def by_ctrl_c(error: BaseException) -> bool:
+    """Also within a compiled kernel, which passes it on as the cause of a SystemError."""
+    return isinstance(error.__cause__ if isinstance(error, SystemError) else error, KeyboardInterrupt)
 
 
 def start(main: Callable[[], int]) -> NoReturn:

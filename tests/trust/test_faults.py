@@ -399,6 +399,35 @@ def test_a_table_for_an_output_that_is_full(module):
     assert err.endswith("[Errno 28] No space left on device.\n")
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "said"),
+    [
+        ("train", "averages", "Stopped. No epoch was finished; made holds config.json and the initial state only."),
+        ("evaluate", "count_answers", "Stopped."),
+    ],
+)
+def test_ctrl_c_within_a_compiled_kernel_is_ctrl_c(module, name, said):
+    """It comes out as the cause of "<function> returned a result with an exception set"."""
+    flags = ["--out", "made"] if module == "train" else ["made"]
+    if module == "evaluate":
+        assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    for cause, status in (("KeyboardInterrupt()", 130), ("ValueError()", 1)):
+        before = f"""
+import minicnn.{module} as module
+from minicnn.command import start
+def interrupted(*_):
+    raise SystemError("returned a result with an exception set") from {cause}
+module.{name} = interrupted
+start(module.main)
+"""
+        process = start(*(NUMPY if module == "train" else []), *flags, before=before)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == status
+        assert (err == f"\n{said}\n") if status == 130 else ("Traceback" in err)
+        if module == "train":
+            shutil.rmtree("made")
+
+
 def test_ctrl_c_stops_a_comparison_with_torch():
     pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
     process = start(
