@@ -66,12 +66,17 @@ def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
             return STDOUT
         if Path(text).suffix.lower() != suffix:
             raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text!r}")
-        folder, name = os.path.split(os.path.realpath(text))
-        if name.lower() in OF_A_RUN and os.path.isfile(os.path.join(folder, "config.json")):
+        path = Path(os.path.realpath(text)) if os.path.exists(text) else None
+        if path and path.name.lower() in OF_A_RUN and path.with_name("config.json").is_file():
             raise argparse.ArgumentTypeError(f"{text!r} is what the training left in its run folder: name another file")
         return new_file(text)
 
     return parse
+
+
+def same_file(path: Path, other: Path) -> bool:
+    """Do both lead to one file? A name that leads nowhere, such as a link to itself, leads to none."""
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
 def write_csv(path: Path, rows: Iterable[Sequence]) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, output_file, say_if_compiling, start, write_csv
+from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, write_csv
 from minicnn.data.images import Digit, read_digit
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -102,9 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     parser = make_parser()
     args = parser.parse_args(arguments)
-    inputs = {path.resolve() for path in args.images}
     for flag, path in (("--out", args.out), ("--csv", args.csv)):
-        if path is not None and path.resolve() in inputs:
+        if path is not None and any(same_file(path, image) for image in args.images):
             parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
     try:
         trained = Trained(args.run, Classifier)

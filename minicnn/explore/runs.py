@@ -27,9 +27,9 @@ class RunFolder:
     """The files of one run. They are read when they are asked for: a training may still be adding to them."""
 
     def __init__(self, folder: Path, data: Path | None = None):
-        self.folder = folder.resolve()
-        if not self.folder.is_dir():
+        if not folder.is_dir():
             raise ValueError(f"--run {folder}: there is no such folder. `{HOW}` makes one and says where.")
+        self.folder = folder.resolve()
         if not (self.folder / "config.json").is_file():
             raise ValueError(
                 f"--run {folder}: a run folder holds config.json, model.safetensors and metrics.csv, and this one does not."

@@ -236,6 +236,9 @@ def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_pa
 def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
     with pytest.raises(ValueError, match="there is no such folder. `python -m minicnn.train` makes one"):
         RunFolder(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ValueError, match="loop: there is no such folder"):
+        RunFolder(tmp_path / "loop")
     with pytest.raises(ValueError, match=r"a run folder holds config.json, .* and this one does not"):
         RunFolder(tmp_path)
 

@@ -1,5 +1,6 @@
 """`python -m minicnn.predict` and `python -m minicnn.evaluate`: what they answer, show, write and refuse."""
 
+import contextlib
 import csv
 import io
 import json
@@ -190,6 +191,32 @@ def test_images_that_fail_are_named_and_the_others_answered(run, capsys):
     assert [row["prediction"] for row in rows] == ["", "7", ""]
 
 
+def test_a_link_to_itself_is_an_image_that_fails_and_no_data_set(run, capsys):
+    (name,) = save_digits(1)
+    for loop in ("loop.png", "loop.csv", "data"):
+        os.symlink(loop, loop)
+    assert predict.main([run, "loop.png", name, "--csv", "out.csv", "--no-plots"]) == 1
+    assert [row["prediction"] for row in read_csv(Path("out.csv").read_text())] == ["", "7"]
+    assert "Too many levels of symbolic links: 'loop.png'" in capsys.readouterr().err
+    with contextlib.suppress(OSError):  # the link is replaced, or kept; it is no traceback
+        predict.main([run, name, "--csv", "loop.csv", "--no-plots"])
+    assert evaluate.compare(Trained(run), None, 1000, 0) != ""
+    config = json.loads(Path(run, "config.json").read_text())
+    Path(run, "config.json").write_text(json.dumps(config | {"data": "data"}))
+    write_test_images("others", TEST.images[:5], TEST.labels[:5])
+    assert evaluate.compare(Trained(run), Path("others"), 1000, 0) == ""
+
+
+def test_in_a_folder_that_is_gone_an_image_is_answered_and_the_table_named(run):
+    (name,) = save_digits(1)
+    flags = [os.path.abspath(run), os.path.abspath(name), "--no-plots", "--backend", "numpy"]
+    code = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\nfrom minicnn import command, predict\n"
+    code += f"command.start(lambda: predict.main({[*flags, '--csv', 'out.csv']}))"
+    found = subprocess.run([sys.executable, "-c", code], check=False, env=environment(), capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (1, "[Errno 2] No such file or directory: 'out.csv'.\n")
+    assert ": 7 (" in found.stdout
+
+
 def test_any_name_of_a_file_can_be_shown(run):
     names = ["price $5 and $6.png", "七.png", 'a "quoted", name.png', "-7.png", "x" * 100 + ".png"]
     if sys.platform == "linux":
@@ -318,6 +345,7 @@ def test_a_slip_does_not_overwrite_the_weights(run, capsys):
 )
 def test_what_the_training_left_is_not_overwritten(run, capsys, module, flag, name):
     images = save_digits(1) if module is predict else []
+    Path("run/history.png").touch()
     os.symlink(f"run/{name}", f"link{name[-4:]}")
     for said in (f"run/{name}", f"link{name[-4:]}"):
         expected = f"argument {flag}: {said!r} is what the training left in its run folder: name another file"
