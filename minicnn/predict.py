@@ -106,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if path is not None and any(same_file(path, image) for image in args.images):
             parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
     try:
+        if not args.no_plots:
+            from . import plots  # noqa: F401 - only now: Matplotlib takes its time to import
         trained = Trained(args.run, Classifier)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
@@ -142,7 +144,7 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
         written.append(str(args.csv))
     if shown and not args.no_plots:
         out = args.out or trained.folder / "predictions.png"
-        from . import plots  # only now: Matplotlib takes its time to import
+        from . import plots  # as main did
 
         plots.draw_predictions(out, shown, classes, len(args.images) - failed)
         written.append(str(out))

@@ -511,6 +511,24 @@ sys.addaudithook(refuse)
     assert subprocess.run([sys.executable, *flags], check=False, capture_output=True).returncode == 1  # it does refuse
 
 
+# ----------------------------------------------------------------------------------------- strange environments
+
+
+@pytest.mark.parametrize("module", ["minicnn.train", "minicnn.predict"])
+def test_matplotlib_is_told_to_draw_with_what_does_not_exist(module):
+    assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    flags = [*NUMPY, "--out", "run"] if module == "minicnn.train" else ["made", save_digit()]
+    flags = [flag for flag in flags if flag != "--no-plots"]
+    status, out, err = run(*flags, module=module, env={"MPLBACKEND": "banana"})
+    assert (status, out) == (2, "")
+    assert err.endswith(
+        "error: MPLBACKEND must name a backend of Matplotlib, got 'banana': unset it, as these pictures need none, "
+        "or draw no pictures (--no-plots).\n"
+    )
+    assert not Path("run").exists()
+    assert run(*flags, "--no-plots", module=module, env={"MPLBACKEND": "banana"})[0] == 0
+
+
 # -------------------------------------------------------------------------------------------- strange terminals
 
 
