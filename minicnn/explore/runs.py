@@ -14,13 +14,18 @@ from .. import nn
 from ..data import MNIST, DataLoader
 from ..data.mnist import check_digits
 from ..tasks import Classifier, Task
-from ..trained import Trained, read_config, rebuild
+from ..trained import LARGEST_CONFIG, Trained, read_config, rebuild
 from ..weights import load_weights
 from . import ask
 from .ask import Refused
 from .network import check_chain
 
-LARGEST = {"config.json": 2**20, "metrics.csv": 2**24, "model.safetensors": 2**27, "filters.safetensors": 2**27}
+LARGEST = {
+    "config.json": LARGEST_CONFIG,
+    "metrics.csv": 2**24,
+    "model.safetensors": 2**27,
+    "filters.safetensors": 2**27,
+}
 HOW = "python -m minicnn.train"
 
 

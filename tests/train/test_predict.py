@@ -285,6 +285,11 @@ def test_what_is_no_run_is_refused(run, capsys, module, more):
     assert refuse("folder") == f"{expected}folder holds no config.json."
 
     config = Path("run/config.json")
+    with config.open("r+b") as file:
+        file.truncate(2**20 + 1)
+    assert refuse() == (
+        f"{config} has more than 1,048,576 bytes; a training writes a few hundred. Train again, or copy it anew."
+    )
     damaged = f"{config} is damaged: "
     for content in (b"{", b"\xff\xfe", b"[" * 100_000):
         config.write_bytes(content)
@@ -315,6 +320,11 @@ def test_weights_that_do_not_fit_are_refused(run, capsys, module, more):
     save_file({**good, "cnn.0.bias": np.full(16, np.nan, np.float32)}, weights)
     expected = f"{weights} holds NaN or infinity: its training diverged. Train with a smaller --lr."
     assert refused(capsys, module, run, *more) == expected
+    save_file({**good, "cnn.0.bias": good["cnn.0.bias"].astype(np.float64)}, weights)
+    assert refused(capsys, module, run, *more) == (
+        f"{weights}: expected one dtype for all tensors, found float32 (linear_block.2.bias) and float64 (cnn.0.bias). "
+        "Save them all as float32."
+    )
     weights.unlink()
     assert refused(capsys, module, run, *more) == (
         "run holds no model.safetensors: its training finished no epoch. Train again."
