@@ -78,7 +78,7 @@ def as_flags(config: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(flag)
         elif value not in (None, False) and (name, value) != ("device", "numpy"):
-            words += [flag, str(value)]
+            words.append(f"{flag}={value}")  # in one word: a folder's name may begin with -
     return words
 
 

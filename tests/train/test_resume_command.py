@@ -103,6 +103,21 @@ def test_other_data_are_refused(capsys, tmp_path):
     assert found.startswith("run/checkpoint.safetensors was written with another data: ")
 
 
+def test_data_in_a_folder_whose_name_looks_like_a_flag():
+    from minicnn.data.idx import write_idx
+    from minicnn.data.mnist import MNIST
+
+    Path("-data").mkdir()
+    for of_training, kind in ((True, "train"), (False, "t10k")):
+        data = MNIST(train=of_training)
+        write_idx(Path("-data", f"{kind}-images-idx3-ubyte"), data.images[:100])
+        write_idx(Path("-data", f"{kind}-labels-idx1-ubyte"), data.labels[:100].astype("u1"))
+    flags = [*FLAGS, "--backend", "numpy", "--quiet"]
+    assert main([*flags, "--epochs", "1", "--data=-data", "--out", "run"]) == 0
+    assert main(["--resume", "run", "--epochs", "2"]) == 0
+    assert config("run")["data"] == "-data"
+
+
 def test_a_damaged_checkpoint_is_refused(capsys):
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
     path = Path("run", "checkpoint.safetensors")
