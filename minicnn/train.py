@@ -239,7 +239,7 @@ def ask_again(seconds: float) -> None:
 
 def stop(status: int, reason: str, run: Run | None) -> int:
     """Say why the training ends here and what is left of it."""
-    print(f"\n{reason} {run.kept() if run else 'Nothing was written.'}", file=sys.stderr)
+    print(f"\n{reason} {run.kept() if run else 'No training had begun.'}", file=sys.stderr)
     return status
 
 
