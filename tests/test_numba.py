@@ -97,6 +97,11 @@ def wide_convolutions(draw):
 
 @given(wide_convolutions(), st.sampled_from(strategies.FLOATS), generators)
 @example(((1, 8, 40, 41), (16, 8, 5, 5), {"padding": 2}), "float32", np.random.default_rng(0))  # several bands
+@example(((1, 2, 40, 41), (16, 2, 3, 3), {"padding": 1}), "float32", np.random.default_rng(0))  # a chunk full of pixels
+@example(((1, 3, 20, 24), (2, 3, 3, 3), {"padding": 1}), "float32", np.random.default_rng(0))  # rows of many registers
+@example(  # the weights' gradient in bands, the last one shorter
+    ((1, 4, 26, 700), (4, 4, 5, 5), {"stride": (2, 1), "padding": 2}), "float32", np.random.default_rng(0)
+)
 def test_wide_convolutions_are_the_textbooks_bit_for_bit(call, dtype, rng):
     input_shape, weight_shape, options = call
     g = geometry.conv2d(input_shape, weight_shape, **options)
@@ -150,14 +155,14 @@ def test_arrays_of_several_parts_pass_relu_bit_for_bit():
 
 
 @pytest.mark.parametrize("layout", sorted(strategies.LAYOUTS.keys() - {"read-only", "byteswapped"}))
-@pytest.mark.parametrize("amsgrad", [False, True])
-def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, amsgrad):
+@pytest.mark.parametrize(("amsgrad", "decoupled"), [(False, False), (True, True)])
+def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, amsgrad, decoupled):
     rng, (p, g) = np.random.default_rng(0), np.random.default_rng(1).standard_normal((2, 5, optimisers.SHARE + 1))
     start = [p, g, 0 * p, 0 * p, np.abs(rng.standard_normal(p.shape)) if amsgrad else None]
     found = []
     for kernels in (numba_fast, numpy_textbook):
         arrays = [array if array is None else strategies.LAYOUTS[layout](array) for array in start]
-        kernels.adam(*arrays, 1, 1e-3, 0.9, 0.999, 1e-8, 1.0, False, False)
+        kernels.adam(*arrays, 1, 1e-3, 0.9, 0.999, 1e-8, 1.0, False, decoupled)
         found.append(arrays)
     for result, right in zip(*found, strict=True):
         if right is not None:
@@ -191,7 +196,13 @@ def loops_for(*arrays):
 INPUT, WEIGHT = ("_gather_loops", "skipping_input_loops"), ("_dense_loops", "skipping_weight_loops")
 
 
+BANDS = strategies.Case(  # images too large for one band; the last band is shorter
+    (1, 64, 41, 140), (4, 64, 3, 1), None, (1, 4, 20, 140), {"stride": (2, 1)}, "float32", 0
+)
+
+
 @given(strategies.skippable(), strategies.densities)
+@example(BANDS, "pooled")
 def test_integer_gradients_are_the_textbooks_bit_for_bit_however_many_zeros_there_are(case, density):
     arrays = arrays_of(case, density)
     for result, right in zip(gradients(numba_fast, *arrays), gradients(numpy_textbook, *arrays), strict=True):
