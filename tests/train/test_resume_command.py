@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import minicnn
@@ -185,3 +186,12 @@ def test_a_loss_that_is_not_finite(capsys, flags):
     assert "Epoch 1: the loss of step " in printed.err
     assert "the learning rate is too high (it is 1e+30: try a tenth)" in printed.err
     assert "No epoch was finished; run holds config.json and the initial state only." in printed.err
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_on_a_gpu_that_is_not_finite_is_noticed_after_the_epoch_as_the_help_says(capsys, monkeypatch):
+    monkeypatch.setattr(train, "at_hand", lambda loss: np.empty(0))  # as of a tensor on another device than the CPU
+    assert main([*FLAGS, "--backend", "numpy", "--lr", "1e30", "--out", "run"]) == 1
+    assert "Epoch 1: the mean loss is nan" in capsys.readouterr().err
+    help_of_the_flag = " ".join(train.make_parser().format_help().partition("--allow-nan ")[2].split())
+    assert "on a GPU, which would have to wait for that, after each epoch)" in help_of_the_flag
