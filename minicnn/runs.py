@@ -14,7 +14,7 @@ import csv
 import io
 import itertools
 import json
-import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -208,10 +208,11 @@ def earlier_filters(path: Path, epochs: int) -> dict[str, np.ndarray]:
         kept = load_weights(path)
     except (OSError, ValueError):
         return {}
-    return {name: value for name, value in kept.items() if epoch_of(name) <= epochs}
+    found = {name: epoch_of(name) for name in kept}
+    return {name: kept[name] for name, epoch in found.items() if epoch is not None and epoch <= epochs}
 
 
-def epoch_of(name: str) -> float:
-    """The epoch of an entry in filters.safetensors; infinity, if it is none."""
-    number = name.removeprefix("epoch-")
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 20 else math.inf
+def epoch_of(name: str) -> int | None:
+    """Of an entry in filters.safetensors: 7 for epoch-007, 1000 for epoch-1000; None for another name."""
+    found = re.fullmatch("epoch-([0-9]{3,9})", name)
+    return int(found[1]) if found else None

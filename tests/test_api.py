@@ -194,7 +194,7 @@ MAY_IMPORT = {
     "agree/": {"", "agree", "command", "kernels", "nn"},
     "explore/": {
         *("__version__", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
-        *("tasks", "trained", "weights"),
+        *("runs", "tasks", "trained", "weights"),
     },
     # training
     "files.py": set(),

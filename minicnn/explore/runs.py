@@ -2,7 +2,6 @@
 
 import csv
 import io
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from .. import nn
 from ..data import MNIST, DataLoader
 from ..data.mnist import check_digits
+from ..runs import epoch_of
 from ..tasks import Classifier, Task
 from ..trained import LARGEST_CONFIG, Trained, read_config, rebuild
 from ..weights import load_weights
@@ -124,12 +124,6 @@ class RunFolder:
             if self._answers is None:
                 self._answers = trained.task.examine(trained.model, DataLoader(self.test, 100))
             return self._answers.probabilities
-
-
-def epoch_of(name: str) -> int | None:
-    """7 for epoch-007; None for what is no epoch's name."""
-    found = re.fullmatch("epoch-([0-9]{3,9})", name)
-    return int(found[1]) if found else None
 
 
 def refuse(read: Callable[..., Any], *arguments: Any) -> Any:
