@@ -78,7 +78,7 @@ def as_flags(config: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(flag)
         elif value not in (None, False) and (name, value) != ("device", "numpy"):
-            words += [flag, str(value)]
+            words.append(f"{flag}={value}")  # in one word: a folder's name may begin with -
     return words
 
 
@@ -138,7 +138,12 @@ examples:
     add("--shuffle", "draw a new order of the training images each epoch", action="store_true")
     add("--out", "run folder, new or empty (default: a new one in runs/)", **folder)
     add("--resume", "go on with the training in this run folder, to the same bits as without the stop", **folder)
-    add("--allow-nan", "go on when the loss is no longer a finite number", action="store_true")
+    add(
+        "--allow-nan",
+        "go on when the loss is no longer a finite number (else looked at after each step; on a GPU, which"
+        " would have to wait for that, after each epoch)",
+        action="store_true",
+    )
     add("--no-plots", "draw no pictures", action="store_true")
     add("--quiet", "print the line after each epoch and nothing else", action="store_true")
     add("--target-accuracy", "exit with status 1 if the final validation accuracy is lower", **share)

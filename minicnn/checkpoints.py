@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
 from .files import write_whole
-from .kernels.arrays import to_numpy
+from .kernels.arrays import dtype_name, to_numpy
 from .nn import Module, init
 from .optim import Optimizer
 
@@ -42,6 +42,9 @@ class Checkpoint(NamedTuple):
     def restore(self, model: Module, optimizer: Optimizer) -> None:
         """Weights, optimiser and random stream as they were; a network that does not fit is refused whole."""
         weights = {name.removeprefix("model."): a for name, a in self.arrays.items() if name.startswith("model.")}
+        found, wanted = ({dtype_name(array) for array in group} for group in (weights.values(), model.parameters()))
+        if weights and found != wanted:
+            raise ValueError(f"{self.path} holds {', '.join(sorted(found))} weights, expected {', '.join(wanted)}.")
         try:
             model.load_state_dict(weights)
         except RuntimeError as error:
@@ -103,8 +106,11 @@ def read_header(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> dict
     found = {name: type(value) for name, value in header.items()} if isinstance(header, dict) else type(header)
     if found != kinds:
         raise ValueError(f"{path} is no checkpoint of a training: its header must hold {', '.join(kinds)}.")
-    if any(not isinstance(row, list) or set(map(type, row)) - {int, float} for row in header["history"]):
-        raise ValueError(f"{path} is no checkpoint of a training: its history must be rows of numbers.")
+    for epoch, row in enumerate(header["history"], 1):
+        if not isinstance(row, list) or row[:1] != [epoch] or set(map(type, row[1:])) - {float}:
+            raise ValueError(
+                f"{path} is no checkpoint of a training: row {epoch} of its history must be the epoch, {epoch}, and floats."
+            )
     key = arrays.get("random.key", np.zeros(0))
     if (key.dtype, key.shape) != (np.dtype(np.uint32), (624,)) or not 0 <= header["position"] <= 624:
         raise ValueError(f"{path} is no checkpoint of a training: it holds no state of the random numbers.")

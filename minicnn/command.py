@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .files import write_whole
 from .kernels import announce_compilation
 
 STDOUT = Path("-")
+# What else of a run folder could be taken for a table or a picture of these commands' own.
+OF_A_RUN = (
+    *("metrics.csv", "history.png", "filters.png", "confusion.png", "mistakes.png"),
+    *("samples.png", "walk.png", "latent.png"),
+)
 
 
 def checked(convert: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:
@@ -60,18 +66,27 @@ def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
             return STDOUT
         if Path(text).suffix.lower() != suffix:
             raise argparse.ArgumentTypeError(f"expected a file name that ends in {suffix}, got {text!r}")
+        path = Path(os.path.realpath(text)) if os.path.exists(text) else None
+        if path and path.name.lower() in OF_A_RUN and path.with_name("config.json").is_file():
+            raise argparse.ArgumentTypeError(f"{text!r} is what the training left in its run folder: name another file")
         return new_file(text)
 
     return parse
 
 
+def same_file(path: Path, other: Path) -> bool:
+    """Do both lead to one file? A name that leads nowhere, such as a link to itself, leads to none."""
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+
+
 def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
     """Write a table to a file, or to STDOUT; floats with all their digits, names that are no UTF-8 escaped."""
+    table = io.StringIO(newline="")
+    csv.writer(table, lineterminator="\n").writerows(rows)
     if path == STDOUT:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
-        return
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        print(table.getvalue(), end="", flush=True)
+    else:
+        write_whole(path, table.getvalue().encode(errors="backslashreplace"))
 
 
 def say_if_compiling(stream: str = "stdout") -> None:
@@ -82,26 +97,35 @@ def say_if_compiling(stream: str = "stdout") -> None:
 
 def finish(work: Callable[[], int]) -> int:
     """Do the work; the command's exit status. What stops it is said in a line, not in a traceback."""
+    status = 0
     try:
-        return work()
-    except KeyboardInterrupt:
+        try:
+            status = work()
+        finally:
+            sys.stdout.flush()  # when Python ends it is too late to say that it failed
+    except (KeyboardInterrupt, SystemError) as error:
+        if not by_ctrl_c(error):
+            raise
         print("\nStopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        close_output()
-        return 1
     except OSError as error:
-        print(f"{error}.", file=sys.stderr)
-        return 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more, and complains
+        if not status and not isinstance(error, BrokenPipeError):  # else it is said already, or nobody is interested
+            print(f"{error}.", file=sys.stderr)
+        return status or 1
+    return status
 
 
-def close_output() -> None:
-    """Who read the output has gone; Python would try once more when it ends, and complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def by_ctrl_c(error: BaseException) -> bool:
+    """Also within a compiled kernel, which passes it on as the cause of a SystemError."""
+    return isinstance(error.__cause__ if isinstance(error, SystemError) else error, KeyboardInterrupt)
 
 
 def start(main: Callable[[], int]) -> NoReturn:
     """Run a module's `main` as a program."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed from the start: print would take the other one
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
-    sys.exit(main())
+    sys.exit(finish(main))

@@ -89,12 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     model = networks()[args.model]() if args.model else None
     try:
-        print(convert(args.source, args.target, args.force, model, args.strip_prefix))
+        written = convert(args.source, args.target, args.force, model, args.strip_prefix)
     except RuntimeError as error:  # the weights are not this network's
         print(f"{args.source}: {error}\nNothing was written.", file=sys.stderr)
         return 1
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
+    print(written)
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, whole_number, write_csv
+from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, whole_number, write_csv
 from minicnn.data import MNIST, DataLoader, Dataset
 from minicnn.data.mnist import check_digits
 from minicnn.kernels.threads import MOST
@@ -96,7 +96,7 @@ def confusion_table(counts: np.ndarray, classes: Sequence[str]) -> str:
 def compare(trained: Trained, data: Path | None, size: int, accuracy: float) -> str:
     """What metrics.csv says about the same images, if it says anything."""
     used = trained.config.get("data")
-    same = used is None if data is None else isinstance(used, str) and Path(used).resolve() == data.resolve()
+    same = used is None if data is None else isinstance(used, str) and same_file(Path(used), data)
     said = trained.last_metrics().get("val_accuracy")
     if not same or trained.config.get("val_size") != size or said is None:
         return ""
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dataset = test_images(trained, args.data)
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    return finish(lambda: run(args, trained, dataset))
+    return run(args, trained, dataset)
 
 
 def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:

@@ -2,16 +2,20 @@
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 UNFINISHED = ".unfinished"  # behind the name of a file that is being written
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write all of `content` or nothing: a reader finds the old file or the new, never a half."""
-    unfinished = path.with_name(path.name + UNFINISHED)
+    """Write all of `content` or nothing: a reader finds the old file or the new, never a half.
+
+    The half is a new file of this writer's alone: two at once do not mix, and no link that lies there leads elsewhere.
+    """
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        with unfinished.open("wb") as file:
+        with unfinished.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())  # without it, a power cut could leave the new name on no content

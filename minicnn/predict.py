@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
-from minicnn.command import STDOUT, finish, output_file, say_if_compiling, start, write_csv
+from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, write_csv
 from minicnn.data.images import Digit, read_digit
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -102,22 +102,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     parser = make_parser()
     args = parser.parse_args(arguments)
-    inputs = {path.resolve() for path in args.images}
     for flag, path in (("--out", args.out), ("--csv", args.csv)):
-        if path is not None and path.resolve() in inputs:
+        if path is not None and any(same_file(path, image) for image in args.images):
             parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
     try:
+        if not args.no_plots:
+            from . import plots  # noqa: F401 - only now: Matplotlib takes its time to import
         trained = Trained(args.run, Classifier)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
-    return finish(lambda: run(args, trained))
+    return run(args, trained)
 
 
 def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
     classes, to_stdout = trained.task.classes, args.csv == STDOUT
-    solid = shows_blocks(getattr(sys.stdout, "encoding", None))  # None: the output was closed from the start
+    solid = shows_blocks(sys.stdout.encoding)
     say_if_compiling("stderr")  # the standard output may be a table
     rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
     shown: list[Answer] = []
@@ -143,7 +144,7 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
         written.append(str(args.csv))
     if shown and not args.no_plots:
         out = args.out or trained.folder / "predictions.png"
-        from . import plots  # only now: Matplotlib takes its time to import
+        from . import plots  # as main did
 
         plots.draw_predictions(out, shown, classes, len(args.images) - failed)
         written.append(str(out))

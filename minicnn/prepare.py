@@ -37,6 +37,8 @@ class Parts(NamedTuple):
 
 def prepare(args: argparse.Namespace) -> Parts:
     """The parts that the flags ask for."""
+    if not args.no_plots:
+        from minicnn import plots  # noqa: F401 - what keeps Matplotlib from starting is said before the training
     task = TASKS[args.task]
     minicnn.set_backend(args.backend)
     device = find_device(args)

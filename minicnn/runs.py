@@ -14,6 +14,7 @@ import csv
 import io
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +53,7 @@ class Run:
         self.config = dict(config)
         self.history: list[Metrics] = []
         self.filters: dict[str, np.ndarray] = {}
+        self.shown = 0
         self._lock()
         refuse_used(self.folder)  # of two trainings started at once, both may have seen it empty, and one may be done
         write_whole(self.folder / "config.json", self._config().encode())
@@ -68,6 +70,7 @@ class Run:
         for half in folder.glob(f"*{UNFINISHED}"):  # of what a kill interrupted
             half.unlink()
         run.history = [Metrics(int(epoch), *figures) for epoch, *figures in history]
+        run.shown = 0
         run.filters = earlier_filters(folder / "filters.safetensors", len(run.history))
         write_whole(folder / "config.json", run._config().encode())
         return run
@@ -82,32 +85,44 @@ class Run:
             self.lock.acquire()
         except Timeout:
             raise FileExistsError(f"{self.folder} is in use by another training: wait for it, or stop it.") from None
+        self.identity = identity(self.folder)
 
     def finish_epoch(self, metrics: Metrics, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
-        """Add the row, and keep all that goes with it; what could not be kept does not count as finished."""
+        """Add the row, and keep all that goes with it; an epoch without a checkpoint does not count as finished."""
         self.history.append(metrics)
         try:
-            self.keep(model, optimizer, filters)
+            self.save(model, optimizer, filters)
         except BaseException:
             self.history.pop()
             raise
+        self.show(model)
 
     def keep(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
+        """The state as it is: initial, or read from the checkpoint."""
+        self.save(model, optimizer, filters)
+        self.show(model)
+
+    def save(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
         """The filters first, as no other file holds the earlier ones; one too many is left out when the training goes on.
 
         Then the checkpoint: everything else is written anew from it.
         """
+        if identity(self.folder) != self.identity:
+            raise FileExistsError(f"{self.folder} was removed meanwhile, and is another training's folder now.")
         self.filters[f"epoch-{len(self.history):03d}"] = filters.copy()
         save_weights(self.folder / "filters.safetensors", self.filters)
         checkpoints.save(self.folder / "checkpoint.safetensors", model, optimizer, self.config, self.history)
+
+    def show(self, model: Module) -> None:
+        """What others read: the weights and the table."""
         if self.history:
             weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
             save_weights(self.folder / "model.safetensors", weights)
             table = io.StringIO(newline="")
-            csv.writer(table).writerows(
-                [Metrics._fields, *self.history]
-            )  # floats with repr: reading gives the same bits
+            # floats with repr: reading gives the same bits
+            csv.writer(table).writerows([Metrics._fields, *self.history])
             write_whole(self.folder / "metrics.csv", table.getvalue().encode())
+        self.shown = len(self.history)
 
     def files(self) -> list[str]:
         return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and p.suffix != UNFINISHED)
@@ -119,6 +134,8 @@ class Run:
             return f"{self.folder} was removed or emptied meanwhile: nothing of this training is left in it."
         if epochs == 0:
             return f"No epoch was finished; {self.folder} holds config.json and the initial state only."
+        if self.shown < epochs:
+            return f"{self.folder} holds the checkpoint after epoch {epochs}; --resume writes the other files from it."
         finished = "epoch 1" if epochs == 1 else f"epochs 1 to {epochs}"
         return f"{self.folder} holds the metrics of {finished} and the weights after that."
 
@@ -129,8 +146,11 @@ class Bystander(Run):
     def __init__(self, config: Mapping[str, Any], history: Sequence[Metrics] = ()) -> None:
         self.config, self.history = dict(config), list(history)
 
-    def keep(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
+    def save(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
         """Nothing is kept here."""
+
+    def show(self, model: Module) -> None:
+        """Nor shown."""
 
     def kept(self) -> str:
         return "The first process says what is left."
@@ -158,6 +178,12 @@ def claim_folder(folder: Path) -> Path:
     return folder
 
 
+def identity(folder: Path) -> tuple[int, int]:
+    """Which folder it is, whatever its name: a lock lies in a folder, but files are found by its name."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
 def refuse_used(folder: Path) -> None:
     """Only what a training leaves that was killed before it had anything to keep may lie there."""
     if any(path.name != ".lock" and path.suffix != UNFINISHED for path in folder.iterdir()):
@@ -182,4 +208,10 @@ def earlier_filters(path: Path, epochs: int) -> dict[str, np.ndarray]:
         kept = load_weights(path)
     except (OSError, ValueError):
         return {}
-    return {name: value for name, value in kept.items() if name <= f"epoch-{epochs:03d}"}
+    return {name: value for name, value in kept.items() if epoch_of(name) <= epochs}
+
+
+def epoch_of(name: str) -> float:
+    """The epoch of an entry in filters.safetensors; infinity, if it is none."""
+    number = name.removeprefix("epoch-")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 20 else math.inf

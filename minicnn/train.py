@@ -17,7 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn.arguments import make_parser, parse
-from minicnn.command import close_output, say_if_compiling, start
+from minicnn.command import by_ctrl_c, say_if_compiling, start
 from minicnn.data import DataLoader
 from minicnn.distributed import ALONE, Alone
 from minicnn.kernels.arrays import at_hand
@@ -191,13 +191,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ask_again(0)
         return stop(143, "Terminated.", run)
     except BrokenPipeError:
-        close_output()
         return stop(1, "The output was closed.", run)
     except Diverged as error:
         return stop(1, f"{error}. {CAUSES.format(lr=args.lr)}", run)
     except OSError as error:
         return stop(1, f"{error}.", run)
-    except Exception:
+    except Exception as error:
+        if by_ctrl_c(error):
+            return stop(130, "Stopped.", run)
         if not Terminated.asked:
             raise
         ask_again(0)
@@ -238,7 +239,7 @@ def ask_again(seconds: float) -> None:
 
 def stop(status: int, reason: str, run: Run | None) -> int:
     """Say why the training ends here and what is left of it."""
-    print(f"\n{reason} {run.kept() if run else 'Nothing was written.'}", file=sys.stderr)
+    print(f"\n{reason} {run.kept() if run else 'No training had begun.'}", file=sys.stderr)
     return status
 
 

@@ -13,6 +13,8 @@ from .nn import Module
 from .tasks import TASKS, Task
 from .weights import load_weights
 
+LARGEST_CONFIG = 2**20  # bytes
+
 
 class Trained:
     """The network of a run folder, in eval mode. What is no such folder, or of another kind, is a ValueError that says why.
@@ -37,6 +39,10 @@ class Trained:
             raise ValueError(f"{weights} does not fit: {error}") from error
         if not all(np.isfinite(parameter.data).all() for parameter in self.model.parameters()):
             raise ValueError(f"{weights} holds NaN or infinity: its training diverged. Train with a smaller --lr.")
+        kinds = {parameter.dtype.name: name for name, parameter in self.model.named_parameters()}
+        if len(kinds) > 1:
+            found = " and ".join(f"{kind} ({name})" for kind, name in kinds.items())
+            raise ValueError(f"{weights}: expected one dtype for all tensors, found {found}. Save them all as float32.")
         self.model.eval()
 
     @property
@@ -70,8 +76,14 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ValueError(
             f"expected a run folder, as python -m minicnn.train leaves it (runs/simplecnn-seed0); {folder} {what}."
         )
+    with path.open("rb") as file:
+        content = file.read(LARGEST_CONFIG + 1)
+    if len(content) > LARGEST_CONFIG:
+        raise ValueError(
+            f"{path} has more than {LARGEST_CONFIG:,} bytes; a training writes a few hundred. Train again, or copy it anew."
+        )
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}. Train again, or copy it anew.") from error
     if isinstance(config, dict) and isinstance(config.get("network"), str):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
 from .files import write_whole
@@ -46,11 +46,17 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    kind = ""
     try:
-        return dict(sorted(safetensors.load(path.read_bytes()).items()))  # they come in any order
-    except KeyError as error:
+        with safe_open(path, framework="numpy") as file:  # compares the header with the file's size before it reads
+            arrays = {}
+            for name in sorted(file.keys()):
+                kind = file.get_slice(name).get_dtype()
+                arrays[name] = file.get_tensor(name)
+            return arrays
+    except TypeError as error:
         raise ValueError(
-            f"{path} holds tensors of type {error.args[0]}, which NumPy does not have: save them as float32."
+            f"{path} holds tensors of type {kind}, which NumPy does not have: save them as float32."
         ) from error
     except (SafetensorError, ValueError) as error:
         raise ValueError(

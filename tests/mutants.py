@@ -193,7 +193,10 @@ MUTANTS = {
         "nn/module.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
     ),
     "backward serves twice": Mutant(
-        "nn/module.py", "(values, versions), self._kept = self._kept, None", "values, versions = self._kept", MODULE
+        "nn/module.py",
+        "(values, versions, its), self._kept = self._kept, None",
+        "values, versions, its = self._kept",
+        MODULE,
     ),
     "loading keeps the old dtype": Mutant(
         "nn/module.py",

@@ -188,7 +188,7 @@ MAY_IMPORT = {
     "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary"},
     # looking at layers
     "table.py": set(),
-    "command.py": {"kernels"},
+    "command.py": {"files", "kernels"},
     "gradcheck.py": {"nn", "table"},
     "summary/": {"command", "kernels", "models", "nn", "summary", "table"},
     "agree/": {"", "agree", "command", "kernels", "nn"},
@@ -205,7 +205,7 @@ MAY_IMPORT = {
     "tasks/": {"data", "kernels", "models", "nn", "plots", "runs", "tasks"},
     "distributed.py": {"nn"},
     "arguments.py": {"checkpoints", "command", "kernels", "tasks"},
-    "prepare.py": {"", "checkpoints", "data", "distributed", "kernels", "nn", "optim", "runs", "tasks"},
+    "prepare.py": {"", "checkpoints", "data", "distributed", "kernels", "nn", "optim", "plots", "runs", "tasks"},
     "train.py": {"arguments", "command", "data", "distributed", "kernels", "nn", "optim", "prepare", "runs", "tasks"},
     # what was learnt
     "trained.py": {"data", "nn", "tasks", "weights"},

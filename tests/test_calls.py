@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from minicnn import nn
+from minicnn.data import MNIST
 from minicnn.nn import functional as F
 
 from . import oracle
@@ -154,10 +155,24 @@ for loss, (valid, wrong) in LOSSES.items():
     ARGUMENTS[f"{loss}_backward"] = {"grad_output": 1.0, **valid}, {**FACTORS, **wrong, "grad_output": numbers(2)}
 
 
+# More of these: what is no number, no int, or does not fit into the input's dtype.
+ODD = {
+    "pad": [("value", 1j), ("value", "7"), ("value", numbers(2)), ("mode", ["reflect"])],
+    "cross_entropy": [
+        *(("ignore_index", value) for value in (None, 1.5, "a", np.array([0, 1]), 2**70)),
+        *(("label_smoothing", value) for value in (None, "a", numbers(2))),
+    ],
+    "max_pool2d_backward": [("input_shape", value) for value in (None, 5, (4, 6), "NCHW")],
+}
+for loss in LOSSES:
+    ODD[f"{loss}_backward"] = [("grad_output", value) for value in (None, 1j, "1", np.ma.masked)]
+
+
 def senseless(name):
     """(argument, wrong value): the wrong values above, and for each array what is no array of numbers, or of others."""
     valid, wrong = ARGUMENTS[name]
     yield from wrong.items()
+    yield from ODD.get(name, [])
     arrays = {argument: value for argument, value in valid.items() if isinstance(value, np.ndarray)}
     floats = [argument for argument, value in arrays.items() if value.dtype == np.float64]
     if "weight" in wrong and "weight" not in valid:
@@ -165,10 +180,43 @@ def senseless(name):
     for argument, value in arrays.items():
         yield argument, value.tolist()
         yield argument, value * 1j
+        yield argument, np.ma.array(value, mask=value > 3)
         if argument in floats[1:]:
             yield argument, value.astype(np.float32)
         if not name.startswith(("relu", "sigmoid", "tanh", "linear")):  # they take any number of dimensions
             yield argument, value[(None,) * 4]
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "linear", "binary_cross_entropy", "mse_loss"])
+def test_a_matrix_is_taken_for_the_array_that_it_is(name):
+    """np.matrix multiplies with *, and stays two-dimensional."""
+    arrays, others = REQUIRED[name]
+    output = getattr(F, name)(*arrays, *others)
+    grad = numbers(*output.shape)
+    arguments = [grad if output.shape else 1.0, *backward_arguments(name, grad)]
+    found = getattr(F, name)(*map(np.matrix, [*arrays, *others]))
+    np.testing.assert_array_equal(found, output)
+    assert type(found) is type(output)
+    matrices = [np.matrix(argument) if isinstance(argument, np.ndarray) else argument for argument in arguments]
+    grads = [getattr(F, f"{name}_backward")(*given) for given in (matrices, arguments)]
+    np.testing.assert_equal(*grads)
+    assert np.matrix not in map(type, grads[0])
+
+
+def test_what_pads_is_zero_for_none_and_must_fit_into_the_inputs_dtype():
+    image = numbers(1, 1, 2)
+    assert F.pad(image, (1, 0, 0, 0), value=None)[0, 0, 0] == 0
+    assert F.pad(image, (1, 0, 0, 0), value=np.inf)[0, 0, 0] == np.inf
+    for dtype, value in ((np.float32, 1e300), (np.int64, np.nan), (np.uint8, 256), (np.uint8, -1), (np.int32, 2**40)):
+        with pytest.raises(ValueError, match=f"pad: value {re.escape(str(value))} does not fit into {np.dtype(dtype)}"):
+            F.pad(image.astype(dtype), (1, 0, 0, 0), value=value)
+        with pytest.raises(RuntimeError, match="cannot be converted"):
+            torch.nn.functional.pad(torch.from_numpy(image.astype(dtype)), (1, 0, 0, 0), value=value)
+
+
+def test_no_dtype_is_torchs_default():
+    assert nn.Linear(2, 1, dtype=None).weight.dtype == np.float32
 
 
 def test_no_operation_is_forgotten():
@@ -313,6 +361,27 @@ SENTENCES |= {
         nn.Conv2d,
         (1, 1, 1, 1, 0, 1, 1, True, "mirror"),
         "Conv2d: padding_mode must be one of zeros, reflect, replicate, circular, got 'mirror'.",
+    ),
+    "a list to flatten": (
+        lambda: nn.Flatten()([1.0]),
+        (),
+        "Flatten: input must be a NumPy array, got list; np.asarray makes one. (Or all of them are torch tensors.)",
+    ),
+    "one number to unflatten to": (nn.Unflatten, (1, 3), "Unflatten: unflattened_size must be a tuple of ints, got 3."),
+    "pixels in whole numbers": (
+        lambda: MNIST(dtype=np.int64),
+        (),
+        f"MNIST: dtype must be float32 or float64, which hold what is between 0 and 1, got {np.int64}.",
+    ),
+    "a parameter that is none": (
+        nn.Parameter,
+        ([1.0],),
+        "Parameter: data must be a NumPy array or a torch tensor, got list.",
+    ),
+    "weights from nowhere": (
+        lambda: nn.ReLU().load_state_dict(None),
+        (),
+        "load_state_dict: expected names with arrays, got NoneType.",
     ),
     "whole numbers as weights": (
         nn.Linear,

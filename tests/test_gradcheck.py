@@ -64,6 +64,11 @@ def test_a_network_passes_and_its_report_names_every_parameter():
     assert all(result.worst.badness <= 1 for result in report.results)
 
 
+@pytest.mark.parametrize("layer", [nn.ReLU(), nn.Sigmoid(), nn.Tanh()])
+def test_a_layer_passes_on_an_array_without_dimensions(layer):
+    assert gradcheck(layer, np.array(0.5))
+
+
 def test_a_layer_with_two_outputs_is_judged_by_the_first():
     assert gradcheck(nn.MaxPool2d(2, return_indices=True), np.arange(16.0).reshape(1, 4, 4))
 

@@ -40,6 +40,20 @@ def threads():
     minicnn.set_num_threads(before)
 
 
+@pytest.mark.parametrize("huge", [10_000, 2**62, 2**64])
+def test_a_stride_between_no_windows_and_a_dilation_between_no_taps_cost_nothing(huge):
+    """One window, or one tap, lies where it lies; tables as long as the stride would never be finished."""
+    x, weight = np.arange(36.0).reshape(1, 1, 6, 6), np.arange(9.0).reshape(1, 1, 3, 3)
+    assert F.conv2d(x, weight, stride=huge).item() == (x[..., :3, :3] * weight).sum()
+    grad_input, grad_weight, _ = F.conv2d_backward(np.ones((1, 1, 1, 1)), x, weight, stride=huge)
+    np.testing.assert_array_equal(grad_input[..., :3, :3], weight)
+    assert grad_input.sum() == weight.sum()
+    np.testing.assert_array_equal(grad_weight, x[..., :3, :3])
+    np.testing.assert_array_equal(F.conv_transpose2d(np.ones((1, 1, 1, 1)), weight, stride=huge), weight)
+    np.testing.assert_array_equal(F.conv2d(x, weight[..., :1, 1:2], dilation=huge), x)
+    assert F.max_pool2d(x, 3, stride=huge).item() == 14
+
+
 # ------------------------------------------------------------------------------------------- sizes beyond a vector
 #
 # The tests on both sets draw small arrays. These fill whole registers, blocks and parts, and leave rests of each.
@@ -90,6 +104,11 @@ def wide_convolutions(draw):
     ((2, 6, 21, 23), (4, 3, 2, 3), {"stride": (1, 2), "dilation": (1, 2), "padding": 1, "groups": 2}),
     "float32",
     np.random.default_rng(0),
+)
+@example(((1, 2, 40, 41), (16, 2, 3, 3), {"padding": 1}), "float32", np.random.default_rng(0))  # a chunk full of pixels
+@example(((1, 3, 20, 24), (2, 3, 3, 3), {"padding": 1}), "float32", np.random.default_rng(0))  # rows of many registers
+@example(  # the weights' gradient in bands, the last one shorter
+    ((1, 4, 26, 700), (4, 4, 5, 5), {"stride": (2, 1), "padding": 2}), "float32", np.random.default_rng(0)
 )
 def test_wide_convolutions_are_the_textbooks_bit_for_bit(call, dtype, rng):
     input_shape, weight_shape, options = call
@@ -144,16 +163,16 @@ def test_arrays_of_several_parts_pass_relu_bit_for_bit():
 
 
 @pytest.mark.parametrize("layout", sorted(strategies.LAYOUTS.keys() - {"read-only", "byteswapped"}))
-@pytest.mark.parametrize("amsgrad", [False, True])
-def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, amsgrad):
+@pytest.mark.parametrize(("amsgrad", "decoupled"), [(False, False), (True, True)])
+def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, amsgrad, decoupled):
     rng, (p, g) = np.random.default_rng(0), np.random.default_rng(1).standard_normal((2, 5, optimisers.SHARE + 1))
     start = [p, g, 0 * p, 0 * p, np.abs(rng.standard_normal(p.shape)) if amsgrad else None]
     found = []
     for kernels in (numba_fast, numpy_textbook):
         arrays = [array if array is None else strategies.LAYOUTS[layout](array) for array in start]
-        kernels.adam(*arrays, 1, 1e-3, 0.9, 0.999, 1e-8, 1.0, False, False)
+        kernels.adam(*arrays, 1, 1e-3, 0.9, 0.999, 1e-8, 1.0, False, decoupled)
         found.append(arrays)
-    sizes = bounds.adam_magnitudes(p, [g], weight_decay=1.0, amsgrad=amsgrad)
+    sizes = bounds.adam_magnitudes(p, [g], weight_decay=1.0, amsgrad=amsgrad, decoupled_weight_decay=decoupled)
     sizes["max_exp_avg_sq"] = np.maximum(sizes["max_exp_avg_sq"], 0 if start[4] is None else start[4])
     names = ("param", None, "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
     for name, result, right in zip(names, *found, strict=True):
@@ -190,7 +209,13 @@ def loops_for(*arrays):
 INPUT, WEIGHT = ("_gather_loops", "skipping_input_loops"), ("_dense_loops", "skipping_weight_loops")
 
 
+BANDS = strategies.Case(  # images too large for one band; the last band is shorter
+    (1, 64, 41, 140), (4, 64, 3, 1), None, (1, 4, 20, 140), {"stride": (2, 1)}, "float32", 0
+)
+
+
 @given(strategies.skippable(), strategies.densities)
+@example(BANDS, "pooled")
 def test_integer_gradients_are_the_textbooks_bit_for_bit_however_many_zeros_there_are(case, density):
     arrays = arrays_of(case, density)
     for result, right in zip(gradients(numba_fast, *arrays), gradients(numpy_textbook, *arrays), strict=True):
@@ -696,6 +721,21 @@ def copy(tmp_path):
     return tmp_path
 
 
+def test_where_the_system_starts_no_thread_the_asking_one_works_alone(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(team, "_team", team._Team())
+    x = np.ones(1 << 18)
+    minicnn.set_num_threads(4)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", start)
+        assert F.relu(x).sum() == x.size
+        assert team._team.helpers == 0
+    assert F.relu(x).sum() == x.size
+    assert team._team.helpers > 0  # as soon as it does, they help
+
+
 def test_where_the_packages_folder_cannot_be_written_the_cache_goes_to_the_users(copy):
     folder = copy / "minicnn" / "kernels" / "numba_fast"
     (folder / "__pycache__").write_text("in the way, for root as well")
@@ -719,7 +759,12 @@ def test_what_was_compiled_from_other_sources_is_deleted(tmp_path):
     source.write_text("2")
     after = compilation.digest_of(tmp_path)
     folder.mkdir()
-    names = [f"a.loops-1.py311.{before}.1.nbc", "a.loops-1.py311.nbi", f"a.loops-1.py311.{after}.1.nbc", "a.pyc"]
+    names = [
+        f"a.loops-1.py311.{before}.1.nbc",
+        f"a.loops-1.py311.{before}.1.nbc.tmp.12",
+        f"a.loops-1.py311.{after}.1.nbc",
+        "a.pyc",
+    ]
     for name in names:
         (folder / name).touch()
     compilation.discard_stale_cache(tmp_path, after)
@@ -762,10 +807,14 @@ COMPILES_ADAM = """
 """
 
 
-def test_a_damaged_file_is_compiled_anew(copy):
+@pytest.mark.parametrize("damage", ["cut", "one bit"])
+def test_a_damaged_file_is_compiled_anew(copy, damage):
+    """A single bit in it is another instruction, which the processor would run."""
     assert [run(copy, COMPILES_ADAM, copy) for _ in range(2)] == ["True\n", "False\n"]
     for path in (copy / "minicnn" / "kernels" / "numba_fast" / "__pycache__").glob("*.nbc"):
-        path.write_bytes(path.read_bytes()[:100])
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content if damage == "one bit" else content[:100])
     assert [run(copy, COMPILES_ADAM, copy) for _ in range(2)] == ["True\n", "False\n"]
 
 
@@ -774,7 +823,7 @@ def test_where_the_disk_is_full_it_computes_all_the_same(copy):
     limit = "    import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
     before = "    import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     assert run(copy, "\n" + before + limit + COMPILES_ADAM.lstrip("\n"), copy) == "True\n"
-    assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or ".tmp" in path.name]
+    assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or path.suffix != ".nbc"]
 
 
 TESTS = [f"tests/test_{name}.py" for name in ("convolution", "conv_transpose", "pooling", "linear", "pointwise")]

@@ -18,7 +18,7 @@ from minicnn.optim import SGD, Adam
 from minicnn.optim.optimizer import Optimizer
 
 from .oracle import assert_close, rejects, torch
-from .strategies import FLOATS, seeds
+from .strategies import FLOATS, LAYOUTS, seeds
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -387,6 +387,12 @@ REJECTED = {
         NotImplementedError,
         "^Optimizer defines no update.$",
     ),
+    "lr in words": (lambda: Adam([P], lr="0.1"), TypeError, "Adam: lr must be a number, got '0.1'"),
+    "no lr": (lambda: SGD([P], lr=None), TypeError, "SGD: lr must be a number, got None"),
+    "one beta": (lambda: Adam([P], betas=0.9), ValueError, r"betas must be two numbers in \[0, 1\), got 0.9"),
+    "a beta in words": (lambda: Adam([P], betas=(0.9, "x")), TypeError, "Adam: beta2 must be a number, got 'x'"),
+    "dampening in words": (lambda: SGD([P], dampening="x"), TypeError, "SGD: dampening must be a number, got 'x'"),
+    "a group without params": (lambda: Adam([{"lr": 1}]), ValueError, '^Adam: a group needs "params", got lr'),
     "weight_decay -1": (lambda: SGD([P], weight_decay=-1), ValueError, "weight_decay must be at least 0, got -1"),
     "momentum -1": (lambda: SGD([P], momentum=-1), ValueError, "momentum must be at least 0, got -1"),
     "nesterov alone": (lambda: SGD([P], nesterov=True), ValueError, "nesterov needs momentum above 0"),
@@ -465,6 +471,43 @@ def test_a_gradient_of_another_shape_or_dtype_is_refused_as_torch_refuses_it(nam
     with pytest.raises((RuntimeError, TypeError)):
         twin.grad = torch.tensor(grad)
         theirs([twin]).step()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("kind", [Adam, SGD])
+def test_a_step_reaches_an_array_in_every_layout(kind, layout):
+    data = LAYOUTS[layout](np.arange(6.0).reshape(2, 3))
+    param = Parameter(data)
+    param.grad = LAYOUTS[layout](np.ones((2, 3)))
+    optimizer = kind([param], lr=0.5)
+    if layout == "read-only":
+        with pytest.raises(ValueError, match=f"{kind.__name__}: a parameter's data is read-only"):
+            optimizer.step()
+        return
+    optimizer.step()
+    assert param.data is data
+    np.testing.assert_allclose(data, np.arange(6.0).reshape(2, 3) - 0.5, atol=1e-7)
+
+
+ODD = {
+    "whole numbers": (
+        np.ones(2, np.int64),
+        np.ones(2, np.int64),
+        "must be float32 or float64 to be updated, got int64",
+    ),
+    "half precision": (np.ones(2, np.float16), np.ones(2, np.float16), "float32 or float64 to be updated, got float16"),
+    "a number as gradient": (np.ones(2), 1.0, "grad must be an array like its parameter, got float"),
+    "a list as gradient": (np.ones(2), [1.0, 1.0], "grad must be an array like its parameter, got list"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+def test_what_cannot_be_updated_is_said(what):
+    data, grad, text = ODD[what]
+    param = Parameter(data)
+    param.grad = grad
+    with pytest.raises(RuntimeError, match=text):
+        Adam([param]).step()
 
 
 def after_a_step(**options):

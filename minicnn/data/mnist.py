@@ -63,6 +63,10 @@ class MNIST(Dataset):
     ):
         if root is None and download:
             raise ValueError("MNIST: download=True needs a folder: MNIST(root, download=True).")
+        if np.dtype(dtype).name not in ("float32", "float64"):
+            raise ValueError(
+                f"MNIST: dtype must be float32 or float64, which hold what is between 0 and 1, got {dtype}."
+            )
         folder = BUNDLED if root is None else Path(root)
         split = "train" if train else "t10k"
         if download and not find_files(folder, split):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,18 @@ from .. import nn
 from ..data import MNIST, DataLoader
 from ..data.mnist import check_digits
 from ..tasks import Classifier, Task
-from ..trained import Trained, read_config, rebuild
+from ..trained import LARGEST_CONFIG, Trained, read_config, rebuild
 from ..weights import load_weights
 from . import ask
 from .ask import Refused
 from .network import check_chain
 
-LARGEST = {"config.json": 2**20, "metrics.csv": 2**24, "model.safetensors": 2**27, "filters.safetensors": 2**27}
+LARGEST = {
+    "config.json": LARGEST_CONFIG,
+    "metrics.csv": 2**24,
+    "model.safetensors": 2**27,
+    "filters.safetensors": 2**27,
+}
 HOW = "python -m minicnn.train"
 
 
@@ -27,9 +33,9 @@ class RunFolder:
     """The files of one run. They are read when they are asked for: a training may still be adding to them."""
 
     def __init__(self, folder: Path, data: Path | None = None):
-        self.folder = folder.resolve()
-        if not self.folder.is_dir():
+        if not folder.is_dir():
             raise ValueError(f"--run {folder}: there is no such folder. `{HOW}` makes one and says where.")
+        self.folder = folder.resolve()
         if not (self.folder / "config.json").is_file():
             raise ValueError(
                 f"--run {folder}: a run folder holds config.json, model.safetensors and metrics.csv, and this one does not."
@@ -81,16 +87,17 @@ class RunFolder:
         """The first layer's filters (O, C, KH, KW), epoch by epoch; without that file the final ones alone."""
         try:
             kept = refuse(load_weights, self.path("filters.safetensors"))
-            names = sorted(name for name in kept if name.startswith("epoch-") and name[6:].isdigit())
-            epochs: list[dict[str, Any]] = [{"epoch": int(name[6:]), "filters": kept[name]} for name in names]
+            numbered = sorted((epoch_of(name), name) for name in kept if epoch_of(name) is not None)
+            epochs: list[dict[str, Any]] = [{"epoch": epoch, "filters": kept[name]} for epoch, name in numbered]
         except Refused as refused:
             if refused.status != 404:
                 raise
             epochs = []
         if not epochs:
             epochs = [{"epoch": None, "filters": self.trained().model.state_dict()["cnn.0.weight"]}]
-        if any(one["filters"].ndim != 4 or one["filters"].size > 2**16 for one in epochs):
-            raise Refused("The filters must be (O, C, KH, KW) and not more than 65,536 numbers.", 422)
+        for one in epochs:
+            if (a := one["filters"]).ndim != 4 or not 0 < a.size <= 2**16 or a.dtype.kind != "f":
+                raise Refused("The filters must be (O, C, KH, KW), of 1 to 65,536 real numbers.", 422)
         return epochs[:1000]
 
     def trained(self) -> Trained:
@@ -117,6 +124,12 @@ class RunFolder:
             if self._answers is None:
                 self._answers = trained.task.examine(trained.model, DataLoader(self.test, 100))
             return self._answers.probabilities
+
+
+def epoch_of(name: str) -> int | None:
+    """7 for epoch-007; None for what is no epoch's name."""
+    found = re.fullmatch("epoch-([0-9]{3,9})", name)
+    return int(found[1]) if found else None
 
 
 def refuse(read: Callable[..., Any], *arguments: Any) -> Any:

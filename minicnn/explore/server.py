@@ -151,6 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         return self._api(self.server.get, path, "POST", self.server.post)()
 
     def _post(self) -> tuple[str, bytes]:
+        closing = self.close_connection  # what the request's own headers and its version of HTTP say
         self.close_connection = True  # unless the body was read, what follows on this connection is not to be trusted
         self._check_origin()
         if self.headers.get_content_type() != "application/json":
@@ -161,7 +162,7 @@ class Handler(BaseHTTPRequestHandler):
         if len(length) > 12 or int(length) > LARGEST_BODY:
             raise Refused(f"The body must have at most {LARGEST_BODY:,} bytes, got {length[:12]}.", 413)
         body = self.rfile.read(int(length))
-        self.close_connection = self.headers.get("Connection", "").lower() == "close"
+        self.close_connection = closing
         answer = self._api(self.server.post, self.path, "GET", self.server.get | self.server.files)
         return answer(self._json(body))
 

@@ -20,7 +20,7 @@ _override: ContextVar[str | None] = ContextVar("minicnn_backend", default=None)
 
 
 def _check(name: str) -> str:
-    if name not in SETS:
+    if name not in tuple(SETS):
         raise ValueError(f"backend must be one of {', '.join(map(repr, SETS))}, got {name!r}.")
     return name
 

@@ -24,9 +24,13 @@ def from_number(x: Any) -> Any:
 
 
 def plain(x: Any) -> Any:
-    """x as bare numbers: a tensor without the tape of torch's autograd, an array in this machine's byte order."""
+    """x as bare numbers: a tensor without the tape of torch's autograd, an array in this machine's byte order.
+
+    And no np.matrix, whose * is another one.
+    """
     if is_tensor(x):
         return x.detach() if x.requires_grad else x
+    x = np.asarray(x)
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
@@ -48,8 +52,8 @@ def at_hand(x: Any) -> np.ndarray:
 
 
 def dtype_name(x: Any) -> str:
-    """ "float32" for NumPy's float32 and for torch's."""
-    return str(x.dtype).removeprefix("torch.")
+    """ "float32" for NumPy's float32, in whichever byte order, and for torch's."""
+    return x.dtype.name if isinstance(x.dtype, np.dtype) else str(x.dtype).removeprefix("torch.")
 
 
 def conversion(name: str, x: Any, dtype: str) -> str:

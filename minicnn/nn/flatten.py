@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Sequence
 
-from .functional.checks import plain
+from .functional import checks
 from .module import Module
 
 
@@ -18,11 +18,12 @@ def _axis(dim: int, ndim: int, who: str) -> int:
 
 
 def _reshape_grad(grad_output, input_shape: tuple[int, ...], output_shape: tuple[int, ...], who: str):
+    grad_output = checks.of_any_dtype(grad_output, "grad_output", who)
     if grad_output.shape != output_shape:
         raise RuntimeError(
             f"{who}: grad_output must have the output's shape {output_shape}, got {tuple(grad_output.shape)}."
         )
-    return plain(grad_output).reshape(input_shape)
+    return grad_output.reshape(input_shape)
 
 
 class Flatten(Module):
@@ -50,12 +51,13 @@ class Flatten(Module):
         self.end_dim = operator.index(end_dim)
 
     def forward(self, x):
+        x = checks.of_any_dtype(x, "input", "Flatten")
         first, last = _axis(self.start_dim, max(x.ndim, 1), "Flatten"), _axis(self.end_dim, max(x.ndim, 1), "Flatten")
         if first > last:
             raise RuntimeError(
                 f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {tuple(x.shape)}."
             )
-        output = plain(x).reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        output = x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
         self.keep(tuple(x.shape), tuple(output.shape))
         return output
 
@@ -85,6 +87,10 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
         self.dim = operator.index(dim)
+        if not isinstance(unflattened_size, Sequence) or not all(
+            hasattr(size, "__index__") for size in unflattened_size
+        ):
+            raise TypeError(f"Unflatten: unflattened_size must be a tuple of ints, got {unflattened_size!r}.")
         self.unflattened_size = tuple(operator.index(size) for size in unflattened_size)
         if not self.unflattened_size or self.unflattened_size.count(-1) > 1 or min(self.unflattened_size) < -1:
             raise ValueError(
@@ -92,6 +98,7 @@ class Unflatten(Module):
             )
 
     def forward(self, x):
+        x = checks.of_any_dtype(x, "input", "Unflatten")
         dim = _axis(self.dim, x.ndim, "Unflatten")
         known = math.prod(size for size in self.unflattened_size if size != -1)
         fits = known and x.shape[dim] % known == 0 if -1 in self.unflattened_size else known == x.shape[dim]
@@ -101,7 +108,7 @@ class Unflatten(Module):
                 f"which do not fill {self.unflattened_size}."
             )
         sizes = [x.shape[dim] // known if size == -1 else size for size in self.unflattened_size]
-        output = plain(x).reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
+        output = x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
         self.keep(tuple(x.shape), tuple(output.shape))
         return output
 

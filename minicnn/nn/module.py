@@ -28,6 +28,8 @@ class Parameter:
     """
 
     def __init__(self, data: Any):
+        if not arrays.is_array(data):
+            raise TypeError(f"Parameter: data must be a NumPy array or a torch tensor, got {type(data).__name__}.")
         self.data = data
         self.grad: Any = None
         self.version = 0  # how often an optimiser or load_state_dict has changed it
@@ -223,6 +225,8 @@ class Module:
         Keys and shapes that do not fit are listed all at once, and then nothing has been loaded. With strict=False missing
         and unexpected keys are allowed (and returned), wrong shapes are not.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected names with arrays, got {type(state_dict).__name__}.")
         own = dict(self.named_parameters())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
@@ -236,7 +240,7 @@ class Module:
         problems += [
             f"{name}: expected float32 or float64, got {arrays.dtype_name(value)}"
             for name, value in found.items()
-            if arrays.dtype_name(arrays.plain(value)) not in ("float32", "float64")
+            if arrays.dtype_name(value) not in ("float32", "float64")
         ]
         if strict:
             problems += [f"{name}: missing" for name in missing] + [f"{name}: unexpected" for name in unexpected]

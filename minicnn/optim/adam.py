@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import kernels
 from ..kernels import arrays
-from .optimizer import Optimizer, check_at_least_zero
+from .optimizer import Optimizer, check_at_least_zero, check_number
 
 
 class Adam(Optimizer):
@@ -55,7 +55,10 @@ class Adam(Optimizer):
 
     def check_options(self, group):
         check_at_least_zero("Adam", lr=group["lr"], eps=group["eps"], weight_decay=group["weight_decay"])
-        if len(group["betas"]) != 2 or not all(0 <= beta < 1 for beta in group["betas"]):
+        if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
+            raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']!r}.")
+        check_number("Adam", beta1=group["betas"][0], beta2=group["betas"][1])
+        if not all(0 <= beta < 1 for beta in group["betas"]):
             raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']}.")
 
     def needed(self, group):

@@ -1,5 +1,6 @@
 """What all optimisers share: groups of parameters with their options, and the state kept for each parameter."""
 
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -9,8 +10,15 @@ from ..kernels import arrays
 from ..nn.module import Parameter
 
 
+def check_number(who: str, **options: float) -> None:
+    for name, value in options.items():
+        if not isinstance(value, numbers.Real):
+            raise TypeError(f"{who}: {name} must be a number, got {value!r}.")
+
+
 def check_at_least_zero(who: str, **options: float) -> None:
     for name, value in options.items():
+        check_number(who, **{name: value})
         if not value >= 0:
             raise ValueError(f"{who}: {name} must be at least 0, got {value}.")
 
@@ -49,6 +57,10 @@ class Optimizer:
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group: its "params", and the options in which it differs from the defaults."""
+        if "params" not in param_group:
+            raise ValueError(
+                f'{self._who}: a group needs "params", got {", ".join(map(str, param_group)) or "nothing"}.'
+            )
         params = param_group["params"]
         params = [params] if isinstance(params, Parameter) else list(params)
         names = [item[0] for item in params if isinstance(item, tuple)]
@@ -93,12 +105,19 @@ class Optimizer:
     def _grad(self, parameter: Parameter) -> Any:
         """As torch asks when a gradient is assigned: of the parameter's shape and dtype, and where it is."""
         grad = parameter.grad
+        if not arrays.is_writeable(parameter.data):
+            raise ValueError(f"{self._who}: a parameter's data is read-only and cannot be updated.")
+        dtype = arrays.dtype_name(parameter)
+        if dtype not in ("float32", "float64"):
+            raise RuntimeError(f"{self._who}: parameters must be float32 or float64 to be updated, got {dtype}.")
+        if not arrays.is_array(grad):
+            raise RuntimeError(f"{self._who}: grad must be an array like its parameter, got {type(grad).__name__}.")
         if not arrays.together(grad, parameter.data):
             raise RuntimeError(f"{self._who}: {arrays.apart('grad', grad, 'its parameter', parameter.data)}")
-        if tuple(grad.shape) != parameter.shape or grad.dtype != parameter.dtype:
+        if tuple(grad.shape) != parameter.shape or arrays.dtype_name(grad) != dtype:
             raise RuntimeError(
-                f"{self._who}: grad must have its parameter's shape and dtype, {parameter.shape} and"
-                f" {arrays.dtype_name(parameter)}, got {tuple(grad.shape)} and {arrays.dtype_name(grad)}."
+                f"{self._who}: grad must have its parameter's shape and dtype, {parameter.shape} and {dtype},"
+                f" got {tuple(grad.shape)} and {arrays.dtype_name(grad)}."
             )
         return grad
 
@@ -106,10 +125,9 @@ class Optimizer:
         """What is kept for a parameter; where a model was moved in between, or took another dtype, its state follows."""
         state = self.state.setdefault(parameter, {})
         for name, value in state.items():
-            follows = (
-                arrays.is_array(value) and arrays.together(value, parameter.data) and value.dtype == parameter.dtype
-            )
-            if arrays.is_array(value) and not follows:
+            if arrays.is_array(value) and (
+                not arrays.together(value, parameter.data) or arrays.dtype_name(value) != arrays.dtype_name(parameter)
+            ):
                 state[name] = arrays.copied(value, parameter.data, parameter.dtype)
         self._check_state(state, parameter, group)
         return state

@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 from .. import kernels
-from .optimizer import Optimizer, check_at_least_zero
+from .optimizer import Optimizer, check_at_least_zero, check_number
 
 
 class SGD(Optimizer):
@@ -47,6 +47,7 @@ class SGD(Optimizer):
 
     def check_options(self, group):
         check_at_least_zero("SGD", lr=group["lr"], momentum=group["momentum"], weight_decay=group["weight_decay"])
+        check_number("SGD", dampening=group["dampening"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError(
                 f"SGD: nesterov needs momentum above 0 and dampening 0, got {group['momentum']} and {group['dampening']}."

@@ -3,6 +3,16 @@
 They are drawn on `Figure` objects, not through pyplot: no display is needed, no state shared.
 """
 
+import os
+
+try:
+    import matplotlib  # noqa: F401 - reads its environment
+except ValueError as error:
+    raise ValueError(
+        f"MPLBACKEND must name a backend of Matplotlib, got {os.environ.get('MPLBACKEND')!r}: unset it, as these pictures need "
+        "none, or draw no pictures (--no-plots)."
+    ) from error
+
 from .painting import draw_latent, draw_painting, draw_samples, draw_walk
 from .predictions import draw_predictions
 from .training import (

@@ -60,6 +60,31 @@ def test_filters_come_epoch_by_epoch_or_the_final_ones_alone(run, run_folder, tm
     np.testing.assert_array_equal(told["epochs"][0]["filters"], kept["epoch-002"])
 
 
+def test_filters_are_in_the_order_of_their_epochs_and_what_is_no_epoch_is_left_out(painter_folder):
+    weight = np.ones((2, 1, 3, 3), np.float32)
+    names = ["epoch-1000", "epoch-101", "epoch-000", "epoch-\u00b2", "epoch-" + 5000 * "1", "epoch-", "other"]
+    save_weights(painter_folder / "filters.safetensors", dict.fromkeys(names, weight))
+    assert [one["epoch"] for one in runs.filters(RunFolder(painter_folder))["epochs"]] == [0, 101, 1000]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.ones((0, 1, 3, 3), np.float32),
+        np.ones((2, 1, 3, 3), np.complex64),
+        np.ones((2, 1, 3, 3), bool),
+        np.ones((9, 3)),
+        np.ones((1, 1, 257, 257)),
+    ],
+    ids=lambda array: f"{array.dtype}-{array.shape}",
+)
+def test_filters_that_are_none_are_refused(painter_folder, array):
+    save_weights(painter_folder / "filters.safetensors", {"epoch-000": array})
+    with pytest.raises(Refused, match=r"The filters must be \(O, C, KH, KW\), of 1 to 65,536 real numbers") as refused:
+        runs.filters(RunFolder(painter_folder))
+    assert refused.value.status == 422
+
+
 @pytest.mark.parametrize("of", ["logit", "loss"])
 def test_a_digit_on_its_way_is_the_networks_own_forward_and_backward(run, trained, of):
     image, label = MNIST(train=False)[3]
@@ -236,6 +261,9 @@ def test_links_out_of_the_folder_and_giant_files_are_not_read(run_folder, tmp_pa
 def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
     with pytest.raises(ValueError, match="there is no such folder. `python -m minicnn.train` makes one"):
         RunFolder(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ValueError, match="loop: there is no such folder"):
+        RunFolder(tmp_path / "loop")
     with pytest.raises(ValueError, match=r"a run folder holds config.json, .* and this one does not"):
         RunFolder(tmp_path)
 

@@ -234,6 +234,23 @@ def test_a_connection_serves_many_questions(server):
     connection.close()
 
 
+@pytest.mark.parametrize(("version", "keeps"), [("1.0", False), ("1.1", True)])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_connection_ends_when_its_version_of_http_says_so(server, method, version, keeps):
+    body = json.dumps(setting()) if method == "POST" else ""
+    head = f"Host: {server.url[7:-1]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    path = {"GET": "/api/costs", "POST": "/api/bench"}[method]
+    with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=20) as connection:
+        connection.sendall(f"{method} {path} HTTP/{version}\r\n{head}{body}".encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 200
+        assert answer.read()
+        assert (answer.getheader("Connection") != "close") is keeps
+        if not keeps:
+            assert connection.recv(1) == b""
+
+
 def test_rubbish_on_the_socket_is_answered_and_the_server_lives(server):
     for rubbish in (b"\x00\x01\x02\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n"):
         with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=5) as connection:

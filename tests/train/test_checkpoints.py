@@ -1,6 +1,7 @@
 """A checkpoint gives back a training bit for bit, or says why it cannot."""
 
 import json
+import math
 import struct
 
 import numpy as np
@@ -39,6 +40,11 @@ def train(model, optimizer, steps):
     return {name: value.tobytes() for name, value in model.state_dict().items()}
 
 
+def in_dtype(model, dtype):
+    model.load_state_dict({name: value.astype(dtype) for name, value in model.state_dict().items()})
+    return model
+
+
 @pytest.fixture
 def file(tmp_path):
     """A checkpoint of a network that has learnt a little."""
@@ -54,15 +60,14 @@ def file(tmp_path):
 @pytest.mark.parametrize("make", OPTIMISERS.values(), ids=OPTIMISERS)
 def test_a_restored_training_ends_with_the_same_bits(tmp_path, make, dtype):
     minicnn.manual_seed(3)
-    model = network()
-    model.load_state_dict({name: value.astype(dtype) for name, value in model.state_dict().items()})
+    model = in_dtype(network(), dtype)
     optimizer = make(model.parameters())
     train(model, optimizer, 2)
     checkpoints.save(tmp_path / "c", model, optimizer, {}, [])
     expected, drawn = train(model, optimizer, 3), init.uniform((3,), 1.0, np.float32)
 
     minicnn.manual_seed(4)
-    other = network()
+    other = in_dtype(network(), dtype)
     restored = make(other.parameters())
     checkpoints.load(tmp_path / "c").restore(other, restored)
     assert train(other, restored, 3) == expected
@@ -105,6 +110,33 @@ def test_another_network_is_refused_and_left_as_it_was(file):
         checkpoints.load(file).restore(model, optim.Adam(model.parameters()))
     for name, value in model.state_dict().items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_weights_of_another_precision_are_refused_and_the_network_left_as_it_was(file):
+    model = in_dtype(network(), np.float64)
+    with pytest.raises(ValueError, match="holds float32 weights, expected float64"):
+        checkpoints.load(file).restore(model, optim.Adam(model.parameters()))
+    assert {parameter.dtype for parameter in model.parameters()} == {np.dtype(np.float64)}
+
+
+HISTORIES = [
+    [[2, 0.5]],
+    [[1, 0.5], [1, 0.5]],
+    [[1.0, math.inf], [math.inf, 0.5]],
+    [[1, 10**400]],
+    [[1, "0.5"]],
+    [[]],
+    [{}],
+]
+
+
+@pytest.mark.parametrize("history", HISTORIES)
+def test_a_history_must_count_its_epochs_and_hold_floats(tmp_path, history):
+    model = network()
+    checkpoints.save(tmp_path / "c", model, optim.Adam(model.parameters()), {}, history)
+    wrong = len(history) if len(history) < 2 or history[0][0] == 1 else 1
+    with pytest.raises(ValueError, match=f"row {wrong} of its history must be the epoch, {wrong}, and floats"):
+        checkpoints.load(tmp_path / "c")
 
 
 def test_a_failed_write_leaves_the_old_checkpoint(file, monkeypatch):

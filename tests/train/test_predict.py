@@ -1,5 +1,6 @@
 """`python -m minicnn.predict` and `python -m minicnn.evaluate`: what they answer, show, write and refuse."""
 
+import contextlib
 import csv
 import io
 import json
@@ -190,6 +191,32 @@ def test_images_that_fail_are_named_and_the_others_answered(run, capsys):
     assert [row["prediction"] for row in rows] == ["", "7", ""]
 
 
+def test_a_link_to_itself_is_an_image_that_fails_and_no_data_set(run, capsys):
+    (name,) = save_digits(1)
+    for loop in ("loop.png", "loop.csv", "data"):
+        os.symlink(loop, loop)
+    assert predict.main([run, "loop.png", name, "--csv", "out.csv", "--no-plots"]) == 1
+    assert [row["prediction"] for row in read_csv(Path("out.csv").read_text())] == ["", "7"]
+    assert "Too many levels of symbolic links: 'loop.png'" in capsys.readouterr().err
+    with contextlib.suppress(OSError):  # the link is replaced, or kept; it is no traceback
+        predict.main([run, name, "--csv", "loop.csv", "--no-plots"])
+    assert evaluate.compare(Trained(run), None, 1000, 0) != ""
+    config = json.loads(Path(run, "config.json").read_text())
+    Path(run, "config.json").write_text(json.dumps(config | {"data": "data"}))
+    write_test_images("others", TEST.images[:5], TEST.labels[:5])
+    assert evaluate.compare(Trained(run), Path("others"), 1000, 0) == ""
+
+
+def test_in_a_folder_that_is_gone_an_image_is_answered_and_the_table_named(run):
+    (name,) = save_digits(1)
+    flags = [os.path.abspath(run), os.path.abspath(name), "--no-plots", "--backend", "numpy"]
+    code = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\nfrom minicnn import command, predict\n"
+    code += f"command.start(lambda: predict.main({[*flags, '--csv', 'out.csv']}))"
+    found = subprocess.run([sys.executable, "-c", code], check=False, env=environment(), capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (1, "[Errno 2] No such file or directory: 'out.csv'.\n")
+    assert ": 7 (" in found.stdout
+
+
 def test_any_name_of_a_file_can_be_shown(run):
     names = ["price $5 and $6.png", "七.png", 'a "quoted", name.png', "-7.png", "x" * 100 + ".png"]
     if sys.platform == "linux":
@@ -258,6 +285,11 @@ def test_what_is_no_run_is_refused(run, capsys, module, more):
     assert refuse("folder") == f"{expected}folder holds no config.json."
 
     config = Path("run/config.json")
+    with config.open("r+b") as file:
+        file.truncate(2**20 + 1)
+    assert refuse() == (
+        f"{config} has more than 1,048,576 bytes; a training writes a few hundred. Train again, or copy it anew."
+    )
     damaged = f"{config} is damaged: "
     for content in (b"{", b"\xff\xfe", b"[" * 100_000):
         config.write_bytes(content)
@@ -288,6 +320,11 @@ def test_weights_that_do_not_fit_are_refused(run, capsys, module, more):
     save_file({**good, "cnn.0.bias": np.full(16, np.nan, np.float32)}, weights)
     expected = f"{weights} holds NaN or infinity: its training diverged. Train with a smaller --lr."
     assert refused(capsys, module, run, *more) == expected
+    save_file({**good, "cnn.0.bias": good["cnn.0.bias"].astype(np.float64)}, weights)
+    assert refused(capsys, module, run, *more) == (
+        f"{weights}: expected one dtype for all tensors, found float32 (linear_block.2.bias) and float64 (cnn.0.bias). "
+        "Save them all as float32."
+    )
     weights.unlink()
     assert refused(capsys, module, run, *more) == (
         "run holds no model.safetensors: its training finished no epoch. Train again."
@@ -310,6 +347,27 @@ def test_files_that_cannot_be_written_are_refused_first(run, capsys, flags, sent
 def test_a_slip_does_not_overwrite_the_weights(run, capsys):
     sentence = refused(capsys, evaluate, run, "--csv", "run/model.safetensors")
     assert sentence == "argument --csv: expected a file name that ends in .csv, got 'run/model.safetensors'"
+
+
+@pytest.mark.parametrize(
+    ("module", "flag", "name"),
+    [(evaluate, "--csv", "metrics.csv"), (predict, "--csv", "metrics.csv"), (predict, "--out", "history.png")],
+)
+def test_what_the_training_left_is_not_overwritten(run, capsys, module, flag, name):
+    images = save_digits(1) if module is predict else []
+    Path("run/history.png").touch()
+    os.symlink(f"run/{name}", f"link{name[-4:]}")
+    for said in (f"run/{name}", f"link{name[-4:]}"):
+        expected = f"argument {flag}: {said!r} is what the training left in its run folder: name another file"
+        assert refused(capsys, module, run, *images, flag, said) == expected
+    os.unlink(f"link{name[-4:]}")
+    assert module.main([run, *images, flag, name]) == 0  # a file of that name elsewhere
+
+
+def test_predict_draws_into_the_run_folder_again_and_again(run):
+    (name,) = save_digits(1)
+    for flags in ([], [], ["--out", "run/predictions.png"]):
+        assert predict.main([run, name, *flags]) == 0
 
 
 def test_no_image_is_refused(run, capsys):

@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import minicnn
@@ -103,6 +104,21 @@ def test_other_data_are_refused(capsys, tmp_path):
     assert found.startswith("run/checkpoint.safetensors was written with another data: ")
 
 
+def test_data_in_a_folder_whose_name_looks_like_a_flag():
+    from minicnn.data.idx import write_idx
+    from minicnn.data.mnist import MNIST
+
+    Path("-data").mkdir()
+    for of_training, kind in ((True, "train"), (False, "t10k")):
+        data = MNIST(train=of_training)
+        write_idx(Path("-data", f"{kind}-images-idx3-ubyte"), data.images[:100])
+        write_idx(Path("-data", f"{kind}-labels-idx1-ubyte"), data.labels[:100].astype("u1"))
+    flags = [*FLAGS, "--backend", "numpy", "--quiet"]
+    assert main([*flags, "--epochs", "1", "--data=-data", "--out", "run"]) == 0
+    assert main(["--resume", "run", "--epochs", "2"]) == 0
+    assert config("run")["data"] == "-data"
+
+
 def test_a_damaged_checkpoint_is_refused(capsys):
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
     path = Path("run", "checkpoint.safetensors")
@@ -170,3 +186,12 @@ def test_a_loss_that_is_not_finite(capsys, flags):
     assert "Epoch 1: the loss of step " in printed.err
     assert "the learning rate is too high (it is 1e+30: try a tenth)" in printed.err
     assert "No epoch was finished; run holds config.json and the initial state only." in printed.err
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_on_a_gpu_that_is_not_finite_is_noticed_after_the_epoch_as_the_help_says(capsys, monkeypatch):
+    monkeypatch.setattr(train, "at_hand", lambda loss: np.empty(0))  # as of a tensor on another device than the CPU
+    assert main([*FLAGS, "--backend", "numpy", "--lr", "1e30", "--out", "run"]) == 1
+    assert "Epoch 1: the mean loss is nan" in capsys.readouterr().err
+    help_of_the_flag = " ".join(train.make_parser().format_help().partition("--allow-nan ")[2].split())
+    assert "on a GPU, which would have to wait for that, after each epoch)" in help_of_the_flag

@@ -3,13 +3,15 @@
 import contextlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from minicnn import checkpoints, nn, optim
-from minicnn.runs import Metrics, Run
+from minicnn.files import write_whole
+from minicnn.runs import Metrics, Run, earlier_filters
 from minicnn.weights import load_weights, save_weights
 
 from .helpers import rows
@@ -77,6 +79,76 @@ def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
     assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
+
+
+def test_an_epoch_whose_checkpoint_stands_counts_though_the_rest_could_not_be_written(tmp_path, monkeypatch):
+    run, rest = Run(tmp_path / "out", "", {}), learner()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("minicnn.runs.write_whole", full)
+    with pytest.raises(OSError, match="No space"):
+        run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
+    assert run.kept() == f"{run.folder} holds the checkpoint after epoch 1; --resume writes the other files from it."
+    monkeypatch.undo()
+    run.lock.release()
+    history = checkpoints.load(run.folder / "checkpoint.safetensors").history
+    again = Run.reopen(run.folder, {}, history)
+    again.keep(*rest)
+    assert again.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
+    assert len(rows(run.folder)) == 1
+
+
+def test_a_folder_that_another_training_has_replaced_is_left_to_it(tmp_path):
+    """The lock of the first lies in the folder that was removed: only the name is the same."""
+    first, rest = Run(tmp_path / "out", "", {"seed": 1}), learner()
+    first.keep(*rest)
+    (tmp_path / "out").rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        first.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
+    second = Run(tmp_path / "out", "", {"seed": 2})
+    second.keep(*rest)
+    with pytest.raises(FileExistsError, match="out was removed meanwhile, and is another training's folder now"):
+        first.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
+    assert checkpoints.load(tmp_path / "out" / "checkpoint.safetensors").config == {"seed": 2}
+
+
+def test_filters_are_kept_beyond_a_thousand_epochs(tmp_path):
+    """Names have three digits or more: compared as texts, epoch-101 would come after epoch-1000."""
+    kept = {f"epoch-{epoch:03d}": np.full(1, epoch) for epoch in (0, 1, 101, 999, 1000, 1001)}
+    save_weights(tmp_path / "f", kept | {"epoch-": np.zeros(1), "epoch-²": np.zeros(1), "other": np.zeros(1)})
+    assert earlier_filters(tmp_path / "f", 1000).keys() == kept.keys() - {"epoch-1001"}
+    assert earlier_filters(tmp_path / "f", 999).keys() == kept.keys() - {"epoch-1000", "epoch-1001"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="symbolic links need rights elsewhere")
+def test_a_link_in_the_way_of_a_half_file_is_not_followed(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "out").mkdir()
+    for name in ("config.json.unfinished", "config.json.0.unfinished"):
+        (tmp_path / "out" / name).symlink_to(precious)
+    Run(tmp_path / "out", "", {})
+    assert precious.read_text() == "mine"
+
+
+def test_many_writers_of_one_file_do_not_mix(tmp_path):
+    """Each reader finds what one of them wrote, whole."""
+    path, contents = tmp_path / "file", [bytes([n]) * 100_000 for n in range(4)]
+    write_whole(path, contents[0])
+    found = set()
+
+    def write(content):
+        for _ in range(30):
+            write_whole(path, content)
+            found.add(path.read_bytes())
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(write, content) for content in contents]:
+            done.result()
+    assert found <= set(contents)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("written", range(1, 10))

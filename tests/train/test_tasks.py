@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 import minicnn
 from minicnn import train
+from minicnn.command import OF_A_RUN
 from minicnn.data import MNIST, DataLoader, Subset
 from minicnn.distributed import ALONE
 from minicnn.models import Autoencoder, ParityCNN
@@ -156,6 +157,7 @@ def test_a_run_of_parity(capsys):
     assert names(folder) == sorted(
         ["checkpoint.safetensors", "config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *pictures]
     )
+    assert {"metrics.csv", *pictures} <= set(OF_A_RUN)
     found = config(folder)
     assert (found["task"], found["network"], found["epochs"], found["lr"]) == ("parity", "ParityCNN", 1, 0.001)
     assert "latent_dim" not in found
@@ -280,6 +282,7 @@ def test_a_run_of_the_generator(capsys):
     assert names(folder) == sorted(
         ["checkpoint.safetensors", "config.json", "filters.safetensors", "metrics.csv", "model.safetensors", *pictures]
     )
+    assert {"metrics.csv", *pictures} <= set(OF_A_RUN)
     for picture in pictures:
         assert (folder / picture).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     found = config(folder)

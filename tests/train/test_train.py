@@ -390,7 +390,7 @@ def test_ctrl_c_before_the_first_epoch_is_finished(capsys, monkeypatch):
 
     monkeypatch.setattr(minicnn, "manual_seed", interrupt)
     assert main([*SMALL, "--out", "other"]) == 130
-    assert capsys.readouterr().err == "\nStopped. Nothing was written.\n"
+    assert capsys.readouterr().err == "\nStopped. No training had begun.\n"
     assert not Path("other").exists()
 
 

@@ -57,6 +57,15 @@ def run(*flags, **settings):
     return finish(start(*flags, **settings))
 
 
+def save_digit():
+    from PIL import Image
+
+    from minicnn.data import MNIST
+
+    Image.fromarray(MNIST().images[0]).save("five.png")
+    return "five.png"
+
+
 def epochs_in(folder):
     """Opens every file in a run folder. How many epochs it holds, None where nothing was kept yet."""
     files = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
@@ -314,46 +323,149 @@ def test_a_run_folder_that_is_removed_meanwhile_is_told():
     status, _, err = finish(process)
     assert status == 1
     assert err == (
-        "\n[Errno 2] No such file or directory: 'run/filters.safetensors'."
+        "\n[Errno 2] No such file or directory: 'run'."
         " run was removed or emptied meanwhile: nothing of this training is left in it.\n"
     )
     assert os.listdir() == []
 
 
+@pytest.mark.parametrize("module", ["minicnn.predict", "minicnn.evaluate"])
+def test_a_table_that_cannot_be_written_leaves_the_one_before(module):
+    flags = ["run", *([save_digit()] if module == "minicnn.predict" else []), "--csv", "table.csv"]
+    assert run(*NUMPY, "--epochs", "1", "--out", "run")[0] == 0
+    assert run(*flags, module=module)[0] == 0
+    before = Path("table.csv").read_bytes()
+    status, _, err = run(*flags, module=module, before=limited(100))
+    assert (status, err) == (1, "[Errno 27] File too large: 'table.csv'.\n")
+    assert Path("table.csv").read_bytes() == before
+
+
 # --------------------------------------------------------------------------------------------- nobody listens
 
 
-@pytest.mark.parametrize("module", ["minicnn.train", "minicnn.predict", "minicnn.evaluate"])
-@pytest.mark.parametrize("output", ["closed from the start", "full"])
+COMMANDS = {
+    "train": NUMPY,
+    "predict": ["made", "five.png", "--no-plots"],
+    "evaluate": ["made"],
+    "convert": ["made", "weights.safetensors"],
+    "onnx": ["made", "model.onnx"],
+    "summary": [],
+    "agree": ["relu", "--examples", "1"],
+    "explore": ["--help"],
+}
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+@pytest.mark.parametrize("output", ["closed from the start", "full", "read by nobody"])
 def test_an_output_that_takes_nothing(module, output):
-    flags = NUMPY
-    if module != "minicnn.train":
+    for name in {"onnx": ["onnx"], "agree": ["torch"]}.get(module, []):
+        pytest.importorskip(name, reason=f"pip install 'minicnn[{name}]'")
+    flags = COMMANDS[module]
+    if "made" in flags:
         assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
-        flags = ["made"]
-    if module == "minicnn.predict":
-        from PIL import Image
-
-        from minicnn.data import MNIST
-
-        Image.fromarray(MNIST().images[0]).save("five.png")
-        flags = ["made", "five.png", "--no-plots"]
+        save_digit()
+    if output == "closed from the start":
+        assert closing(">&-", f"minicnn.{module}", *flags) == (0, "", "")
+        return
     if output == "full":
         if not Path("/dev/full").exists():
             pytest.skip("this system has no /dev/full")
-        with open("/dev/full", "w") as full:
-            status, _, err = run(*flags, module=module, stdout=full)
-        assert status == 1, err
-        assert "[Errno 28] No space left on device" in err
-        assert err.count("\n") <= 2
+        end = os.open("/dev/full", os.O_WRONLY)
     else:
-        done = subprocess.run(
-            ["sh", "-c", f'exec "$0" -m {module} "$@" >&-', sys.executable, *flags],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        reader, end = os.pipe()
+        os.close(reader)
+    status, _, err = run(*flags, module=f"minicnn.{module}", stdout=end, env={"PYTHONUNBUFFERED": ""})
+    os.close(end)
+    assert status == 1
+    start = {"full": "[Errno 28] No space left on device.", "read by nobody": "The output was closed."}[output]
+    if module == "train":
+        assert (
+            err
+            == f"\n{start} No epoch was finished; runs/simplecnn-seed0 holds config.json and the initial state only.\n"
         )
-        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        assert err == (f"{start}\n" if output == "full" else "")
+
+
+@pytest.mark.parametrize("module", ["predict", "evaluate"])
+def test_a_table_for_an_output_that_is_full(module):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    flags = ["made", *([save_digit(), "missing.png", "--no-plots"] if module == "predict" else []), "--csv", "-"]
+    with open("/dev/full", "w") as full:
+        status, _, err = run(*flags, module=f"minicnn.{module}", stdout=full, env={"PYTHONUNBUFFERED": ""})
+    assert status == 1
+    assert err.endswith("[Errno 28] No space left on device.\n")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "said"),
+    [
+        ("train", "averages", "Stopped. No epoch was finished; made holds config.json and the initial state only."),
+        ("evaluate", "count_answers", "Stopped."),
+    ],
+)
+def test_ctrl_c_within_a_compiled_kernel_is_ctrl_c(module, name, said):
+    """It comes out as the cause of "<function> returned a result with an exception set"."""
+    flags = ["--out", "made"] if module == "train" else ["made"]
+    if module == "evaluate":
+        assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    for cause, status in (("KeyboardInterrupt()", 130), ("ValueError()", 1)):
+        before = f"""
+import minicnn.{module} as module
+from minicnn.command import start
+def interrupted(*_):
+    raise SystemError("returned a result with an exception set") from {cause}
+module.{name} = interrupted
+start(module.main)
+"""
+        process = start(*(NUMPY if module == "train" else []), *flags, before=before)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == status
+        assert (err == f"\n{said}\n") if status == 130 else ("Traceback" in err)
+        if module == "train":
+            shutil.rmtree("made")
+
+
+def test_ctrl_c_stops_a_comparison_with_torch():
+    pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
+    process = start(
+        "relu", "--backend", "numpy", "--examples", "1000000", module="minicnn.agree", env={"PYTHONUNBUFFERED": "1"}
+    )
+    assert process.stdout.readline().startswith("numpy kernels in float32 against torch")
+    process.send_signal(signal.SIGINT)
+    status, _, err = finish(process)
+    assert (status, err) == (130, "\nStopped.\n")
+
+
+def closing(stream, module, *flags):
+    """Status, output, errors of a command that a shell starts without one of the two: ">&-" or "2>&-"."""
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m {module} "$@" {stream}', sys.executable, *flags],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_training_whose_errors_nobody_reads():
+    status, out, _ = closing("2>&-", "minicnn.train", *NUMPY, "--out", "made")
+    assert (status, epochs_in(Path("made"))) == (0, 4)
+    assert "Epoch 4/4" in out
+
+
+def test_errors_that_nobody_reads_do_not_get_into_a_table_nor_a_table_that_nobody_reads_into_them():
+    assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    flags = ["made", save_digit(), "missing.png", "--csv", "-", "--no-plots"]
+    status, out, err = closing("2>&-", "minicnn.predict", *flags)
+    assert (status, err) == (1, "")
+    assert [line.split(",")[0] for line in out.splitlines()] == ["image", "five.png", "missing.png"]
+    status, out, err = closing(">&-", "minicnn.predict", *flags)
+    assert (status, out) == (1, "")
+    assert err.splitlines()[1:] == ["1 of 2 images could not be read."]
 
 
 # ------------------------------------------------------------------------------------------------- two at once
@@ -397,6 +509,24 @@ sys.addaudithook(refuse)
     assert (status, err) == (0, "")
     flags = ["-c", f"import sys\n{refuse}\nimport socket\nsocket.socket()"]
     assert subprocess.run([sys.executable, *flags], check=False, capture_output=True).returncode == 1  # it does refuse
+
+
+# ----------------------------------------------------------------------------------------- strange environments
+
+
+@pytest.mark.parametrize("module", ["minicnn.train", "minicnn.predict"])
+def test_matplotlib_is_told_to_draw_with_what_does_not_exist(module):
+    assert run(*NUMPY, "--epochs", "1", "--out", "made")[0] == 0
+    flags = [*NUMPY, "--out", "run"] if module == "minicnn.train" else ["made", save_digit()]
+    flags = [flag for flag in flags if flag != "--no-plots"]
+    status, out, err = run(*flags, module=module, env={"MPLBACKEND": "banana"})
+    assert (status, out) == (2, "")
+    assert err.endswith(
+        "error: MPLBACKEND must name a backend of Matplotlib, got 'banana': unset it, as these pictures need none, "
+        "or draw no pictures (--no-plots).\n"
+    )
+    assert not Path("run").exists()
+    assert run(*flags, "--no-plots", module=module, env={"MPLBACKEND": "banana"})[0] == 0
 
 
 # -------------------------------------------------------------------------------------------- strange terminals

@@ -251,7 +251,7 @@ def changed_header(tmp_path, **changes):
     [
         ({"more": 1}, "its header must hold config, history, options, position."),
         ({"config": []}, "its header must hold config, history, options, position."),
-        ({"history": [["a"]]}, "its history must be rows of numbers."),
+        ({"history": [["a"]]}, "row 1 of its history must be the epoch, 1, and floats."),
         ({"position": 625}, "it holds no state of the random numbers."),
         ({"arrays": {"random.key": np.zeros(3)}}, "it holds no state of the random numbers."),
         ({"options": [{}]}, "holds another optimiser's state: 'params'"),

@@ -25,7 +25,7 @@ def digest_of(folder: Path) -> str:
 
 def discard_stale_cache(folder: Path, digest: str) -> None:
     """Delete what was compiled from other sources; it would never be read again."""
-    for path in (folder / "__pycache__").glob("*.nb[ic]"):
+    for path in (folder / "__pycache__").glob("*.nb[ic]*"):
         if digest not in path.name:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -37,7 +37,7 @@ discard_stale_cache(FOLDER, SOURCES)
 
 
 class Files(IndexDataCacheFile):
-    """The compiled code of one function, a file for each key: signature, processor and bytecode."""
+    """The compiled code of one function: a file for each key (signature, processor and bytecode), its SHA-256 at the end."""
 
     def name(self, key) -> str:
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
@@ -46,10 +46,17 @@ class Files(IndexDataCacheFile):
     def save(self, key, data):
         self._save_data(self.name(key), data)  # written beside it and renamed: whole, or not there
 
+    def _dump(self, obj) -> bytes:
+        code = super()._dump(obj)
+        return code + hashlib.sha256(code).digest()
+
     def load(self, key):
+        """None: not there, or not what was written. Machine code with a wrong bit must not run."""
         try:
-            return self._load_data(self.name(key))
-        except Exception:  # noqa: BLE001 - not there, or damaged, which unpickling tells in many ways: compile
+            content = Path(self._data_path(self.name(key))).read_bytes()
+            whole = hashlib.sha256(content[:-32]).digest() == content[-32:]
+            return self._load_data(self.name(key)) if whole else None
+        except Exception:  # noqa: BLE001 - unpickling what another installation wrote fails in many ways: compile
             return None
 
 

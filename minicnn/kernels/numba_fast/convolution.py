@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import plain
 from .compilation import compiled
-from .lowering import lower
+from .lowering import lower, settled
 from .patches import fill_strips, strips_for
 from .products import U, aligned, copy_careless, fill, multiply, multiply_row
 from .skipping import finite, rows_loops, runs_for, skipping_input_loops, skipping_weight_loops
@@ -20,6 +20,7 @@ DENSE_INPUT, DENSE_WEIGHT = 0.6, 0.4  # the shares of numbers that are not 0 fro
 
 
 def conv2d(x, weight, bias, g):
+    g = settled(g)
     output = np.empty((g.N, g.O, g.OH, g.OW), x.dtype)
     if bias is None:
         bias = np.zeros(g.O, x.dtype)
@@ -27,6 +28,7 @@ def conv2d(x, weight, bias, g):
 
 
 def conv2d_grad_input(grad_output, weight, g):
+    g = settled(g)
     grad_input = np.empty((g.N, g.C, g.H, g.W), grad_output.dtype)
     grad_output, weight = plain(grad_output), plain(weight)
     everything = not finite(weight.reshape(-1), 0, weight.size)
@@ -39,6 +41,7 @@ def conv2d_grad_input(grad_output, weight, g):
 
 
 def conv2d_grad_weight(grad_output, x, g):
+    g = settled(g)
     grad_output, x = plain(grad_output), plain(x)
     if _worth_skipping(grad_output, g, DENSE_WEIGHT):
         loops, (sizes, *tables) = skipping_weight_loops, runs_for(g)

@@ -67,6 +67,15 @@ def _axis_transposed(K, S, P, D):
 
 
 @lru_cache(maxsize=256)
+def settled(g):
+    """A single window has no stride and a single tap no dilation: 1 then, lest a large one make long tables for nothing."""
+    (SH, SW), (DH, DW) = (g.SH, g.SW), (g.DH, g.DW)
+    return g._replace(
+        SH=SH if g.OH > 1 else 1, SW=SW if g.OW > 1 else 1, DH=DH if g.KH > 1 else 1, DW=DW if g.KW > 1 else 1
+    )
+
+
+@lru_cache(maxsize=256)
 def lower(g, transposed, whole=False):
     """The Layout and the Taps of conv2d, or of its gradient to the input; with `whole`, one band for each image."""
     if transposed:

@@ -40,7 +40,7 @@ def adam(
     )
     amsgrad = max_exp_avg_sq is not None
     arrays = [param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq if amsgrad else exp_avg_sq]
-    whole = [a if a.flags.carray else np.array(a, order="C") for a in arrays]
+    whole = [a if a.flags.carray and a.dtype.isnative else np.array(a, number, order="C") for a in arrays]
     parts = max(1, param.size // SHARE)
     parallel(_adam_loops, parts, *(a.reshape(-1) for a in whole), amsgrad, maximize, scalars)
     for a, b in zip(arrays[::2] + arrays[3:4], whole[::2] + whole[3:4], strict=True):

@@ -181,9 +181,8 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, s, columns, begins,
                 _image_loops(image, x, unit, i0 * s.SH - s.PH, s, columns)
                 for o in range(s.O):
                     q, number = (unit * s.O + o) * size + i0 * s.OW, 0
-                    for p in range(
-                        U(count)
-                    ):  # writes every pixel, steps on only if it is kept: no branch to mispredict
+                    # Writes every pixel, steps on only if it is kept: no branch to mispredict.
+                    for p in range(U(count)):
                         kept[U(number)] = p
                         number += (grad_output[U(q) + p] != 0) | everything
                     at = ((k * s.G + group) * s.O + o) * s.KH * line

@@ -4,13 +4,23 @@ A compiled loop begins with `part = take(team)` and goes on while `part < parts`
 plain Python threads run it side by side. What a part computes, and where it puts the result, depends on its number alone,
 never on who computes it or on how many do: the number of threads changes no bit.
 
-The thread that asks takes part itself and waits only for helpers that have begun. If the helpers are busy with another
-Python thread's kernel, it works alone. A forked child has no helpers and starts its own.
+    the thread that asks            a helper
+    --------------------            --------
+    publishes the job               watches the bell; after 10 ms it falls asleep
+    wakes the sleepers
+    takes part 0, which rings       sees the bell, goes in by the door: joined
+    takes parts ...                 takes parts ...
+    closes the door                 (who comes now stays outside)
+    waits for those who joined      reports that it has left, and watches again
+
+If the helpers are busy with another Python thread's kernel, the thread works alone. A forked child has no helpers and starts
+its own. A ring that a helper misses, between two looks, delays it by those 10 ms at most: then it looks whether a job came.
 
     started through a queue or a semaphore a helper comes 50 to 100 us late (the idle core sleeps); so it first watches a
     memory cell for a while, the bell, which the asking thread rings when it no longer holds the GIL: 5 us
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -22,6 +32,8 @@ from ..threads import get_num_threads
 from .compilation import compiled
 from .machine import fence, fetch_add
 
+NEXT, LEFT = 0, 1  # a job's counter: the next part, and how many helpers have left
+
 # Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training step, lest it sleep within one. With a
 # fortieth of that a step takes 8.0 instead of 7.4 ms, and now and then 13: the system then puts both threads on one core.
 WATCH = 400_000
@@ -31,7 +43,7 @@ WATCH = 400_000
 def take(team):
     """The number of the next part. Whoever takes the first one rings: now the asking thread has let the GIL go."""
     counter, bell = team
-    part = fetch_add(counter, 0)
+    part = fetch_add(counter, NEXT)
     if part == 0:
         fetch_add(bell, 0)
     return part
@@ -40,7 +52,7 @@ def take(team):
 @compiled()
 def _watch_loops(counter, bell, rung):
     """A helper between two kernels: reports that it has left the last one, then waits for the bell."""
-    fetch_add(counter, 1)
+    fetch_add(counter, LEFT)
     for _ in range(WATCH):
         fence()
         if bell[0] != rung:
@@ -53,7 +65,7 @@ def _await_loops(counter, helpers):
     """Until the helpers that began have left."""
     for _ in range(WATCH):
         fence()
-        if counter[1] == helpers:
+        if counter[LEFT] == helpers:
             return True
     return False
 
@@ -61,9 +73,9 @@ def _await_loops(counter, helpers):
 class _Job:
     def __init__(self, loops, arguments):
         self.loops, self.arguments = loops, arguments
-        self.counter = np.zeros(2, np.int64)  # the next part; helpers that have left
-        self.joined = 0
-        self.open = True
+        self.counter = np.zeros(2, np.int64)
+        self.joined = 0  # helpers
+        self.open = True  # the door
         self.error = None
 
 
@@ -79,11 +91,14 @@ class _Team:
         self.job, self.number = None, 0
 
     def run(self, loops, arguments, helpers):
+        """The asking thread's side of a job."""
         self.job = job = _Job(loops, arguments)
         self.number += 1
-        while self.helpers < helpers:
-            self.helpers += 1
-            threading.Thread(target=self.help, args=(self.helpers,), name="minicnn-helper", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # the system starts no thread more: those that there are do the work
+            while self.helpers < helpers:
+                rank = self.helpers + 1
+                threading.Thread(target=self.help, args=(rank,), name="minicnn-helper", daemon=True).start()
+                self.helpers = rank
         while self.asleep:
             self.asleep.pop().release()
         try:
@@ -98,7 +113,10 @@ class _Team:
             raise job.error
 
     def help(self, rank):
-        """A helper's life. With n threads the first n - 1 helpers join, the others look on."""
+        """A helper's life. With n threads the first n - 1 helpers join, the others look on.
+
+        `number` is that of the last job it has seen; `counter` is where it reports that it has left, of a job or of none.
+        """
         number, counter = 0, np.zeros(2, np.int64)
         while True:
             if not _watch_loops(counter, self.bell, self.bell[0]) and self.number == number:

@@ -1,6 +1,10 @@
 """What every functional operation asks of its arrays, before a kernel sees them. Each message says who asks."""
 
+import numbers
+import operator
 from typing import Any
+
+import numpy as np
 
 from ...kernels import arrays
 from ...kernels.arrays import plain
@@ -10,21 +14,45 @@ INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 INT64, UINT8 = INTEGERS[:1], INTEGERS[-1:]
 
 
-def array(value, name: str, who: str, dtypes=FLOATS) -> Any:
-    """`value`, an array or a tensor of one of the `dtypes`, in this machine's byte order and without autograd's tape."""
+def of_any_dtype(value, name: str, who: str) -> Any:
+    """`value`, an array or a tensor, in this machine's byte order and without autograd's tape."""
     value = arrays.from_number(value)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{who}: {name} is a masked array, and masks are not obeyed here; {name}.filled(0) has none.")
     if not arrays.is_array(value):
         raise TypeError(
             f"{who}: {name} must be a NumPy array, got {type(value).__name__}; np.asarray makes one. "
             "(Or all of them are torch tensors.)"
         )
-    value = plain(value)
+    return plain(value)
+
+
+def array(value, name: str, who: str, dtypes=FLOATS) -> Any:
+    """The same, if it is of one of the `dtypes`."""
+    value = of_any_dtype(value, name, who)
     if arrays.dtype_name(value) not in dtypes:
         raise RuntimeError(
             f"{who}: {name} has dtype {arrays.dtype_name(value)}, but must have one of {', '.join(dtypes)}; "
             f"{arrays.conversion(name, value, dtypes[0])} converts."
         )
     return value
+
+
+def number(value, name: str, who: str) -> Any:
+    """`value`, if it is one real number."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{who}: {name} must be a number, got {value!r}.")
+    return value
+
+
+def whole_number(value, name: str, who: str) -> int:
+    """`value` as an int, of at most 64 bits."""
+    if not hasattr(value, "__index__") or np.ndim(value):
+        raise TypeError(f"{who}: {name} must be an int, got {value!r}.")
+    found = operator.index(value)
+    if not -(2**63) <= found < 2**63:
+        raise ValueError(f"{who}: {name} must fit into 64 bits, got {found}.")
+    return found
 
 
 def together(value, name: str, other, who: str, its_name: str = "input"):

@@ -1,5 +1,7 @@
 """The losses without state. The formulas stand in `kernels.numpy_textbook.losses`."""
 
+import numbers
+
 import numpy as np
 
 from ... import kernels
@@ -15,19 +17,19 @@ def check_reduction(reduction: str, who: str) -> str:
 
 def check_label_smoothing(label_smoothing: float, who: str) -> float:
     """At most 1; torch ignores a negative one, and so does this."""
-    if not label_smoothing <= 1:
+    if not checks.number(label_smoothing, "label_smoothing", who) <= 1:
         raise ValueError(f"{who}: label_smoothing must be between 0 and 1, got {label_smoothing}.")
     return max(float(label_smoothing), 0.0)
 
 
 def _grad(grad_output, x, loss_shape, reduction, who):
     """The gradient with respect to the loss as an array of the input's dtype: one number, or one for each loss."""
-    if isinstance(grad_output, (int, float, np.number)):
+    if isinstance(grad_output, numbers.Real):
         grad = arrays.full((), grad_output, x)
-    elif arrays.is_array(grad_output):
-        grad = arrays.cast(checks.together(arrays.plain(grad_output), "grad_output", x, who), x.dtype)
     else:
-        grad = arrays.copied(grad_output, x, x.dtype)
+        grad_output = arrays.copied(grad_output, x) if isinstance(grad_output, (list, tuple)) else grad_output
+        grad = checks.array(grad_output, "grad_output", who, checks.FLOATS + checks.INTEGERS)
+        grad = arrays.cast(checks.together(grad, "grad_output", x, who), x.dtype)
     expected = loss_shape if reduction == "none" else ()
     if grad.shape != expected:
         raise RuntimeError(f"{who}: grad_output must have the shape of the loss, {expected}, got {tuple(grad.shape)}.")
@@ -47,6 +49,7 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
     classes = checks.INT64 + (checks.UINT8 if x.ndim < 3 else ())  # torch takes uint8 for (N, C) alone
     target = checks.together(checks.array(target, "target", who, checks.FLOATS + classes), "target", x, who)
     probabilities = arrays.dtype_name(target) in checks.FLOATS
+    ignore_index = checks.whole_number(ignore_index, "ignore_index", who)
     logits = x[None] if x.ndim == 1 else x  # (N, C, ...)
     N, C, *rest = logits.shape
     each = () if x.ndim == 1 else (N, *rest)  # a class for each of these

@@ -1,5 +1,6 @@
 """Padding, unfold and fold without state: what surrounds an image, and the patch matrix by itself."""
 
+import math
 import operator
 
 import numpy as np
@@ -24,14 +25,24 @@ def _check_widths(widths, image, mode, who):
     """A padded pixel must be the copy of one in the image."""
     H, W = image
     limit = {"constant": None, "replicate": None, "reflect": -1, "circular": 0}
-    if mode not in limit:
+    if mode not in tuple(limit):
         raise ValueError(f"{who}: mode must be one of {', '.join(map(repr, limit))}, got {mode!r}.")
     for axis, size, width in (("width", W, max(widths[:2])), ("height", H, max(widths[2:]))):
-        if size < 1 or (limit[mode] is not None and width > size + limit[mode]):
+        if size < (mode != "constant") or (limit[mode] is not None and width > size + limit[mode]):
             raise RuntimeError(
                 f"{who}: mode {mode!r} can pad the {axis} {size} by at most {max(size + (limit[mode] or 0), 0)} on a side, "
                 f"got {width}: there is nothing more to copy."
             )
+
+
+def _fill(value, x):
+    """What a frame of constants holds: 0 for None, as in torch."""
+    value, dtype = checks.number(0 if value is None else value, "value", "pad"), np.dtype(arrays.dtype_name(x))
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    least, most = np.array([limits.min, limits.max], dtype).tolist()
+    if not least <= value <= most and (dtype.kind != "f" or math.isfinite(value)):
+        raise ValueError(f"pad: value {value} does not fit into {dtype}, which holds {least} to {most}.")
+    return value
 
 
 def pad(input, pad, mode="constant", value=0) -> np.ndarray:
@@ -47,7 +58,7 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
     _check_widths(widths, x.shape[2:], mode, "pad")
     if mode == "constant":
         N, C, H, W = x.shape
-        output = arrays.full((N, C, top + H + bottom, left + W + right), value, x)
+        output = arrays.full((N, C, top + H + bottom, left + W + right), _fill(value, x), x)
         output[:, :, top : top + H, left : left + W] = x
     else:
         output = kernels.suited(x).pad(x, left, right, top, bottom, mode)

@@ -42,6 +42,8 @@ def max_pool2d_backward(
             [10.,  0., 20.]]])
     """
     who = "max_pool2d_backward"
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) not in (3, 4):
+        raise TypeError(f"{who}: input_shape must be (N, C, H, W) or (C, H, W), got {input_shape!r}.")
     single = len(input_shape) == 3
     g = geometry.max_pool2d(
         (1, *input_shape) if single else input_shape, kernel_size, stride, padding, dilation, ceil_mode, who
