@@ -32,14 +32,6 @@ PACKAGE = Path(minicnn.__file__).resolve().parent
 TIMEOUT = 60  # seconds; whoever takes longer hangs
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    """Whatever a test sets, the next one finds as many threads as before."""
-    before = minicnn.get_num_threads()
-    yield
-    minicnn.set_num_threads(before)
-
-
 @pytest.mark.parametrize("huge", [10_000, 2**62, 2**64])
 def test_a_stride_between_no_windows_and_a_dilation_between_no_taps_cost_nothing(huge):
     """One window, or one tap, lies where it lies; tables as long as the stride would never be finished."""

@@ -778,13 +778,9 @@ def test_tf32_is_off_unless_asked_for():
 
 
 def test_the_number_of_threads_is_torchs_too():
-    before = minicnn.get_num_threads()
-    try:
-        for n in (2, 1):
-            minicnn.set_num_threads(n)
-            assert torch.get_num_threads() == n
-    finally:
-        minicnn.set_num_threads(before)
+    for n in (2, 1):
+        minicnn.set_num_threads(n)
+        assert torch.get_num_threads() == n
 
 
 def test_values_on_another_device_are_not_looked_at():

@@ -23,14 +23,6 @@ BACKENDS = ["numpy", "numba", "torch"]
 MOST = float(np.finfo(np.float32).max)
 
 
-@pytest.fixture(autouse=True)
-def as_it_was():
-    backend, threads = minicnn.get_backend(), minicnn.get_num_threads()
-    yield
-    minicnn.set_backend(backend)
-    minicnn.set_num_threads(threads)
-
-
 # ------------------------------------------------------------------------------------- a loss that is not finite
 
 
