@@ -2,6 +2,9 @@
 
 A mutant is a file of the package, the text that occurs there exactly once, what replaces it, and the arguments with
 which pytest finds the tests (few and fast ones). `tests.test_mutants` plants them in a copy of the package.
+
+Those of the Numba set stand in what `tests.trust.mutate` cannot change, as it works without compilation: LLVM's
+instructions, the threads, the cache; and in a few of the loops. Each compiles only what its tests need.
 """
 
 from typing import NamedTuple
@@ -12,6 +15,8 @@ class Mutant(NamedTuple):
     original: str
     replacement: str
     tests: tuple[str, ...]
+    backend: str = "numpy"
+    crashes: bool = False  # it spoils memory: the tests notice if they fail, and if their process dies of a signal
 
 
 CONVOLUTION = ("tests/test_convolution.py", "-k", "integers_agree or same_padding")
@@ -27,6 +32,19 @@ INIT = ("tests/test_init.py", "-k", "float32")
 MODULE = ("tests/test_module.py",)
 LOADER = ("tests/data/test_loader.py",)
 KERNELS = "kernels/numpy_textbook"
+
+NUMBA = "kernels/numba_fast"
+INSTRUCTIONS = (
+    "tests/test_numba.py",
+    "-k",
+    "compiled_registers and float32 or compiled_a_fused or compiled_an_addition",
+)
+THREADS = ("tests/test_numba.py", "-k", "part_is_done_once or in_a_helper or waits_for_the_helpers or call_is_over")
+CACHE = ("tests/test_numba.py", "-k", "any_of_the_sources or compile_at_once_do")
+WIDE_LINEAR = ("tests/test_numba.py", "-k", "wide_linear")
+WIDE_CONVOLUTION = ("tests/test_numba.py", "-k", "wide_convolutions")
+WIDE_POOLING = ("tests/test_numba.py", "-k", "wide_pooling")
+SKIPPING = ("tests/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
 
 MUTANTS = {
     # geometry
@@ -175,7 +193,10 @@ MUTANTS = {
         "nn/module.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
     ),
     "backward serves twice": Mutant(
-        "nn/module.py", "(values, versions), self._kept = self._kept, None", "values, versions = self._kept", MODULE
+        "nn/module.py",
+        "(values, versions, its), self._kept = self._kept, None",
+        "values, versions, its = self._kept",
+        MODULE,
     ),
     "loading keeps the old dtype": Mutant(
         "nn/module.py",
@@ -220,5 +241,82 @@ MUTANTS = {
     ),
     "every epoch is shuffled alike": Mutant(
         "data/loader.py", "np.random.default_rng((self.seed, epoch))", "np.random.default_rng((self.seed, 0))", LOADER
+    ),
+    # Numba kernels: LLVM's instructions
+    "the registers of a pair hold the same numbers": Mutant(
+        f"{NUMBA}/vectors.py", "ir.Constant(ir.IntType(64), k)", "ir.Constant(ir.IntType(64), 0)", INSTRUCTIONS, "numba"
+    ),
+    "a register is written one place off": Mutant(
+        f"{NUMBA}/vectors.py",
+        "_pointers(context, builder, array, *arguments[:2], vectors.count)",
+        "_pointers(context, builder, array, arguments[0], builder.add(arguments[1], ir.Constant(ir.IntType(64), 1)),"
+        " vectors.count)",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    "registers are taken for aligned": Mutant(
+        f"{NUMBA}/vectors.py", "array.dtype.bitwidth // 8)", "64)", INSTRUCTIONS, "numba", crashes=True
+    ),
+    "a fused product is rounded twice": Mutant(
+        f"{NUMBA}/machine.py",
+        "builder.fma(*arguments)",
+        "builder.fadd(builder.fmul(*arguments[:2]), arguments[2])",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    # threads
+    "two threads may take the same part": Mutant(
+        f"{NUMBA}/machine.py",
+        'return builder.atomic_rmw("add", pointer, context.get_constant(types.int64, 1), "seq_cst")',
+        "before = builder.load(pointer)\n"
+        "        builder.store(builder.add(before, context.get_constant(types.int64, 1)), pointer)\n"
+        "        return before",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    "a call does not wait for its helpers": Mutant(
+        f"{NUMBA}/team.py", "while not _await_loops(job.counter, job.joined):", "while False:", THREADS, "numba"
+    ),
+    "a job that is over stays open to helpers": Mutant(
+        f"{NUMBA}/team.py", "job.open = False", "pass", THREADS, "numba"
+    ),
+    "a helper's error is lost": Mutant(f"{NUMBA}/team.py", "job.error = error", "pass", THREADS, "numba"),
+    "the number of threads decides what a part is": Mutant(
+        f"{NUMBA}/team.py",
+        "_team.run(loops, (parts, *arguments), helpers)",
+        "_team.run(loops, (helpers + 1, *arguments), helpers)",
+        THREADS,
+        "numba",
+    ),
+    # the cache
+    "a callee's source is missing from the digest": Mutant(
+        f"{NUMBA}/compilation.py", 'folder.glob("*.py")', 'folder.glob("[!mv]*.py")', CACHE, "numba"
+    ),
+    "the signature is missing from the name of a file": Mutant(
+        f"{NUMBA}/compilation.py", "repr(key)", "repr(key[1:])", CACHE, "numba"
+    ),
+    # loops
+    "a copied row loses its remainder": Mutant(
+        f"{NUMBA}/products.py", "for j in range(U(whole), U(count)):", "for j in range(0):", WIDE_LINEAR, "numba"
+    ),
+    "what a careless copy wrote too much stays in the padding": Mutant(
+        f"{NUMBA}/convolution.py",
+        "fill(buffer, at + filled, Q - filled, 0)",
+        "fill(buffer, at, 0 if filled else Q, 0)",
+        WIDE_CONVOLUTION,
+        "numba",
+    ),
+    "the columns of a dilated patch stand side by side": Mutant(
+        f"{NUMBA}/patches.py", "if s.DW == 1:", "if s.DH == 1:", WIDE_CONVOLUTION, "numba"
+    ),
+    "the last windows of a row are left out": Mutant(
+        f"{NUMBA}/pooling.py",
+        "for j0 in range(0, count, BLOCK):",
+        "for j0 in range(0, count - BLOCK + 1, BLOCK):",
+        WIDE_POOLING,
+        "numba",
+    ),
+    "a piece too long spoils what stands behind its run": Mutant(
+        f"{NUMBA}/skipping.py", "store(row, end, behind)", "pass", SKIPPING, "numba"
     ),
 }

@@ -5,6 +5,7 @@ That they compute on small arrays what the textbook computes is tested where the
 
 import inspect
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -19,22 +21,15 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import geometry
+from minicnn.agree import bounds
 from minicnn.kernels import numba_fast, numpy_textbook
-from minicnn.kernels.numba_fast import compilation, convolution, optimisers, pointwise, team
+from minicnn.kernels.numba_fast import compilation, convolution, machine, optimisers, pointwise, team, vectors
 from minicnn.nn import functional as F
 from tests import oracle, strategies
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(minicnn.__file__).resolve().parent
 TIMEOUT = 60  # seconds; whoever takes longer hangs
-
-
-@pytest.fixture(autouse=True)
-def threads():
-    """Whatever a test sets, the next one finds as many threads as before."""
-    before = minicnn.get_num_threads()
-    yield
-    minicnn.set_num_threads(before)
 
 
 @pytest.mark.parametrize("huge", [10_000, 2**62, 2**64])
@@ -97,6 +92,11 @@ def wide_convolutions(draw):
 
 @given(wide_convolutions(), st.sampled_from(strategies.FLOATS), generators)
 @example(((1, 8, 40, 41), (16, 8, 5, 5), {"padding": 2}), "float32", np.random.default_rng(0))  # several bands
+@example(
+    ((2, 6, 21, 23), (4, 3, 2, 3), {"stride": (1, 2), "dilation": (1, 2), "padding": 1, "groups": 2}),
+    "float32",
+    np.random.default_rng(0),
+)
 @example(((1, 2, 40, 41), (16, 2, 3, 3), {"padding": 1}), "float32", np.random.default_rng(0))  # a chunk full of pixels
 @example(((1, 3, 20, 24), (2, 3, 3, 3), {"padding": 1}), "float32", np.random.default_rng(0))  # rows of many registers
 @example(  # the weights' gradient in bands, the last one shorter
@@ -164,9 +164,14 @@ def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, ams
         arrays = [array if array is None else strategies.LAYOUTS[layout](array) for array in start]
         kernels.adam(*arrays, 1, 1e-3, 0.9, 0.999, 1e-8, 1.0, False, decoupled)
         found.append(arrays)
-    for result, right in zip(*found, strict=True):
-        if right is not None:
-            np.testing.assert_allclose(result, right, rtol=1e-12)
+    sizes = bounds.adam_magnitudes(p, [g], weight_decay=1.0, amsgrad=amsgrad, decoupled_weight_decay=decoupled)
+    sizes["max_exp_avg_sq"] = np.maximum(sizes["max_exp_avg_sq"], 0 if start[4] is None else start[4])
+    names = ("param", None, "exp_avg", "exp_avg_sq", "max_exp_avg_sq")
+    for name, result, right in zip(names, *found, strict=True):
+        if name is None:
+            np.testing.assert_array_equal(result, right)
+        elif right is not None:
+            oracle.assert_close(result, right, sizes[name], bounds.OPTIMISER_ROUNDINGS, name)
     assert not np.array_equal(found[0][0], p)
 
 
@@ -281,6 +286,68 @@ def test_real_gradients_agree_within_the_bound_for_sums_however_many_zeros_there
         strict=True,
     ):
         oracle.assert_close(result, right, scale, n, density)
+
+
+# ---------------------------------------------------------------------------------------- instructions of the machine
+#
+# What is written as LLVM's instructions, beside the Python functions that stand for them without compilation.
+
+needs_compilation = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT: nothing is compiled")
+
+
+@needs_compilation
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+def test_compiled_registers_hold_what_the_python_functions_say_wherever_they_begin(dtype):
+    @numba.njit
+    def compute(target, to, a, at, b, begin, factor):
+        sums = vectors.multiply_add(vectors.load(a, at, WIDTH), factor, vectors.load(b, begin, WIDTH))
+        vectors.store(target, to, sums)
+
+    WIDTH, rng, size = (0,) * 3, np.random.default_rng(0), 3 * vectors.LANES
+    a, b = (strategies.integers(rng, size + 9).astype(dtype) for _ in range(2))
+    target, factor = np.arange(size + 5).astype(dtype), np.dtype(dtype).type(3)
+    for to, at, begin in [(0, 0, 0), (1, 3, 7), (5, 9, 9), (2, 1, 0)]:  # most of them lie across cache lines
+        found, expected = target.copy(), target.copy()
+        compute(found, np.uint64(to), a, np.uint64(at), b, np.uint64(begin), factor)
+        compute.py_func(expected, to, a, at, b, begin, factor)
+        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(expected[to : to + size], a[at : at + size] + factor * b[begin : begin + size])
+
+
+@needs_compilation
+def test_compiled_a_fused_product_is_rounded_once():
+    @numba.njit
+    def compute(a, b, c):
+        return machine.fused(a, b, c)
+
+    for dtype, bits in (("float32", 14), ("float64", 30)):
+        one, tiny = np.dtype(dtype).type(1), np.dtype(dtype).type(2.0**-bits)
+        assert compute(one + tiny, one - tiny, -one) == -tiny * tiny  # 1 - tiny^2 by itself is rounded to 1
+
+
+@needs_compilation
+def test_compiled_the_lowest_bit_is_found_where_the_python_function_finds_it():
+    @numba.njit
+    def find(word):
+        return machine.trailing_zeros(word)
+
+    words = [np.uint64(1) << np.uint64(bit) for bit in range(64)]
+    words += list(np.random.default_rng(0).integers(1, 2**63, 50, np.uint64))
+    assert [int(find(word)) for word in words] == [int(machine.trailing_zeros(word)) for word in words]
+
+
+@needs_compilation
+def test_compiled_an_addition_that_threads_share_is_one_instruction():
+    """What two threads do to it is a matter of chance; whether they can is written in the code."""
+
+    @numba.njit
+    def add(array, index):
+        return machine.fetch_add(array, index)
+
+    array = np.array([5, 7])
+    assert (add(array, 1), array.tolist()) == (7, [5, 8])
+    (code,) = add.inspect_llvm().values()
+    assert re.search("atomicrmw add .* seq_cst", code)
 
 
 # -------------------------------------------------------------------------------------------------------- threads
@@ -436,6 +503,53 @@ def test_a_helper_shares_the_work_and_every_part_is_done_once():
         done = np.zeros(50)
         team.parallel(Watched(lambda: None), 50, done)
         np.testing.assert_array_equal(done, 1)
+
+
+@needs_compilation
+def test_compiled_loops_take_every_part_once_however_fast_two_threads_take_them():
+    @numba.njit(nogil=True)
+    def count(counter, parts, done):
+        part = team.take(counter)
+        while part < parts:
+            done[part] += 1
+            part = team.take(counter)
+
+    minicnn.set_num_threads(2)
+    for _ in range(20):  # on a busy machine the two seldom run at once
+        done = np.zeros(500_000, np.uint8)
+        team.parallel(count, done.size, done)
+        assert (done == 1).all(), np.unique(done, return_counts=True)
+
+
+def test_a_helper_that_comes_when_the_call_is_over_does_not_join():
+    minicnn.set_num_threads(2)
+    caller, over, passed, ours = threading.current_thread(), threading.Event(), threading.Event(), team._Team()
+
+    class Door:
+        """Lets the calling thread pass at once, a helper only when the call is over."""
+
+        lock = threading.Lock()
+
+        def __enter__(self):
+            if threading.current_thread() is not caller:
+                assert over.wait(TIMEOUT), "the call does not end"
+            self.lock.acquire()
+
+        def __exit__(self, *_):
+            self.lock.release()
+            if threading.current_thread() is not caller:
+                passed.set()
+
+    def count(counter, parts, done):
+        while (part := team.take(counter)) < parts:
+            done[part] += 1
+
+    ours.door, done = Door(), np.zeros(50)
+    ours.run(count, (50, done), 1)
+    np.testing.assert_array_equal(done, 1)
+    over.set()
+    assert passed.wait(TIMEOUT), "no helper came"
+    assert ours.job.joined == 0
 
 
 def test_an_error_in_a_helper_is_raised_by_the_call_and_the_next_one_works():
@@ -647,6 +761,21 @@ def test_what_was_compiled_from_other_sources_is_deleted(tmp_path):
         (folder / name).touch()
     compilation.discard_stale_cache(tmp_path, after)
     assert {path.name for path in folder.iterdir()} == set(names[2:])
+
+
+def test_a_change_in_any_of_the_sources_names_other_files(tmp_path):
+    """Whatever a kernel calls is compiled into it, from whichever file it comes."""
+    sources = sorted(compilation.FOLDER.glob("*.py"))
+    for path in sources:
+        shutil.copy(path, tmp_path)
+    digests = [compilation.digest_of(tmp_path)]
+    for path in sources:
+        with open(tmp_path / path.name, "a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        digests.append(compilation.digest_of(tmp_path))
+    assert len(sources) > 10
+    assert digests[0] == compilation.SOURCES
+    assert len(set(digests)) == len(digests)
 
 
 def test_two_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):

@@ -17,7 +17,7 @@ def test_there_is_a_reading_guide():
 
 
 @pytest.mark.parametrize(("name", "link", "lines"), GUIDE)
-def test_the_reading_guide_counts_the_lines_of_files_that_exist(name, link, lines):
+def test_the_reading_guide_names_files_that_exist_and_their_lines_to_within_a_tenth(name, link, lines):
     assert name == link
     assert (ROOT / name).read_text(encoding="utf-8").count("\n") == pytest.approx(int(lines), rel=0.1)
 

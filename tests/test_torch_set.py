@@ -313,8 +313,15 @@ def test_losses_and_their_gradients_agree_with_every_argument(name, way, data, l
 def test_special_values_in_losses_are_the_textbooks(name, way, data):
     case = data.draw(losses(name, specials, ("float64",)))
     function, arrays = loss_and_gradient(case)
-    for result, right in zip(torch_set(way, function, arrays), textbook(function, arrays), strict=True):
-        np.testing.assert_allclose(result, right, rtol=1e-9, atol=1e-9)
+    found = zip(("loss", "gradient"), torch_set(way, function, arrays), textbook(function, arrays), strict=True)
+    if name == "cross_entropy":  # of logits up to 1e4: E is 4e4 units of 2e-16, 1e-11; there is no log p where p is 0
+        for what, result, right in found:
+            np.testing.assert_allclose(result, right, rtol=1e-9, atol=1e-9, err_msg=what)
+        return
+    tame = np.nan_to_num(case.input, nan=0, posinf=1e4, neginf=-1e4)  # what they make finite, these make no smaller
+    *bounds, n = magnitudes(case._replace(input=tame))
+    for (what, result, right), bound in zip(found, bounds, strict=True):
+        assert_within(np.asarray(result), np.asarray(right), bound, n, what)
 
 
 def test_a_loss_of_arrays_is_numpys_number_and_of_tensors_a_tensor():
@@ -771,13 +778,9 @@ def test_tf32_is_off_unless_asked_for():
 
 
 def test_the_number_of_threads_is_torchs_too():
-    before = minicnn.get_num_threads()
-    try:
-        for n in (2, 1):
-            minicnn.set_num_threads(n)
-            assert torch.get_num_threads() == n
-    finally:
-        minicnn.set_num_threads(before)
+    for n in (2, 1):
+        minicnn.set_num_threads(n)
+        assert torch.get_num_threads() == n
 
 
 def test_values_on_another_device_are_not_looked_at():

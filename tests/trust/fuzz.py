@@ -1,8 +1,9 @@
 """Everything that reads a file or a command line, given nonsense: `python -m tests.trust.fuzz --inputs 200000`.
 
 Whatever is given, a reader answers, or refuses with a sentence that names the file; memory stays bounded, nothing is run. An
-input is a valid one with edits (bits, lengths, pieces, numbers in JSON), or bytes at random. `--atheris` lets that library choose
-the edits by which lines of the package they reach (pip install atheris).
+input is a valid one with edits (bits, lengths, pieces, numbers in JSON), or bytes at random. `--atheris` (pip install atheris)
+begins with the valid ones too, and lets libFuzzer edit further what reached new lines of the package and of argparse, in a process
+that imports them watched. It ends at the first find and leaves it in a file here.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import json
 import os
 import random
 import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +35,7 @@ from minicnn.agree import __main__ as agree
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
 from minicnn.explore import __main__ as explore
-from minicnn.runs import Metrics, earlier_filters
+from minicnn.runs import Metrics, Run, earlier_filters
 from minicnn.summary import __main__ as summary
 from minicnn.weights import load_weights, save_weights
 
@@ -119,10 +121,8 @@ def attack(reader: Reader, folder: Path, content: bytes) -> str:
         warnings.simplefilter("ignore")
         try:
             reader.read(folder, content)
-        except OSError:
-            return "refused"
-        except (ImportError, ValueError) as error:  # ImportError: torch's format, where torch is missing
-            if type(error) not in (ImportError, ValueError):
+        except (ImportError, OSError, ValueError) as error:  # ImportError: torch's format, where torch is missing
+            if type(error) not in (ImportError, ValueError) and not isinstance(error, OSError):
                 raise NotRefusedProperly(f"{type(error).__name__}: {error}") from error
             if folder.name not in str(error):
                 raise NotRefusedProperly(f"the sentence names no file: {error}") from error
@@ -213,11 +213,20 @@ def small_checkpoint(path: Path) -> None:
     checkpoints.save(path, model, optimizer, config, [Metrics(1, 0.5, 0.5, 0.5, 0.5, 0.1)])
 
 
+def resumed(found: checkpoints.Checkpoint) -> None:
+    """What a training does that goes on there: restores the state, takes a step, opens the folder."""
+    model = small_network()
+    optimizer = optim.Adam(model.parameters())
+    found.restore(model, optimizer)
+    for parameter in model.parameters():
+        parameter.grad = np.ones_like(parameter.data)
+    optimizer.step()
+    Run.reopen(found.path.parent, found.config, found.history).lock.release()
+
+
 def checkpoint() -> Reader:
     def read(path: Path) -> Any:
-        model = small_network()
-        found = checkpoints.load(path)
-        found.restore(model, optim.Adam(model.parameters()))
+        resumed(found := checkpoints.load(path))
         return found
 
     return Reader([file_of(small_checkpoint)], written("checkpoint.safetensors", read))
@@ -239,11 +248,15 @@ def crafted_checkpoint() -> Reader:
             arrays.pop(names[grown % len(names)])
         if grown and grown % 5 == 0:
             arrays["optimizer.x.y" if grown % 2 else "random.key"] = np.zeros(3, np.int8)
+        if grown and grown % 7 == 0:
+            name, kinds = names[grown % len(names)], ("float64", "int64", "int8", "bool", "float16")
+            arrays[name] = found.arrays[name].astype(kinds[grown % len(kinds)])
+        if grown and grown % 11 == 0:
+            name = names[grown % len(names)]
+            arrays[name] = found.arrays[name].reshape(-1)[: grown % 4]
         metadata = {"minicnn": checkpoints.FORMAT, "header": text, "sha256": checkpoints.digest(text, arrays)}
         (folder / "checkpoint.safetensors").write_bytes(safetensors.save(arrays, metadata))
-        args = arguments.parse(arguments.make_parser(), ["--resume", str(folder)])
-        model = small_network()
-        args.checkpoint.restore(model, optim.Adam(model.parameters()))
+        resumed(arguments.parse(arguments.make_parser(), ["--resume", str(folder)]).checkpoint)
 
     seed = json.dumps(header).encode()
     return Reader([seed], read)
@@ -267,6 +280,7 @@ def run_folder() -> Reader:
             (folder / "model.safetensors").write_bytes(model)
         earlier_filters(folder / "filters.safetensors", 1)
         found = trained.Trained(folder)
+        found.model(np.zeros((1, 1, 28, 28), np.float32))
         found.last_metrics()
         evaluate.batch_size_of(found)
         evaluate.compare(found, None, 10, 0.5)
@@ -384,8 +398,11 @@ def main(given: Sequence[str] | None = None) -> int:
         parser.error(f"there is no reader {', '.join(unknown)}; choose from {', '.join(READERS)}")
     if args.atheris and len(chosen) != 1:
         parser.error("--atheris takes one reader at a time")
+    if args.atheris:
+        command = [sys.executable, "-c", WATCHED, chosen[0], str(args.inputs), str(args.seed)]
+        return subprocess.run(command, check=False).returncode
     with minicnn.use_backend("numpy"):
-        return guided(READERS[chosen[0]](), args.inputs, args.seed) if args.atheris else hammer(chosen, args)
+        return hammer(chosen, args)
 
 
 def hammer(chosen: Sequence[str], args: argparse.Namespace) -> int:
@@ -420,26 +437,31 @@ def hammered(name: str, reader: Reader, inputs: int, seed: int) -> int:
     return counts["find"]
 
 
-def guided(reader: Reader, inputs: int, seed: int) -> int:
+WATCHED = """
+import sys
+import atheris
+
+with atheris.instrument_imports(include=["minicnn", "argparse"]):
+    from tests.trust import fuzz
+fuzz.guided(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+"""
+
+
+def guided(name: str, inputs: int, seed: int) -> None:
     """libFuzzer's loop: inputs that reach new lines are kept and changed further."""
     import atheris
 
-    for kind in (
-        read_idx,
-        load_weights,
-        checkpoints.load,
-        checkpoints.Checkpoint.restore,
-        read_digit,
-        trained.Trained.__init__,
-    ):
-        atheris.instrument_func(kind)
+    minicnn.set_backend("numpy")
+    reader = READERS[name]()
     with tempfile.TemporaryDirectory(prefix="fuzzed-", dir=RAM) as folder, tempfile.TemporaryDirectory() as corpus:
         for i, content in enumerate(reader.seeds):
             Path(corpus, str(i)).write_bytes(content)
-        options = [f"-runs={inputs}", f"-seed={seed + 1}", "-print_final_stats=1", f"-rss_limit_mb={MEMORY // 2**20}"]
+        options = [
+            *(f"-runs={inputs}", f"-seed={seed + 1}", f"-max_len={max(4096, 2 * max(map(len, reader.seeds)))}"),
+            *("-print_final_stats=1", f"-rss_limit_mb={MEMORY // 2**20}"),
+        ]
         atheris.Setup([sys.argv[0], *options, corpus], lambda content: attack(reader, Path(folder), content) and None)
         atheris.Fuzz()  # ends the process
-    return 0
 
 
 if __name__ == "__main__":

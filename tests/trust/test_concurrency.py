@@ -22,11 +22,8 @@ ROOT = Path(minicnn.__file__).parents[1]
 def backend(request):
     if request.param == "torch":
         pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
-    before, threads = minicnn.get_backend(), minicnn.get_num_threads()
     minicnn.set_backend(request.param)
-    yield request.param
-    minicnn.set_backend(before)
-    minicnn.set_num_threads(threads)
+    return request.param
 
 
 # ------------------------------------------------------------------------------------------------------ threads

@@ -5,9 +5,13 @@ import io
 import json
 import os
 import pickle
+import re
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +80,28 @@ def test_the_runner_counts_and_reports_what_it_finds(capsys, monkeypatch):
     printed = capsys.readouterr().out
     assert "KeyError" in printed
     assert fuzz.main(["flags", "--inputs", "5"]) == 0
+
+
+@pytest.mark.parametrize("kind", [OSError, ValueError, ImportError, KeyError, UnicodeError])
+def test_an_error_of_another_kind_or_without_the_files_name_is_a_find(folder, kind):
+    def refuse(folder, content):
+        raise kind(f"{folder}/file is damaged" if content else "is damaged")
+
+    reader, sentence = fuzz.Reader([b""], refuse), kind in (OSError, ValueError, ImportError)
+    with pytest.raises(fuzz.NotRefusedProperly, match="names no file" if sentence else kind.__name__):
+        fuzz.attack(reader, folder, b"")
+    if sentence:
+        assert fuzz.attack(reader, folder, b"named") == "refused"
+
+
+def test_atheris_sees_which_lines_an_input_reaches(tmp_path):
+    pytest.importorskip("atheris", reason="pip install atheris")
+    command = [sys.executable, "-m", "tests.trust.fuzz", "--atheris", "idx", "--inputs", "300"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Is the code instrumented" not in done.stderr
+    assert re.search(r"#300\s+DONE\s+cov: \d+", done.stderr), done.stderr
 
 
 # ------------------------------------------------------------------------------------------------ traps, by name
