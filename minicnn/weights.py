@@ -77,8 +77,6 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, warnings.catch_warnings():  # a path's name would tell torch the format
             warnings.simplefilter("ignore")  # what is not as it should be ends in an error here
             found = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
     except Exception as error:  # a damaged pickle fails in as many ways as there are exceptions
         raise ValueError(f"{path} {_why_refused(error)}") from error
     return _arrays(path, found)

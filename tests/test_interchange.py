@@ -264,6 +264,20 @@ def test_a_pickle_that_runs_code_is_refused_and_runs_nothing(tmp_path, protocol)
     assert proof.exists()
 
 
+def test_an_error_that_torch_has_with_a_damaged_file_names_the_file(tmp_path, monkeypatch):
+    """Its reader of zip archives seeks before the beginning: an OSError without a name."""
+
+    def load(*_, **__):
+        raise OSError(22, "Invalid argument")
+
+    torch.save({"a": torch.ones(2)}, tmp_path / "w.pt")
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises(
+        ValueError, match=r"w.pt is not a whole state_dict saved by torch: \[Errno 22\] Invalid argument"
+    ):
+        load_weights(tmp_path / "w.pt")
+
+
 @given(strategies.seeds, st.sampled_from(["zip", "old", "safetensors"]))
 def test_a_damaged_file_is_refused_or_read_never_more(folder, seed, kind):
     rng, path = np.random.default_rng(seed), folder / "damaged"
