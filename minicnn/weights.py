@@ -13,6 +13,9 @@ from safetensors import numpy as safetensors
 
 from .files import write_whole
 
+# The types that NumPy has too, as safetensors calls them.
+NUMPYS = {"BOOL", "F16", "F32", "F64", "C64", *(f"{kind}{bits}" for kind in "IU" for bits in (8, 16, 32, 64))}
+
 
 def save_weights(path: str | Path, state_dict: Mapping[str, np.ndarray]) -> None:
     """Write a `state_dict()` to a safetensors file."""
@@ -46,22 +49,19 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    kind = ""
     try:
         with safe_open(path, framework="numpy") as file:  # compares the header with the file's size before it reads
-            arrays = {}
-            for name in sorted(file.keys()):
-                kind = file.get_slice(name).get_dtype()
-                arrays[name] = file.get_tensor(name)
-            return arrays
-    except TypeError as error:
-        raise ValueError(
-            f"{path} holds tensors of type {kind}, which NumPy does not have: save them as float32."
-        ) from error
+            names = sorted(file.keys())
+            unknown = {file.get_slice(name).get_dtype() for name in names} - NUMPYS
+            if not unknown:
+                return {name: file.get_tensor(name) for name in names}
     except (SafetensorError, ValueError) as error:
         raise ValueError(
             f"{path} is not a whole safetensors file: {error}. Save the weights anew, or copy the file again."
         ) from error
+    raise ValueError(
+        f"{path} holds tensors of type {', '.join(sorted(unknown))}, which NumPy does not have: save them as float32."
+    )
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray]:

@@ -151,7 +151,7 @@ def mse_loss(x, target, weight, reduction):
 
 @_silent
 def mse_loss_grad(grad_output, x, target, weight, reduction):
-    """2 weight (x - y). First divided, then multiplied: 2 (x - y) may exceed the largest number where its share does not."""
+    """2 weight (x - y), in torch's order of products: another one may exceed the largest number where this does not."""
     divisor = x.size if weight is None else weight.sum()
-    grad = _reduce_grad(x.dtype.type(2), reduction, divisor) * (x - target) * (1 if weight is None else weight)
-    return (grad * grad_output).astype(x.dtype, copy=False)
+    factor = grad_output if weight is None else weight * grad_output
+    return (_reduce_grad(x.dtype.type(2), reduction, divisor) * (x - target) * factor).astype(x.dtype, copy=False)

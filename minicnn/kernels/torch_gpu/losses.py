@@ -121,5 +121,5 @@ def mse_loss(x, target, weight, reduction):
 @on_tensors
 def mse_loss_grad(grad_output, x, target, weight, reduction):
     divisor = x.numel() if weight is None else weight.sum()
-    grad = _reduce_grad(x.new_full((), 2), reduction, divisor) * (x - target) * (1 if weight is None else weight)
-    return grad * grad_output
+    factor = grad_output if weight is None else weight * grad_output
+    return _reduce_grad(x.new_full((), 2), reduction, divisor) * (x - target) * factor

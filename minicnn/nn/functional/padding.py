@@ -28,7 +28,7 @@ def _check_widths(widths, image, mode, who):
     if mode not in tuple(limit):
         raise ValueError(f"{who}: mode must be one of {', '.join(map(repr, limit))}, got {mode!r}.")
     for axis, size, width in (("width", W, max(widths[:2])), ("height", H, max(widths[2:]))):
-        if size < (mode != "constant") or (limit[mode] is not None and width > size + limit[mode]):
+        if size < (mode == "replicate") or (limit[mode] is not None and width > size + limit[mode]):
             raise RuntimeError(
                 f"{who}: mode {mode!r} can pad the {axis} {size} by at most {max(size + (limit[mode] or 0), 0)} on a side, "
                 f"got {width}: there is nothing more to copy."
