@@ -142,8 +142,8 @@ MUTANTS = {
     ),
     "the mean squared error's gradient forgets the 2": Mutant(
         f"{KERNELS}/losses.py",
-        "_reduce_grad(x.dtype.type(2), reduction, divisor) * (x - target)",
-        "_reduce_grad(x.dtype.type(1), reduction, divisor) * (x - target)",
+        "_reduce_grad(x.dtype.type(2), reduction, x.size)",
+        "_reduce_grad(x.dtype.type(1), reduction, x.size)",
         LOSSES,
     ),
     "pos_weight multiplies the negatives too": Mutant(

@@ -148,12 +148,24 @@ EXCUSES = [
         "it begins further in front, and writes the same numbers once more",
     ),
     Excuse(rf"{LOOPS}skipping\.", r"2\*\*17 // ROW \+ height", "a sum is the same over bands of any height"),
-    Excuse(rf"{LOOPS}pooling\.", r"np\.empty\(count, \)", "floats hold these numbers as well"),
+    Excuse(
+        rf"{LOOPS}pooling\.",
+        r"firsts, counts = .*np\.empty\(KW, (None)?\)|np\.empty\(OW, (None)?\)$|here = np\.empty\(count, (None)?\)",
+        "floats hold these numbers as well",
+    ),
     Excuse(rf"{LOOPS}skipping\.", r"np\.empty\(pixels, \)", "floats hold these numbers as well"),
     Excuse(rf"{LOOPS}products\.", r"min\(U\(8\), last\)", "last is at most 7"),
     Excuse(rf"{LOOPS}pooling\.", r"fill\(where, 0, OW, -2\)", "less than 0 is less than 0"),
-    Excuse(rf"{LOOPS}lowering\.", r"np\.array\(offsets, None\)", "a list of whole numbers becomes int64 anyway"),
+    Excuse(
+        rf"{LOOPS}lowering\.", r"np\.array\((kernel|offsets), (None)?\)", "a list of whole numbers becomes int64 anyway"
+    ),
     Excuse(rf"{LOOPS}convolution\.", r"np\.zeros\(g\.C, (None)?\)", "0 is 0 in any precision"),
+    Excuse(rf"{LOOPS}linear\.", r"bias = np\.zeros\(O, (None)?\)", "0 is 0 in any precision"),
+    Excuse(
+        rf"{LOOPS}convolution\.",
+        r"aligned\([^=]*, None\)",
+        "covered compiled, where a register takes numbers of its own size alone",
+    ),
     Excuse(
         rf"{LOOPS}products\.",
         r"np\.zeros\(size \+ 64, (None)?\)",
@@ -162,9 +174,32 @@ EXCUSES = [
     Excuse(
         rf"{LOOPS}(convolution|linear|patches)\.", r"\* 3 \* LANES|[^=]COLUMNS = .* \+ 2$", "a buffer may be larger"
     ),
+    Excuse(rf"{LOOPS}patches\.", r"COLUMNS = \(g\.OW \+ 1\)", "a buffer may be larger"),
+    Excuse(rf"{LOOPS}(convolution|linear)\.", r"// 8 \* 9 \* pitch|aligned\(9 \* WIDE", "a buffer may be larger"),
+    Excuse(rf"{LOOPS}lowering\.", r"LEFT = max\(1, |max\(2, PIXELS // Q\)", "a buffer may be larger"),
+    Excuse(rf"{LOOPS}skipping\.", r"np\.empty\(pixels \+ 2,", "a buffer may be larger"),
+    Excuse(
+        rf"{LOOPS}(patches|skipping)\.",
+        r"height = \(g\.KH - 1\) \* g\.DH \+ 2$|height = \(g\.KH \+ 1\) \* g\.DH \+ 1$|per_row = g\.OW \* g\.KW / C$",
+        "a sum is the same over bands of any height, and their buffers may be larger",
+    ),
+    Excuse(
+        rf"{LOOPS}lowering\.",
+        r"Q = .*, -\(-WT / TW\)\)$",
+        "for TW = 1 the same number; else the second one of the three is larger",
+    ),
     Excuse(rf"{LOOPS}pooling\.", r"range\(.*\(k \+ 1\) \* planes\)", "the same numbers are computed more than once"),
+    Excuse(
+        rf"{LOOPS}linear\.", r"range\(0, M, \)|r1 = min\(r0 \+ 65, K\)", "the same numbers are computed more than once"
+    ),
+    Excuse(
+        rf"{LOOPS}convolution\.",
+        r"M = min\(9, ",
+        "of nine rows a product takes eight, and the next begins with the ninth",
+    ),
     Excuse(rf"{LOOPS}convolution\.", r"if width > 0 else 0, \)", "the same numbers are computed more than once"),
     Excuse(rf"{LOOPS}skipping\.", r"s\.PIECE >= s\.RUN", "what stands behind a whole run is put back as it was"),
+    Excuse(rf"{LOOPS}pointwise\.", r"\* (x|output)\.size / parts", "a quotient that is cut off is what // gives"),
     Excuse(rf"{LOOPS}optimisers\.", r"\* param\.size / parts", "a quotient that is cut off is what // gives"),
     Excuse(rf"{LOOPS}(pooling|convolution)\.", r"SW - 1\) / SW", "a quotient that is cut off is what // gives"),
     Excuse(rf"{LOOPS}optimisers\.", r"whole\[3:4\], (strict=(None|False))?\)", "as many on both sides"),
@@ -185,6 +220,7 @@ EXCUSES = [
         r"parts = (min\(layout\.N \* layout\.BANDS, 33\)|max\(2, min\(sizes\.N \* sizes\.BANDS, PARTS\)\))",
         "any number of parts",
     ),
+    Excuse(rf"{LOOPS}linear\.", r"panels = -\(-P // \(2 / LANES\)\)", "any number of parts"),
     Excuse(rf"{LOOPS}convolution\.", r"skipping_input_loops, min\(g\.N \* g\.G, 33\)", "any number of parts"),
     Excuse(
         rf"{LOOPS}lowering\.",
@@ -213,6 +249,17 @@ EXCUSES = [
         r"check = numbers\.dtype\.type\(1\)|return check == 1",
         "what is not known to be finite is not skipped",
     ),
+    Excuse(
+        rf"{LOOPS}products\.",
+        r"while p \+ U\((8 \* )?LANES\) < end",
+        "what is left is computed with narrower registers",
+    ),
+    Excuse(
+        rf"{LOOPS}convolution\.",
+        r"start < careful$|start < careful:$|careless = plane - ",
+        "the exact copy does as well",
+    ),
+    Excuse(rf"{LOOPS}linear\.", r"whole = rows == 9 ", "the way of a panel with a rest does as well"),
     Excuse(
         rf"{LOOPS}pooling\.",
         r"2 \* g\.O[HW] < g\.[HW]|3 \* g\.O[HW] <= g\.[HW]",

@@ -152,6 +152,8 @@ def mse_loss(x, target, weight, reduction):
 @_silent
 def mse_loss_grad(grad_output, x, target, weight, reduction):
     """2 weight (x - y), in torch's order of products: another one may exceed the largest number where this does not."""
-    divisor = x.size if weight is None else weight.sum()
-    factor = grad_output if weight is None else weight * grad_output
-    return (_reduce_grad(x.dtype.type(2), reduction, divisor) * (x - target) * factor).astype(x.dtype, copy=False)
+    if weight is None:
+        grad = _reduce_grad(x.dtype.type(2), reduction, x.size) * (x - target) * grad_output
+    else:
+        grad = 2 * (x - target) * (weight * _reduce_grad(grad_output, reduction, weight.sum()))
+    return grad.astype(x.dtype, copy=False)

@@ -120,6 +120,6 @@ def mse_loss(x, target, weight, reduction):
 
 @on_tensors
 def mse_loss_grad(grad_output, x, target, weight, reduction):
-    divisor = x.numel() if weight is None else weight.sum()
-    factor = grad_output if weight is None else weight * grad_output
-    return _reduce_grad(x.new_full((), 2), reduction, divisor) * (x - target) * factor
+    if weight is None:
+        return _reduce_grad(x.new_full((), 2), reduction, x.numel()) * (x - target) * grad_output
+    return 2 * (x - target) * (weight * _reduce_grad(grad_output, reduction, weight.sum()))
