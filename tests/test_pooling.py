@@ -323,3 +323,13 @@ def test_a_layer_rejects_senseless_arguments_at_once(name):
     arguments, error, text = LAYERS_REJECTED[name]
     with pytest.raises(error, match=f"MaxPool2d: .*{text}"):
         nn.MaxPool2d(**arguments)
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3])
+def test_integers_that_no_float_holds_are_compared_bit_for_bit(kernel_size):
+    """2^62 and the numbers just above it are one and the same as float64."""
+    x = 2**62 + np.random.default_rng(0).permutation(36 * 16).reshape(1, 1, 24, 24)
+    windows = np.lib.stride_tricks.sliding_window_view(x[0, 0], (kernel_size, kernel_size))[
+        ::kernel_size, ::kernel_size
+    ]
+    np.testing.assert_array_equal(F.max_pool2d(x, kernel_size)[0, 0], windows.max(axis=(2, 3)))
