@@ -71,7 +71,7 @@ def test_filters_are_in_the_order_of_their_epochs_and_what_is_no_epoch_is_left_o
     "array",
     [
         np.ones((0, 1, 3, 3), np.float32),
-        np.ones((2, 1, 3, 3), np.complex64),
+        np.ones((2, 1, 3, 3), np.int32),
         np.ones((2, 1, 3, 3), bool),
         np.ones((9, 3)),
         np.ones((1, 1, 257, 257)),
