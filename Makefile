@@ -28,7 +28,7 @@ bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make ben
 	$(BIN)/python -m benchmarks $(ARGS)
 
 tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
-	$(BIN)/python -m tests.tour
+	$(BIN)/python -m tests.project.tour
 
 mutate: $(VENV)/dev  ## mutation testing, room by room (hours): make mutate ARGS=geometry
 	$(BIN)/python -m tests.trust.mutate $(ARGS)
@@ -44,7 +44,7 @@ types: $(VENV)/dev  ## mypy on the package
 	$(BIN)/mypy
 
 budget: $(VENV)/dev  ## how much a reader has to read
-	$(BIN)/python -m tests.budget
+	$(BIN)/python -m tests.project.budget
 
 clean:  ## remove the virtual environment
 	rm -rf $(VENV)

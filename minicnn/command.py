@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .files import write_whole
 from .kernels import announce_compilation
+from .saved.files import write_whole
 
 STDOUT = Path("-")
 # What else of a run folder could be taken for a table or a picture of these commands' own.

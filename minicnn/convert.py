@@ -16,10 +16,10 @@ import numpy as np
 
 from . import table
 from .command import check_new, start
-from .files import write_whole
 from .models import networks
 from .nn import Module
-from .weights import load_weights, save_weights
+from .saved.files import write_whole
+from .saved.weights import load_weights, save_weights
 
 TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
 WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each name

@@ -19,7 +19,7 @@ import minicnn
 
 from . import geometry, nn
 from .command import check_new, start
-from .files import write_whole
+from .saved.files import write_whole
 from .trained import Trained
 
 OPSET = 19  # the first in which Pad can wrap around

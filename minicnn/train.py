@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from minicnn.arguments import make_parser, parse
 from minicnn.command import by_ctrl_c, say_if_compiling, start
 from minicnn.data import DataLoader
-from minicnn.distributed import ALONE, Alone
 from minicnn.kernels.arrays import at_hand
 from minicnn.nn import Module
 from minicnn.optim import Adam
-from minicnn.prepare import Parts, first_filters, prepare
-from minicnn.runs import Metrics, Run
+from minicnn.saved.run_folder import Metrics, Run
 from minicnn.tasks import TASKS
 from minicnn.tasks.task import Batches, Criterion
+from minicnn.training.prepare import Parts, first_filters, prepare
+from minicnn.training.processes import ALONE, Alone
+from minicnn.training.settings import make_parser, parse
 
 CountRight = Callable[[np.ndarray, np.ndarray], Any]
 Step = tuple[Any, Any, int]  # mean loss, number of right answers, number of images

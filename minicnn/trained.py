@@ -10,8 +10,8 @@ import numpy as np
 
 from .data.mnist import to_float
 from .nn import Module
+from .saved.weights import load_weights
 from .tasks import TASKS, Task
-from .weights import load_weights
 
 LARGEST_CONFIG = 2**20  # bytes
 

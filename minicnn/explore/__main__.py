@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(arguments)
     from ..kernels.threads import set_num_threads  # only now: --help answers at once
-    from .runs import RunFolder
+    from .open_run import RunFolder
     from .server import Server
 
     try:

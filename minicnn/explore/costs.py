@@ -14,7 +14,7 @@ from ..summary import summary
 from . import ask
 from .ask import Refused
 from .network import chain
-from .runs import RunFolder
+from .open_run import RunFolder
 
 BUDGET = 3.0  # seconds of measuring
 _busy = threading.Lock()

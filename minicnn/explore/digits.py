@@ -13,7 +13,7 @@ from . import ask
 from .answer import shades
 from .ask import Refused
 from .network import Step, sigmoid, softmax, walk
-from .runs import RunFolder
+from .open_run import RunFolder
 
 CANVAS = 280
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from .. import __version__
 from ..kernels import use_backend
-from . import bench, cells, channels, costs, digits, matrix, runs
+from . import bench, cells, channels, costs, digits, matrix, open_run
 from .answer import encode
 from .ask import Refused
-from .runs import RunFolder
+from .open_run import RunFolder
 
 LARGEST_BODY = 2**18
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -49,9 +49,9 @@ class Server(ThreadingHTTPServer):
         self.run = run
         self.files = static_files()
         self.get: dict[str, Callable[[], Any]] = {
-            "/api/run": lambda: runs.overview(run) if run else {"open": False, "how": NO_RUN},
-            "/api/run/filters": lambda: runs.filters(self.needs_run()),
-            "/api/run/confusion": lambda: runs.confusion(self.needs_run()),
+            "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": NO_RUN},
+            "/api/run/filters": lambda: open_run.filters(self.needs_run()),
+            "/api/run/confusion": lambda: open_run.confusion(self.needs_run()),
             "/api/costs": lambda: costs.answer(self.run),
             "/api/about": lambda: {"version": __version__, "run": run.folder.name if run else None},
         }
@@ -63,7 +63,7 @@ class Server(ThreadingHTTPServer):
             "/api/matrix": matrix.answer,
             "/api/run/digit": lambda body: digits.answer(self.needs_run(), body),
             "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
-            "/api/run/images": lambda body: runs.images(self.needs_run(), body),
+            "/api/run/images": lambda body: open_run.images(self.needs_run(), body),
             "/api/costs/time": lambda body: costs.timing(self.run, body),
         }
         super().__init__(("127.0.0.1", port), Handler)

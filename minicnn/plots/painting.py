@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..runs import Metrics
+from ..saved.run_folder import Metrics
 from .picture import save
 from .training import draw_filters, draw_history
 

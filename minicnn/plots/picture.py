@@ -5,7 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from ..files import write_whole
+from ..saved.files import write_whole
 
 
 def save(figure: Figure, path: str | Path) -> None:

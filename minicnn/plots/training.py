@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from ..runs import Metrics
+from ..saved.run_folder import Metrics
 from .picture import save
 
 TRAINING, VALIDATION = "#1f77b4", "#d95f02"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data import Dataset
 from ..nn import BCELoss, CrossEntropyLoss, Module, MSELoss
-from ..runs import Metrics
+from ..saved.run_folder import Metrics
 
 Batches = Iterable[tuple[np.ndarray, ...]]
 Criterion = CrossEntropyLoss | BCELoss | MSELoss

@@ -9,9 +9,9 @@ import pytest
 
 import minicnn
 from minicnn import models, train
-from minicnn.explore.runs import RunFolder
+from minicnn.explore.open_run import RunFolder
 from minicnn.explore.server import Server
-from minicnn.weights import save_weights
+from minicnn.saved.weights import save_weights
 
 from .page import READY
 

@@ -7,8 +7,8 @@ import pytest
 
 from minicnn import models, use_backend
 from minicnn.data import MNIST
-from minicnn.explore.runs import RunFolder
-from minicnn.weights import load_weights
+from minicnn.explore.open_run import RunFolder
+from minicnn.saved.weights import load_weights
 
 from .conftest import Asker, serve, stop
 from .page import settled, until, values

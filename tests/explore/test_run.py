@@ -10,11 +10,11 @@ import pytest
 import minicnn
 from minicnn import models, nn
 from minicnn.data import MNIST
-from minicnn.explore import costs, digits, runs
+from minicnn.explore import costs, digits
 from minicnn.explore.ask import Refused
-from minicnn.explore.runs import RunFolder
+from minicnn.explore.open_run import RunFolder
 from minicnn.nn import functional as F
-from minicnn.weights import load_weights, save_weights
+from minicnn.saved.weights import load_weights, save_weights
 
 
 @pytest.fixture(autouse=True)
@@ -40,14 +40,14 @@ def values(told):
 
 
 def test_the_overview_is_the_files(run, run_folder):
-    told = runs.overview(run)
+    told = open_run.overview(run)
     assert told["config"] == json.loads((run_folder / "config.json").read_text())
     rows = (run_folder / "metrics.csv").read_text().splitlines()
     assert [str(row["val_loss"]) for row in told["metrics"]] == [row.split(",")[3] for row in rows[1:]]
 
 
 def test_filters_come_epoch_by_epoch_or_the_final_ones_alone(run, run_folder, tmp_path):
-    told = runs.filters(run)
+    told = open_run.filters(run)
     kept = load_weights(run_folder / "filters.safetensors")
     assert [one["epoch"] for one in told["epochs"]] == [0, 1, 2]
     for one in told["epochs"]:
@@ -55,7 +55,7 @@ def test_filters_come_epoch_by_epoch_or_the_final_ones_alone(run, run_folder, tm
     assert told["largest"] == max(abs(array).max() for array in kept.values())
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((run_folder / name).read_bytes())
-    told = runs.filters(RunFolder(tmp_path))
+    told = open_run.filters(RunFolder(tmp_path))
     assert (told["complete"], len(told["epochs"])) == (False, 1)
     np.testing.assert_array_equal(told["epochs"][0]["filters"], kept["epoch-002"])
 
@@ -64,7 +64,7 @@ def test_filters_are_in_the_order_of_their_epochs_and_what_is_no_epoch_is_left_o
     weight = np.ones((2, 1, 3, 3), np.float32)
     names = ["epoch-1000", "epoch-101", "epoch-000", "epoch-\u00b2", "epoch-" + 5000 * "1", "epoch-", "other"]
     save_weights(painter_folder / "filters.safetensors", dict.fromkeys(names, weight))
-    assert [one["epoch"] for one in runs.filters(RunFolder(painter_folder))["epochs"]] == [0, 101, 1000]
+    assert [one["epoch"] for one in open_run.filters(RunFolder(painter_folder))["epochs"]] == [0, 101, 1000]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_filters_are_in_the_order_of_their_epochs_and_what_is_no_epoch_is_left_o
 def test_filters_that_are_none_are_refused(painter_folder, array):
     save_weights(painter_folder / "filters.safetensors", {"epoch-000": array})
     with pytest.raises(Refused, match=r"The filters must be \(O, C, KH, KW\), of 1 to 65,536 real numbers") as refused:
-        runs.filters(RunFolder(painter_folder))
+        open_run.filters(RunFolder(painter_folder))
     assert refused.value.status == 422
 
 
@@ -136,7 +136,7 @@ def test_a_network_with_one_output_says_even_or_odd(parity_folder):
     model = models.ParityCNN()
     model.load_state_dict(load_weights(parity_folder / "model.safetensors"))
     run = RunFolder(parity_folder)
-    assert runs.overview(run)["classes"] == ["even", "odd"]
+    assert open_run.overview(run)["classes"] == ["even", "odd"]
     image, label = run.test[2]
     p = float(model(image[None])[0, 0])
     told = digits.answer(run, {"digit": {"index": 2}, "target": 0, "of": "logit"})
@@ -153,16 +153,16 @@ def test_a_network_with_one_output_says_even_or_odd(parity_folder):
         np.testing.assert_allclose(values, sign * slope, rtol=1e-4, atol=1e-9)
     loss = digits.plane(run, body | {"target": 1, "of": "loss"})["values"]  # of -log p
     np.testing.assert_allclose(loss, -slope / p, rtol=1e-4, atol=1e-9)
-    counts = runs.confusion(run)["counts"]
+    counts = open_run.confusion(run)["counts"]
     np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(run.test.labels % 2))
     assert costs.answer(run)["network"] == "ParityCNN"
 
 
 def test_a_run_that_paints_shows_what_it_has(painter_folder):
     painter = RunFolder(painter_folder)
-    told = runs.overview(painter)
+    told = open_run.overview(painter)
     assert (told["classes"], told["question"][:18]) == ([], "paint it in colour")
-    assert runs.filters(painter)["complete"]
+    assert open_run.filters(painter)["complete"]
     with pytest.raises(Refused, match="learnt the task 'generator'; expected the run folder of a training of digits"):
         digits.answer(painter, {"digit": {"index": 0}, "target": None, "of": "logit"})
     told = costs.answer(painter)
@@ -172,27 +172,27 @@ def test_a_run_that_paints_shows_what_it_has(painter_folder):
 
 def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
     data = MNIST(train=False)
-    told = runs.confusion(run)
+    told = open_run.confusion(run)
     trained.eval()
     predicted = trained(data.batch(range(1000))[0]).argmax(axis=1)
     trained.train()
     for truth, answer in np.ndindex(10, 10):
         assert told["counts"][truth, answer] == ((data.labels == truth) & (predicted == answer)).sum()
     assert told["accuracy"] == (predicted == data.labels).mean() == told["right"] / told["all"]
-    behind = runs.images(run, {"truth": 7, "predicted": 7, "start": 0})
+    behind = open_run.images(run, {"truth": 7, "predicted": 7, "start": 0})
     assert behind["total"] == told["counts"][7, 7]
     assert len(behind["images"]) == 40
     for one in behind["images"]:
         assert one["label"] == 7
         np.testing.assert_array_equal(one["pixels"], data.images[one["index"]].reshape(-1))
-    assert runs.images(run, {"start": 990})["total"] == 1000
+    assert open_run.images(run, {"start": 990})["total"] == 1000
 
 
 def test_training_that_goes_on_is_seen(run_folder, tmp_path):
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((run_folder / name).read_bytes())
     run = RunFolder(tmp_path)
-    assert runs.overview(run)["metrics"] == []
+    assert open_run.overview(run)["metrics"] == []
     body = {"digit": {"index": 0}, "target": None, "of": "logit"}
     before = digits.answer(run, body)["steps"]["logits"]
     weights = load_weights(tmp_path / "model.safetensors")
@@ -228,7 +228,7 @@ def test_a_damaged_run_is_a_sentence(run_folder, tmp_path, name, content, words,
     else:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(Refused) as refused:
-        runs.overview(run)
+        open_run.overview(run)
         digits.answer(run, {"digit": {"index": 0}, "target": None, "of": "logit"})
     assert words in refused.value.sentence
     assert refused.value.status == status

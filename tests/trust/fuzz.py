@@ -30,14 +30,15 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import arguments, checkpoints, convert, evaluate, models, onnx, optim, predict, trained
+from minicnn import convert, evaluate, models, onnx, optim, predict, trained
 from minicnn.agree import __main__ as agree
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
 from minicnn.explore import __main__ as explore
-from minicnn.runs import Metrics, Run, earlier_filters
+from minicnn.saved import checkpoints
+from minicnn.saved.run_folder import Metrics, Run, earlier_filters
+from minicnn.saved.weights import load_weights, save_weights
 from minicnn.summary import __main__ as summary
-from minicnn.weights import load_weights, save_weights
 
 MEMORY = 2 * 2**30  # more than any of these inputs may cost
 RAM = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where Linux has files in memory: ten times as fast
@@ -256,7 +257,7 @@ def crafted_checkpoint() -> Reader:
             arrays[name] = found.arrays[name].reshape(-1)[: grown % 4]
         metadata = {"minicnn": checkpoints.FORMAT, "header": text, "sha256": checkpoints.digest(text, arrays)}
         (folder / "checkpoint.safetensors").write_bytes(safetensors.save(arrays, metadata))
-        resumed(arguments.parse(arguments.make_parser(), ["--resume", str(folder)]).checkpoint)
+        resumed(settings.parse(settings.make_parser(), ["--resume", str(folder)]).checkpoint)
 
     seed = json.dumps(header).encode()
     return Reader([seed], read)
@@ -324,7 +325,7 @@ def flags() -> Reader:
     """Command lines: words from the input, one after each zero byte, given to every parser in turn."""
     commands = (predict, evaluate, convert, onnx, agree, summary, explore)
     parsers = [module.make_parser() for module in commands]
-    train = arguments.make_parser()
+    train = settings.make_parser()
     seeds = [
         b"--epochs\0003\0--lr\0000.1\0--task\0generator\0--latent-dim\0008\0--shuffle",
         b"--backend\0numpy\0--threads\0002\0--seed\0001\0--data\0x\0--out\0y\0--target-accuracy\0000.5",
@@ -347,7 +348,7 @@ def flags() -> Reader:
                 except SystemExit as error:
                     if error.code not in (0, 2):
                         raise NotRefusedProperly(f"{parser.prog}: exit status {error.code}") from error
-            return arguments.parse(train, words)
+            return settings.parse(train, words)
 
     return Reader(seeds, read)
 

@@ -46,12 +46,12 @@ ROOMS = {
     "optim": Room(
         ["minicnn/optim/*.py"], ["optim", "module", "torch_set"], "not numba and (not torch_set or optimiser or follow)"
     ),
-    "numba": Room(  # the loops, in Python; for LLVM's instructions, the threads and the cache tests/mutants.py has planted bugs
+    "numba": Room(  # the loops, in Python; for LLVM's instructions, the threads and the cache tests/trust/mutants.py has planted bugs
         [
             f"minicnn/kernels/numba_fast/{name}.py"
             for name in (
-                *("convolution", "linear", "losses", "lowering", "optimisers", "patches", "pointwise", "pooling"),
-                *("products", "skipping"),
+                *("convolution", "linear", "losses", "optimizers", "pointwise", "pooling"),
+                *("operands/lowering", "operands/patches", "operands/products", "operands/skipping"),
             )
         ],
         [*OPERATIONS, "optim", "numba"],
@@ -282,6 +282,11 @@ def excused(mutant: str, before: str, after: str) -> bool:
     return False
 
 
+def test_file(name: str) -> str:
+    (found,) = (ROOT / "tests").rglob(f"test_{name}.py")
+    return found.relative_to(ROOT).as_posix()
+
+
 def prepare(folder: Path, room: Room) -> None:
     """A copy of the project in which mutmut finds what to change and what to run."""
     without = shutil.ignore_patterns("__pycache__", "files")
@@ -303,7 +308,7 @@ def prepare(folder: Path, room: Room) -> None:
             *("-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=dev", "--hypothesis-seed=0"),
             *("-W", "ignore::RuntimeWarning", "-k", room.chosen),  # NumPy warns where compiled code does not
         ],
-        "pytest_add_cli_args_test_selection": [f"tests/test_{name}.py" for name in room.tests],
+        "pytest_add_cli_args_test_selection": [test_file(name) for name in room.tests],
         "timeout_multiplier": 6.0,
         "use_git_change_detection": False,
     }

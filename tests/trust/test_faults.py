@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 import minicnn
-from minicnn import checkpoints
+from minicnn.saved import checkpoints
+from minicnn.saved.weights import load_weights
 from minicnn.trained import Trained
-from minicnn.weights import load_weights
-from tests.train.test_resume_command import bits
+from tests.training.test_resume_command import bits
 from tests.trust.repetitions import times
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")

@@ -21,13 +21,14 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import checkpoints, optim
+from minicnn import optim
 from minicnn.data import MNIST
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
-from minicnn.runs import Run
+from minicnn.saved import checkpoints
+from minicnn.saved.run_folder import Run
+from minicnn.saved.weights import load_weights
 from minicnn.trained import Trained
-from minicnn.weights import load_weights
 from tests.trust import fuzz
 
 edits = st.lists(

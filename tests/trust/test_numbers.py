@@ -17,7 +17,7 @@ from minicnn.agree import bounds, judge
 from minicnn.agree.trials import OPERATIONS
 from minicnn.kernels import arrays
 from minicnn.train import Diverged, main, train_epoch
-from tests.oracle import torch  # skips without torch, and keeps it to one thread
+from tests.support.oracle import torch  # skips without torch, and keeps it to one thread
 
 BACKENDS = ["numpy", "numba", "torch"]
 MOST = float(np.finfo(np.float32).max)

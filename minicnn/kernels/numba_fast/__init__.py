@@ -17,14 +17,14 @@ from ..numpy_textbook.losses import (
     mse_loss,
     mse_loss_grad,
 )
-from ..numpy_textbook.optimisers import sgd
+from ..numpy_textbook.optimizers import sgd
 from ..numpy_textbook.padding import pad, pad_grad
 from ..numpy_textbook.pointwise import sigmoid, sigmoid_grad, tanh, tanh_grad
-from .compilation import announce_compilation as announce_compilation
 from .convolution import bias_grad, conv2d, conv2d_grad_input, conv2d_grad_weight
+from .engine.compilation import announce_compilation as announce_compilation
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import cross_entropy, cross_entropy_grad
-from .optimisers import adam
+from .optimizers import adam
 from .pointwise import relu, relu_grad
 from .pooling import max_pool2d, max_pool2d_grad
 

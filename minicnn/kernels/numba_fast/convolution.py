@@ -6,14 +6,14 @@ computed from it: lowering the whole batch at once would write and read 20 MB fo
 
 import numpy as np
 
-from .arrays import plain
-from .compilation import compiled
-from .lowering import lower, settled
-from .patches import fill_strips, strips_for
-from .products import U, aligned, copy_careless, fill, multiply, multiply_row
-from .skipping import finite, rows_loops, runs_for, skipping_input_loops, skipping_weight_loops
-from .team import parallel, take
-from .vectors import LANES
+from .engine.arrays import plain
+from .engine.compilation import compiled
+from .engine.team import parallel, take
+from .engine.vectors import LANES
+from .operands.lowering import lower, settled
+from .operands.patches import fill_strips, strips_for
+from .operands.products import U, aligned, copy_careless, fill, multiply, multiply_row
+from .operands.skipping import finite, rows_loops, runs_for, skipping_input_loops, skipping_weight_loops
 
 PARTS = 8  # partial sums of the weights' gradient; fixed, so that their order never changes
 DENSE_INPUT, DENSE_WEIGHT = 0.6, 0.4  # the shares of numbers that are not 0 from which skipping does not pay

@@ -6,11 +6,11 @@ its sums could depend on their number.
 
 import numpy as np
 
-from .arrays import plain
-from .compilation import compiled
-from .products import U, aligned, copy, multiply
-from .team import parallel, take
-from .vectors import LANES
+from .engine.arrays import plain
+from .engine.compilation import compiled
+from .engine.team import parallel, take
+from .engine.vectors import LANES
+from .operands.products import U, aligned, copy, multiply
 
 FEW = 8  # rows of x below which the weights are not worth packing
 SMALL = 1 << 20  # multiply-adds that one thread does in about 10 us, which is what sharing them costs

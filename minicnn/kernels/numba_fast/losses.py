@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..numpy_textbook import losses as textbook
-from .arrays import plain
-from .compilation import compiled
+from .engine.arrays import plain
+from .engine.compilation import compiled
 
 
 def _is_common(logits, target, weight, label_smoothing, reduction):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .arrays import plain
-from .compilation import compiled
-from .team import parallel, take
+from .engine.arrays import plain
+from .engine.compilation import compiled
+from .engine.team import parallel, take
 
 SHARE = 1 << 15  # numbers for a part; fewer are one thread's work: 5 us
 

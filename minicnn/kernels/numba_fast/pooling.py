@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .arrays import plain
-from .compilation import compiled
-from .lowering import settled
-from .products import U, fill
-from .team import parallel, take
+from .engine.arrays import plain
+from .engine.compilation import compiled
+from .engine.team import parallel, take
+from .operands.lowering import settled
+from .operands.products import U, fill
 
 BLOCK = 8  # windows; the loop over a constant number becomes vector instructions without a remainder
 SHARE = 1 << 14  # outputs for a part; fewer are one thread's work

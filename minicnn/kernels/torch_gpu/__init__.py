@@ -26,7 +26,7 @@ from .losses import (
     mse_loss,
     mse_loss_grad,
 )
-from .optimisers import adam, sgd
+from .optimizers import adam, sgd
 from .padding import pad, pad_grad
 from .pointwise import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from .pooling import max_pool2d, max_pool2d_grad

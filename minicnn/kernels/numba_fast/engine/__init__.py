@@ -1,0 +1,1 @@
+"""What the kernels run on: compiled code and its files, registers, instructions, threads, memory."""

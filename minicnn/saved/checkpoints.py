@@ -1,0 +1,127 @@
+"""A training's whole state in one file, from which it goes on as if it had never stopped, to the same bits.
+
+checkpoint.safetensors holds
+
+    model.<name>               the weights
+    optimizer.<i>.<name>       what the optimiser keeps for parameter i: Adam's averages and step count
+    random.key                 the Mersenne Twister of the initial weights; the order of the images needs nothing kept,
+                               it follows from seed and epoch
+
+and in its header, as JSON, the configuration, the metrics so far (so: the epoch) and the optimiser's options. A digest over all of
+it tells a damaged file from a whole one. It is no pickle: reading it runs nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors import numpy as safetensors
+
+from ..kernels.arrays import dtype_name, to_numpy
+from ..nn import Module, init
+from ..optim import Optimizer
+from .files import write_whole
+
+FORMAT = "1"
+
+
+class Checkpoint(NamedTuple):
+    """What a file held: the header's entries, and the arrays by name."""
+
+    path: Path
+    config: dict[str, Any]
+    history: list[list[float]]
+    options: list[dict[str, Any]]  # the optimiser's groups
+    position: int  # of the random stream
+    arrays: dict[str, np.ndarray]
+
+    def restore(self, model: Module, optimizer: Optimizer) -> None:
+        """Weights, optimiser and random stream as they were; a network that does not fit is refused whole."""
+        weights = {name.removeprefix("model."): a for name, a in self.arrays.items() if name.startswith("model.")}
+        found, wanted = ({dtype_name(array) for array in group} for group in (weights.values(), model.parameters()))
+        if weights and found != wanted:
+            raise ValueError(f"{self.path} holds {', '.join(sorted(found))} weights, expected {', '.join(wanted)}.")
+        try:
+            model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ValueError(f"{self.path} holds another network: {error}") from error
+        state: dict[int, dict[str, Any]] = {}
+        try:
+            for name, array in self.arrays.items():
+                if name.startswith("optimizer."):
+                    _, number, key = name.split(".", 2)
+                    state.setdefault(int(number), {})[key] = array
+            optimizer.load_state_dict({"state": state, "param_groups": self.options})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{self.path} holds another optimiser's state: {error}") from error
+        init.set_state(self.arrays["random.key"], self.position)
+
+
+def save(
+    path: Path, model: Module, optimizer: Optimizer, config: Mapping[str, Any], history: Sequence[tuple[float, ...]]
+) -> None:
+    """Write the checkpoint: all of it, or the old one stays."""
+    kept = optimizer.state_dict()
+    key, position = init.get_state()
+    arrays = {f"model.{name}": to_numpy(value) for name, value in model.state_dict().items()}
+    for number, values in kept["state"].items():
+        arrays |= {f"optimizer.{number}.{name}": to_numpy(value) for name, value in values.items() if value is not None}
+    arrays["random.key"] = key
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    header = {"config": dict(config), "history": list(history), "options": kept["param_groups"], "position": position}
+    text = json.dumps(header)
+    metadata = {"minicnn": FORMAT, "header": text, "sha256": digest(text, arrays)}
+    write_whole(path, safetensors.save(arrays, metadata))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. ValueError says why a file is none."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("minicnn") != FORMAT:
+                raise ValueError(
+                    f"{path} is no checkpoint of this version: expected format {FORMAT}, got {metadata.get('minicnn')!r}."
+                )
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged: {error}. Start the training anew.") from error
+    text = metadata.get("header", "")
+    if digest(text, arrays) != metadata.get("sha256"):
+        raise ValueError(f"{path} is damaged: its content does not have the digest it names. Start the training anew.")
+    return Checkpoint(path, arrays=arrays, **read_header(path, text, arrays))
+
+
+def read_header(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The header, if it is one that `save` writes: a digest that fits says that a file is whole, not who wrote it."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}. Start the training anew.") from error
+    kinds = {"config": dict, "history": list, "options": list, "position": int}
+    found = {name: type(value) for name, value in header.items()} if isinstance(header, dict) else type(header)
+    if found != kinds:
+        raise ValueError(f"{path} is no checkpoint of a training: its header must hold {', '.join(kinds)}.")
+    for epoch, row in enumerate(header["history"], 1):
+        if not isinstance(row, list) or row[:1] != [epoch] or set(map(type, row[1:])) - {float}:
+            raise ValueError(
+                f"{path} is no checkpoint of a training: row {epoch} of its history must be the epoch, {epoch}, and floats."
+            )
+    key = arrays.get("random.key", np.zeros(0))
+    if (key.dtype, key.shape) != (np.dtype(np.uint32), (624,)) or not 0 <= header["position"] <= 624:
+        raise ValueError(f"{path} is no checkpoint of a training: it holds no state of the random numbers.")
+    return header
+
+
+def digest(text: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 over the header and every array: name, dtype, shape, bytes."""
+    found = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"{name} {array.dtype} {array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()

@@ -1,0 +1,1 @@
+"""What stands behind `python -m minicnn.train`: its settings, its preparation, several processes."""

@@ -1,0 +1,103 @@
+"""Several processes train one network: each computes the gradient of its share of every batch, and all take the average.
+
+    torchrun --nproc-per-node=2 -m minicnn.train --backend torch
+
+The engine is `torch.distributed` (gloo between CPUs, nccl between GPUs); ours is only what is summed. The mean loss over a batch
+of n images is the mean over the processes' shares, weighted with their sizes n_r, and so is its gradient:
+
+    grad = (sum over r of n_r grad_r) / (sum over r of n_r)
+
+A share may be smaller than another, or empty: the last batch of an epoch is what was left over.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from ..nn import Parameter
+
+
+class Alone:
+    """The only process: nobody to share with."""
+
+    rank, size = 0, 1
+
+    def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+        """The part of each batch that this process computes."""
+        return batches
+
+    def average(self, parameters: Iterable[Parameter], n: int) -> None:
+        """Replace each gradient, the mean over this process's `n` images, by the mean over the images of all."""
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        """Each number summed over the processes."""
+        return list(numbers)
+
+    def leave(self) -> None:
+        """The work is done."""
+
+
+ALONE = Alone()
+
+
+class Together(Alone):
+    """One of the processes that torchrun started."""
+
+    def __init__(self, device: Any):
+        import torch
+        from torch import distributed
+
+        self.torch, self.distributed, self.device = torch, distributed, device
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=5))
+        self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
+
+    def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        for batch in batches:
+            n = len(batch[0])
+            mine = slice(self.rank * n // self.size, (self.rank + 1) * n // self.size)
+            yield tuple(array[mine] for array in batch)
+
+    def average(self, parameters: Iterable[Parameter], n: int) -> None:
+        learnt = [parameter for parameter in parameters if parameter.grad is not None]
+        grads = [self.torch.as_tensor(parameter.grad) for parameter in learnt]
+        flat = self.torch.cat([grad.reshape(-1) for grad in grads])  # one message for all of them
+        flat = self.torch.cat([flat, flat.new_ones(1)]) * n  # with the number of images at its end
+        self._add(flat)
+        flat /= flat[-1].clone()
+        for parameter, grad in zip(learnt, flat[:-1].split([grad.numel() for grad in grads]), strict=True):
+            whole = grad.reshape(tuple(parameter.shape))
+            parameter.grad = whole.numpy() if isinstance(parameter.grad, np.ndarray) else whole
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        tensor = self.torch.tensor(numbers, dtype=self.torch.float64, device=self.device)
+        self._add(tensor)
+        return tensor.tolist()
+
+    def _add(self, tensor: Any) -> None:
+        try:
+            self.distributed.all_reduce(tensor)
+        except RuntimeError as error:
+            raise ConnectionError(
+                f"process {self.rank} of {self.size} lost the others: {str(error).splitlines()[0]}"
+            ) from error
+
+    def leave(self) -> None:
+        self.distributed.destroy_process_group()
+
+
+def started() -> int:
+    """How many processes torchrun started; 1 without torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def local() -> tuple[int, int]:
+    """Which of the processes on this machine this one is, and how many there are."""
+    return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def join(device: Any) -> Alone:
+    """This process's place among those that torchrun started; `device` is the torch device that it computes on."""
+    return Together(device) if started() > 1 else ALONE

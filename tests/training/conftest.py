@@ -1,0 +1,3 @@
+"""What every test of a command needs."""
+
+from tests.support.commands import own_folder  # noqa: F401 - a fixture

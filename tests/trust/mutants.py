@@ -1,0 +1,334 @@
+"""The planted bugs: believable mistakes, one at a time, each with the tests that must notice it.
+
+A mutant is a file of the package, the text that occurs there exactly once, what replaces it, and the arguments with
+which pytest finds the tests (few and fast ones). `tests.trust.test_mutants` plants them in a copy of the package.
+
+Those of the Numba set stand in what `tests.trust.mutate` cannot change, as it works without compilation: LLVM's
+instructions, the threads, the cache; and in a few of the loops. Each compiles only what its tests need.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    file: str
+    original: str
+    replacement: str
+    tests: tuple[str, ...]
+    backend: str = "numpy"
+    crashes: bool = False  # it spoils memory: the tests notice if they fail, and if their process dies of a signal
+
+
+CONVOLUTION = ("tests/nn/test_convolution.py", "-k", "integers_agree or same_padding")
+TRANSPOSED = ("tests/nn/test_conv_transpose.py", "-k", "integers_agree")
+POOLING = ("tests/nn/test_pooling.py", "-k", "agree or ties or examples")
+PADDING = ("tests/nn/test_padding.py", "-k", "modes_copy or pad_agrees")
+POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
+LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
+LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
+LOSSES = ("tests/nn/test_losses.py", "-k", "every_argument or all_are_ignored or sum_of_the_targets")
+OPTIMISERS = ("tests/optim/test_optim.py", "-k", "every_option or no_gradient or dampening")
+INIT = ("tests/nn/test_init.py", "-k", "float32")
+MODULE = ("tests/nn/test_module.py",)
+LOADER = ("tests/data/test_loader.py",)
+KERNELS = "kernels/numpy_textbook"
+
+NUMBA = "kernels/numba_fast"
+INSTRUCTIONS = (
+    "tests/kernels/test_numba.py",
+    "-k",
+    "compiled_registers and float32 or compiled_a_fused or compiled_an_addition",
+)
+THREADS = (
+    "tests/kernels/test_numba.py",
+    "-k",
+    "part_is_done_once or in_a_helper or waits_for_the_helpers or call_is_over",
+)
+CACHE = ("tests/kernels/test_numba.py", "-k", "any_of_the_sources or compile_at_once_do")
+WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
+WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
+WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling")
+SKIPPING = ("tests/kernels/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
+
+MUTANTS = {
+    # geometry
+    "the output size rounds up": Mutant(
+        "geometry.py",
+        "return (size + padding - D * (K - 1) - 1) // S + 1",
+        "return -(-(size + padding - D * (K - 1) - 1) // S) + 1",
+        CONVOLUTION,
+    ),
+    "the dilated kernel is one too long": Mutant(
+        "geometry.py",
+        "return (size + padding - D * (K - 1) - 1) // S + 1",
+        "return (size + padding - D * K) // S + 1",
+        CONVOLUTION,
+    ),
+    "'same' pads the odd column left": Mutant(
+        "geometry.py",
+        "return (TH // 2, TH - TH // 2), (TW // 2, TW - TW // 2)",
+        "return (TH - TH // 2, TH // 2), (TW - TW // 2, TW // 2)",
+        CONVOLUTION,
+    ),
+    "a transposed convolution forgets the output padding": Mutant(
+        "geometry.py",
+        "return (size - 1) * S - 2 * P + D * (K - 1) + OP + 1",
+        "return (size - 1) * S - 2 * P + D * (K - 1) + 1",
+        TRANSPOSED,
+    ),
+    "output padding needs to be below stride and dilation": Mutant(
+        "geometry.py", "if op >= S and op >= D:", "if op >= S or op >= D:", TRANSPOSED
+    ),
+    "ceil_mode keeps a window that starts in the right padding": Mutant(
+        "geometry.py", "return out - 1 if ceil_mode and (out - 1) * S >= size + P else out", "return out", POOLING
+    ),
+    "pooling padding may be as large as the kernel": Mutant(
+        "geometry.py", "if P > K // 2:", "if P > K:", ("tests/nn/test_layers.py", "-k", "makes_no_sense")
+    ),
+    # textbook kernels
+    "stride taken for dilation": Mutant(
+        f"{KERNELS}/convolution.py", "top, left = kh * g.DH, kw * g.DW", "top, left = kh * g.SH, kw * g.SW", CONVOLUTION
+    ),
+    "height and width swapped": Mutant(
+        f"{KERNELS}/convolution.py",
+        "padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W] = x",
+        "padded[:, :, g.PW : g.PW + g.H, g.PH : g.PH + g.W] = x",
+        CONVOLUTION,
+    ),
+    "col2im overwrites where patches overlap": Mutant(
+        f"{KERNELS}/convolution.py",
+        "padded[:, :, rows, columns] += cols[:, :, kh, kw]",
+        "padded[:, :, rows, columns] = cols[:, :, kh, kw]",
+        CONVOLUTION,
+    ),
+    "the weight's gradient is averaged over the images": Mutant(
+        f"{KERNELS}/convolution.py",
+        "(grad @ cols.swapaxes(-1, -2)).sum(axis=0, dtype=x.dtype)",
+        "(grad @ cols.swapaxes(-1, -2)).mean(axis=0, dtype=x.dtype)",
+        LAYERS,
+    ),
+    "the bias's gradient forgets the width": Mutant(
+        f"{KERNELS}/convolution.py",
+        "axis=(0, *range(2, grad_output.ndim))",
+        "axis=(0, *range(2, min(grad_output.ndim, 3)))",
+        CONVOLUTION,
+    ),
+    "max pooling takes the last of equal elements": Mutant(
+        f"{KERNELS}/pooling.py", "(value > best)", "(value >= best)", POOLING
+    ),
+    "max pooling lets the padding win": Mutant(f"{KERNELS}/pooling.py", "wins = (place >= 0) & ", "wins = ", POOLING),
+    "ReLU passes the gradient at zero": Mutant(
+        f"{KERNELS}/pointwise.py", "np.where(output <= 0,", "np.where(output < 0,", POINTWISE
+    ),
+    "the sigmoid's slope forgets a factor": Mutant(
+        f"{KERNELS}/pointwise.py",
+        "return grad_output * (1 - output) * output",
+        "return grad_output * (1 - output)",
+        LAYERS,
+    ),
+    "circular padding repeats the edge": Mutant(
+        f"{KERNELS}/padding.py", '"circular": "wrap"', '"circular": "edge"', PADDING
+    ),
+    "cross-entropy divides by the number of targets": Mutant(
+        f"{KERNELS}/losses.py",
+        "counts, divisor = counts[:, None], weights.sum()",
+        "counts, divisor = counts[:, None], weights.size",
+        LOSSES,
+    ),
+    "ignore_index is forgotten": Mutant(
+        f"{KERNELS}/losses.py", "counts = target != ignore_index", "counts = target == target", LOSSES
+    ),
+    "label smoothing forgets the class weights": Mutant(
+        f"{KERNELS}/losses.py",
+        "q += label_smoothing / q.shape[1] * _class_weights(logits, weight)",
+        "q += label_smoothing / q.shape[1]",
+        LOSSES,
+    ),
+    "the mean squared error's gradient forgets the 2": Mutant(
+        f"{KERNELS}/losses.py",
+        "_reduce_grad(x.dtype.type(2), reduction, x.size)",
+        "_reduce_grad(x.dtype.type(1), reduction, x.size)",
+        LOSSES,
+    ),
+    "pos_weight multiplies the negatives too": Mutant(
+        f"{KERNELS}/losses.py",
+        "grad = (1 - target) - positives * sigmoid(-logits)",
+        "grad = positives * (sigmoid(logits) - target)",
+        LOSSES,
+    ),
+    "Adam's eps stands inside the root": Mutant(
+        f"{KERNELS}/optimisers.py",
+        "np.sqrt(v) / (1 - beta2**step) ** 0.5 + eps",
+        "np.sqrt(v / (1 - beta2**step) + eps)",
+        OPTIMISERS,
+    ),
+    "Adam's mean is not freed of its bias": Mutant(
+        f"{KERNELS}/optimisers.py",
+        "param -= lr / (1 - beta1**step) * exp_avg / denominator",
+        "param -= lr * exp_avg / denominator",
+        OPTIMISERS,
+    ),
+    "SGD dampens the first step too": Mutant(
+        f"{KERNELS}/optimisers.py",
+        "momentum_buffer = np.array(grad)",
+        "momentum_buffer = (1 - dampening) * grad",
+        OPTIMISERS,
+    ),
+    # functional, layers
+    "a transposed convolution swaps input and gradient": Mutant(
+        "nn/functional/conv_transpose.py",
+        "kernel.conv2d_grad_weight(x, grad, g)",
+        "kernel.conv2d_grad_weight(kernel.conv2d(grad, weight, None, g), grad, g)",
+        TRANSPOSED,
+    ),
+    "linear adds up over one leading dimension only": Mutant(
+        "nn/functional/linear.py",
+        "return x.reshape(math.prod(leading), features), weight",
+        "return x.reshape(-1, features)[: leading[0] if leading else 1], weight",
+        LINEAR,
+    ),
+    "Conv2d has no gradient for its bias": Mutant(
+        "nn/convolution.py", "self.bias.accumulate(grad_bias)", "pass", LAYERS
+    ),
+    "Conv2d pads height for width": Mutant(
+        "nn/convolution.py", "self._frame = (PL, PR, PT, PB)", "self._frame = (PT, PB, PL, PR)", LAYERS
+    ),
+    "a gradient replaces the one before": Mutant(
+        "nn/module.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
+    ),
+    "backward serves twice": Mutant(
+        "nn/module.py",
+        "(values, versions, its), self._kept = self._kept, None",
+        "values, versions, its = self._kept",
+        MODULE,
+    ),
+    "loading keeps the old dtype": Mutant(
+        "nn/module.py",
+        "arrays.copied(value, own[name].data)",
+        "arrays.copied(value, own[name].data, own[name].dtype)",
+        MODULE,
+    ),
+    "Sequential goes backward in the order of forward": Mutant(
+        "nn/sequential.py",
+        "for module in reversed(list(self.children())):",
+        "for module in list(self.children()):",
+        ("tests/nn/test_module.py", "-k", "needs_input_grad"),
+    ),
+    # initial weights, optimisers, data
+    "the bound is He's without torch's sqrt(5)": Mutant(
+        "nn/init.py", "math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))", "math.sqrt(2.0)", INIT
+    ),
+    "the random number keeps its upper bits": Mutant(
+        "nn/init.py",
+        "(_generator.random_raw(n) & (2**24 - 1)) * 2.0**-24",
+        "(_generator.random_raw(n) >> 8) * 2.0**-24",
+        INIT,
+    ),
+    "fan_in counts the outputs": Mutant(
+        "nn/init.py",
+        "fan_in = math.prod(weight_shape[1:])",
+        "fan_in = math.prod(weight_shape) // weight_shape[-1]",
+        INIT,
+    ),
+    "a step counts for parameters without a gradient": Mutant(
+        "optim/optimizer.py",
+        "if parameter.grad is not None:\n                    self.update(parameter, self._grad(parameter),",
+        "if (grad := 0 * parameter.data if parameter.grad is None else parameter.grad) is not None:\n"
+        "                    self.update(parameter, grad,",
+        OPTIMISERS,
+    ),
+    "amsgrad's state is forgotten": Mutant(
+        "optim/adam.py", 'state["max_exp_avg_sq"] if group["amsgrad"] else None', "None", OPTIMISERS
+    ),
+    "the last, smaller batch is lost": Mutant(
+        "data/loader.py", "return full + (rest > 0 and not self.drop_last)", "return full", LOADER
+    ),
+    "every epoch is shuffled alike": Mutant(
+        "data/loader.py", "np.random.default_rng((self.seed, epoch))", "np.random.default_rng((self.seed, 0))", LOADER
+    ),
+    # Numba kernels: LLVM's instructions
+    "the registers of a pair hold the same numbers": Mutant(
+        f"{NUMBA}/engine/vectors.py",
+        "ir.Constant(ir.IntType(64), k)",
+        "ir.Constant(ir.IntType(64), 0)",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    "a register is written one place off": Mutant(
+        f"{NUMBA}/engine/vectors.py",
+        "_pointers(context, builder, array, *arguments[:2], vectors.count)",
+        "_pointers(context, builder, array, arguments[0], builder.add(arguments[1], ir.Constant(ir.IntType(64), 1)),"
+        " vectors.count)",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    "registers are taken for aligned": Mutant(
+        f"{NUMBA}/engine/vectors.py", "array.dtype.bitwidth // 8)", "64)", INSTRUCTIONS, "numba", crashes=True
+    ),
+    "a fused product is rounded twice": Mutant(
+        f"{NUMBA}/engine/machine.py",
+        "builder.fma(*arguments)",
+        "builder.fadd(builder.fmul(*arguments[:2]), arguments[2])",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    # threads
+    "two threads may take the same part": Mutant(
+        f"{NUMBA}/engine/machine.py",
+        'return builder.atomic_rmw("add", pointer, context.get_constant(types.int64, 1), "seq_cst")',
+        "before = builder.load(pointer)\n"
+        "        builder.store(builder.add(before, context.get_constant(types.int64, 1)), pointer)\n"
+        "        return before",
+        INSTRUCTIONS,
+        "numba",
+    ),
+    "a call does not wait for its helpers": Mutant(
+        f"{NUMBA}/engine/team.py", "while not _await_loops(job.counter, job.joined):", "while False:", THREADS, "numba"
+    ),
+    "a job that is over stays open to helpers": Mutant(
+        f"{NUMBA}/engine/team.py", "job.open = False", "pass", THREADS, "numba"
+    ),
+    "a helper's error is lost": Mutant(f"{NUMBA}/engine/team.py", "job.error = error", "pass", THREADS, "numba"),
+    "the number of threads decides what a part is": Mutant(
+        f"{NUMBA}/engine/team.py",
+        "_team.run(loops, (parts, *arguments), helpers)",
+        "_team.run(loops, (helpers + 1, *arguments), helpers)",
+        THREADS,
+        "numba",
+    ),
+    # the cache
+    "a callee's source is missing from the digest": Mutant(
+        f"{NUMBA}/engine/compilation.py", 'folder.rglob("*.py")', 'folder.rglob("[!mv]*.py")', CACHE, "numba"
+    ),
+    "the signature is missing from the name of a file": Mutant(
+        f"{NUMBA}/engine/compilation.py", "repr(key)", "repr(key[1:])", CACHE, "numba"
+    ),
+    # loops
+    "a copied row loses its remainder": Mutant(
+        f"{NUMBA}/operands/products.py",
+        "for j in range(U(whole), U(count)):",
+        "for j in range(0):",
+        WIDE_LINEAR,
+        "numba",
+    ),
+    "what a careless copy wrote too much stays in the padding": Mutant(
+        f"{NUMBA}/convolution.py",
+        "fill(buffer, at + filled, Q - filled, 0)",
+        "fill(buffer, at, 0 if filled else Q, 0)",
+        WIDE_CONVOLUTION,
+        "numba",
+    ),
+    "the columns of a dilated patch stand side by side": Mutant(
+        f"{NUMBA}/operands/patches.py", "if s.DW == 1:", "if s.DH == 1:", WIDE_CONVOLUTION, "numba"
+    ),
+    "the last windows of a row are left out": Mutant(
+        f"{NUMBA}/pooling.py",
+        "for j0 in range(0, count, BLOCK):",
+        "for j0 in range(0, count - BLOCK + 1, BLOCK):",
+        WIDE_POOLING,
+        "numba",
+    ),
+    "a piece too long spoils what stands behind its run": Mutant(
+        f"{NUMBA}/operands/skipping.py", "store(row, end, behind)", "pass", SKIPPING, "numba"
+    ),
+}
