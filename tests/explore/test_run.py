@@ -10,7 +10,7 @@ import pytest
 import minicnn
 from minicnn import models, nn
 from minicnn.data import MNIST
-from minicnn.explore import costs, digits
+from minicnn.explore import costs, digits, open_run
 from minicnn.explore.ask import Refused
 from minicnn.explore.open_run import RunFolder
 from minicnn.nn import functional as F
