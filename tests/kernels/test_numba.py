@@ -23,7 +23,7 @@ import minicnn
 from minicnn import geometry
 from minicnn.agree import bounds
 from minicnn.kernels import numba_fast, numpy_textbook
-from minicnn.kernels.numba_fast import convolution, pointwise
+from minicnn.kernels.numba_fast import convolution, optimizers, pointwise
 from minicnn.kernels.numba_fast.engine import compilation, machine, team, vectors
 from minicnn.nn import functional as F
 from tests.support import oracle, strategies
@@ -697,7 +697,8 @@ def test_nothing_is_compiled_at_import_nor_numba_loaded_before_a_kernel_is_used(
         from numba.core.dispatcher import Dispatcher
         with event.install_recorder("numba:compile") as compiled:
             package = importlib.import_module("minicnn.kernels.numba_fast")
-            modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+            found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+            modules = [importlib.import_module(module.name) for module in found]
         loops = {value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
         assert len(loops) > 10
         assert not compiled.buffer and not any(one.signatures for one in loops)

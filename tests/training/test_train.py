@@ -17,6 +17,7 @@ from minicnn import train
 from minicnn.models import SimpleCNN
 from minicnn.saved.run_folder import Run
 from minicnn.train import main
+from tests.support import commands
 from tests.support.commands import SMALL, config, losses, metrics, names, rows, start, weights
 
 LINE = re.compile(

@@ -39,6 +39,7 @@ from minicnn.saved import checkpoints
 from minicnn.saved.run_folder import Metrics, Run, earlier_filters
 from minicnn.saved.weights import load_weights, save_weights
 from minicnn.summary import __main__ as summary
+from minicnn.training import settings
 
 MEMORY = 2 * 2**30  # more than any of these inputs may cost
 RAM = "/dev/shm" if os.path.isdir("/dev/shm") else None  # where Linux has files in memory: ten times as fast
