@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+from minicnn import table
+
 from .work import EAGER, OURS
 
 WIDTH = 112
-COLUMNS = (20, 10, 18, 15, 15, 9, 15, 10)
+COLUMNS = (20, 9, 15, 13, 13, 7, 12, 9)  # at least so wide; two spaces lie between two of them
+ALIGN = "<>>>>>>>"
 HEAD = ("", "median ms", "quartiles", "/ torch eager", "quartiles", "at most", "G mul-adds/s", "of peak")
 
 
 def table_line(*cells: str) -> str:
-    """The first cell to the left, the others to the right."""
-    first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, COLUMNS, strict=True))
-    return f"{cells[0]:<{len(first)}}{''.join(rest)}"
+    """One row of the table, which grows while the works are measured."""
+    return table.lines([cells], ALIGN, COLUMNS)[0]
 
 
 def header(machine: dict[str, Any]) -> str:
@@ -68,10 +70,12 @@ def bars(rows: list[dict[str, Any]]) -> Iterator[str]:
     if not judged:
         return
     yield section("bars", f"How many times as long as the other {OURS} takes: measured, at most, aim.")
-    yield f"\n{'work':26}{'threads':>8}   {'against':16}{'measured':>10}{'bar':>8}{'aim':>8}"
+    lines = [("work", "threads", "against", "measured", "bar", "aim", "")]
     for row, bar in judged:
-        text = f"{row['work']:26}{row['threads']:>8}   {bar['against']:16}{bar['ratio']:>10.2f}{bar['bar']:>8.2f}{bar['aim']:>8.2f}"
-        yield f"{text}   {verdict(bar)}"
+        figures = (f"{bar[name]:.2f}" for name in ("ratio", "bar", "aim"))
+        lines.append((row["work"], str(row["threads"]), bar["against"], *figures, verdict(bar)))
+    yield ""
+    yield from table.lines(lines, "<><>>><")
 
 
 def verdict(bar: dict[str, Any]) -> str:
@@ -105,10 +109,12 @@ def fact(entry: dict[str, Any]) -> str:
 def curve(points: list[dict[str, Any]]) -> Iterator[str]:
     """Cost per image along one axis of `scale`: a column for each contender."""
     names = list(points[0]["row"]["contenders"])
-    yield f"\n{points[0]['axis'] + ', microseconds an image':40}" + "".join(f"{name:>17}" for name in names)
+    rows = [(f"{points[0]['axis']}, microseconds an image", *names)]
     for point in points:
-        entries = point["row"]["contenders"]
-        yield f"{point['at']:>40}" + "".join(f"{ms(per_image(point, name)):>17}" for name in names if name in entries)
+        measured = point["row"]["contenders"]
+        rows.append((str(point["at"]), *(ms(per_image(point, name)) if name in measured else "" for name in names)))
+    yield ""
+    yield from table.lines(rows, ">" * len(rows[0]))
 
 
 def per_image(point: dict[str, Any], name: str) -> float:

@@ -7,7 +7,6 @@ Keys, shapes and bits stay as they are. torch is needed for .pt and .pth only.
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from .command import check_new, start
 from .models import networks
 from .nn import Module
 from .saved.files import write_whole
-from .saved.weights import load_weights, save_weights
+from .saved.weights import load_weights, save_weights, torch_bytes
 
 TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
 WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each name
@@ -47,17 +46,6 @@ def check_target(source: Path, target: Path, force: bool) -> None:
     if target.is_file() and source.exists() and target.samefile(source):
         raise ValueError(f"{target} is the file to be read: name another one to write.")
     check_new(target, force)
-
-
-def torch_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
-    """What `torch.save(state_dict, path)` would write."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError("Writing .pt or .pth files needs torch: pip install 'minicnn[torch]'.") from error
-    content = io.BytesIO()
-    torch.save({name: torch.from_numpy(np.array(array, order="C")) for name, array in weights.items()}, content)
-    return content.getvalue()
 
 
 def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import minicnn
+from minicnn import table
 from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, whole_number, write_csv
 from minicnn.data import MNIST, DataLoader, Dataset
 from minicnn.data.mnist import check_digits
@@ -70,27 +71,21 @@ def worst_confusions(counts: np.ndarray, classes: Sequence[str], most: int = WOR
 
 
 def class_table(scores: Sequence[ClassScore]) -> str:
-    def cell(value: float | None) -> str:
-        return f"{'-' if value is None else f'{value:.4f}':>11}"
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4f}"
 
-    width = max(5, *(len(row.name) for row in scores))
-    head = f"{'class':<{width}} {'images':>8} {'right':>8}{'precision':>11}{'recall':>11}{'F1':>11}"
-    body = (
-        f"{row.name:<{width}} {row.images:>8,} {row.right:>8,}{cell(row.precision)}{cell(row.recall)}{cell(row.f1)}"
-        for row in scores
-    )
-    return "\n".join([head, *body])
+    rows: list[tuple[str, ...]] = [("class", "images", "right", "precision", "recall", "F1")]
+    for name, images, right, *shares in scores:
+        rows.append((name, f"{images:,}", f"{right:,}", *map(share, shares)))
+    return "\n".join(table.lines(rows, "<>>>>>"))
 
 
 def confusion_table(counts: np.ndarray, classes: Sequence[str]) -> str:
-    left = max(5, *map(len, classes))
-    width = max(2 + len(str(counts.max())), *(1 + len(name) for name in classes))
-    head = f"{'truth':<{left}} " + "".join(f"{name:>{width}}" for name in classes) + "   <- read as"
-    body = (
-        f"{name:<{left}} " + "".join(f"{count or '.':>{width}}" for count in row.tolist())
-        for name, row in zip(classes, counts, strict=True)
-    )
-    return "\n".join([head, *body])
+    rows = [("truth", *classes)]
+    for name, row in zip(classes, counts.tolist(), strict=True):
+        rows.append((name, *(str(count or ".") for count in row)))
+    head, *body = table.lines(rows, "<" + ">" * len(classes))
+    return "\n".join([f"{head}   <- read as", *body])
 
 
 def compare(trained: Trained, data: Path | None, size: int, accuracy: float) -> str:

@@ -1,5 +1,6 @@
 """Weights on disk under torch's names: safetensors files, and what `torch.save(model.state_dict(), path)` writes."""
 
+import io
 import re
 import warnings
 import zipfile
@@ -62,6 +63,17 @@ def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
     raise ValueError(
         f"{path} holds tensors of type {', '.join(sorted(unknown))}, which NumPy does not have: save them as float32."
     )
+
+
+def torch_bytes(weights: Mapping[str, np.ndarray]) -> bytes:
+    """What `torch.save(state_dict, path)` would write."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError("Writing .pt or .pth files needs torch: pip install 'minicnn[torch]'.") from error
+    content = io.BytesIO()
+    torch.save({name: torch.from_numpy(np.array(array, order="C")) for name, array in weights.items()}, content)
+    return content.getvalue()
 
 
 def _read_torch(path: Path) -> dict[str, np.ndarray]:

@@ -102,3 +102,13 @@ def test_set_backend_holds_in_every_thread(name):
 def test_an_unknown_backend_is_rejected_with_the_known_names(choose):
     with pytest.raises(ValueError, match="one of 'numpy'.*got 'fortran'"):
         choose("fortran")
+
+
+def test_threads_are_counted_from_one():
+    before = minicnn.get_num_threads()
+    minicnn.set_num_threads(1)
+    assert minicnn.get_num_threads() == 1
+    minicnn.set_num_threads(before)
+    for n in (0, -1, 1.5, True, "2", 10**20):
+        with pytest.raises(ValueError, match=r"an int from 1 to 1024, got"):
+            minicnn.set_num_threads(n)

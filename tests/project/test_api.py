@@ -203,7 +203,7 @@ MAY_IMPORT = {
     # the commands
     "train.py": {"command", "data", "kernels", "nn", "optim", "saved", "tasks", "training"},
     "predict.py": {"", "command", "data", "plots", "tasks", "trained"},
-    "evaluate.py": {"", "command", "data", "kernels", "tasks", "trained"},
+    "evaluate.py": {"", "command", "data", "kernels", "table", "tasks", "trained"},
     "convert.py": {"command", "models", "nn", "saved", "table"},
     "onnx.py": {"", "command", "geometry", "nn", "saved", "trained"},
     "explore/": {
@@ -252,34 +252,3 @@ def test_reference_imports_nothing_of_minicnn():
         pytest.skip("the reference is not part of an installed package")
     for path in set(folder.rglob("*.py")) - {folder / "tour.py"}:  # which shows the two beside each other
         assert not [name for name in imports(path, "reference") if name.split(".")[0] == "minicnn"], path
-
-
-def test_kernel_sets_have_the_textbooks_names_and_arguments():
-    textbook = importlib.import_module("minicnn.kernels.numpy_textbook")
-    for folder in minicnn.kernels.SETS.values():
-        if folder == "torch_gpu":
-            continue  # its functions are compared where torch is needed anyway
-        other = importlib.import_module(f"minicnn.kernels.{folder}")
-        for name in textbook.__all__:
-            assert arguments(getattr(other, name)) == arguments(getattr(textbook, name)), (folder, name)
-
-
-def test_backends_are_chosen_by_name_and_a_with_block_ends():
-    before = minicnn.get_backend()
-    with minicnn.use_backend("numpy"):
-        assert minicnn.get_backend() == "numpy"
-    assert minicnn.get_backend() == before
-    minicnn.set_backend(before)
-    for choose in (minicnn.set_backend, lambda name: minicnn.use_backend(name).__enter__()):
-        with pytest.raises(ValueError, match="backend must be one of 'numpy'.*got 'jax'"):
-            choose("jax")
-
-
-def test_threads_are_counted_from_one():
-    before = minicnn.get_num_threads()
-    minicnn.set_num_threads(1)
-    assert minicnn.get_num_threads() == 1
-    minicnn.set_num_threads(before)
-    for n in (0, -1, 1.5, True, "2", 10**20):
-        with pytest.raises(ValueError, match=r"an int from 1 to 1024, got"):
-            minicnn.set_num_threads(n)
