@@ -1,7 +1,7 @@
 """How it is computed: arrays in, arrays out. A kernel set keeps nothing and checks nothing.
 
-All sets have the same functions with the same arguments and the same results; `functional` calls the one that suits:
-the set in use for NumPy arrays, the torch set for torch tensors.
+All sets have the functions of `vocabulary`, with the same arguments and the same results. `nn.functional` calls the
+set in use for NumPy arrays, and the torch set for torch tensors.
 """
 
 import importlib

@@ -5,9 +5,15 @@ torch is not imported here: where there are tensors, somebody has imported it.
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+# What a function takes and returns in these annotations: NumPy arrays in, NumPy arrays out; tensors in, tensors out.
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
 def is_tensor(x: Any) -> bool:

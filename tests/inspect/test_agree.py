@@ -68,7 +68,7 @@ PLANTED = {
     "conv2d": "conv2d_grad_weight",
     "conv_transpose2d": "conv2d_grad_input",
     "max_pool2d": "max_pool2d_grad",
-    "linear": "bias_grad",
+    "linear": "grad_bias",
     "sigmoid": "sigmoid_grad",
     "relu": "relu",
     "cross_entropy": "cross_entropy_grad",

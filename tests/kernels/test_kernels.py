@@ -1,7 +1,6 @@
-"""The kernel sets: one vocabulary, and how one of them is chosen."""
+"""The kernel sets: how one of them is chosen."""
 
 import importlib
-import inspect
 import subprocess
 import sys
 import threading
@@ -19,20 +18,6 @@ NAMES = [pytest.param(name, marks=WITHOUT) if name == "torch" else name for name
 
 def kernel_set(name):
     return importlib.import_module(f"minicnn.kernels.{kernels.SETS[name]}")
-
-
-def signature(function):
-    """Names and defaults of the arguments, without annotations."""
-    function = getattr(function, "py_func", function)  # a compiled function's Python source
-    return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_kernel_set_has_the_textbooks_functions_with_the_same_arguments(name):
-    textbook, other = kernel_set("numpy"), kernel_set(name)
-    assert sorted(other.__all__) == sorted(textbook.__all__)
-    for function in textbook.__all__:
-        assert signature(getattr(other, function)) == signature(getattr(textbook, function)), function
 
 
 @pytest.mark.parametrize("name", NAMES)

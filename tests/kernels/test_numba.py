@@ -146,7 +146,7 @@ def test_wide_pooling_is_the_textbooks_bit_for_bit(g, values, dtype, rng):
 def test_a_bias_under_many_pixels_gets_the_textbooks_gradient_bit_for_bit(dtype):
     grad = strategies.integers(np.random.default_rng(0), (3, 5, 61, 59)).astype(dtype)
     assert grad.size > 1 << 15
-    assert_the_textbooks("bias_grad", grad)
+    assert_the_textbooks("grad_bias", grad)
 
 
 def test_arrays_of_several_parts_pass_relu_bit_for_bit():

@@ -85,7 +85,7 @@ def a_little_off(kernel):
 
 @pytest.mark.parametrize(
     ("kernel", "what"),
-    [("conv2d", "logits"), ("conv2d_grad_weight", "gradient of cnn.3.weight"), ("bias_grad", "gradient of cnn.0.bias")],
+    [("conv2d", "logits"), ("conv2d_grad_weight", "gradient of cnn.3.weight"), ("grad_bias", "gradient of cnn.0.bias")],
 )
 def test_wrong_results_are_not_timed(kernel, what, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(numpy_textbook, kernel, a_little_off(getattr(numpy_textbook, kernel)))

@@ -20,7 +20,8 @@ from ..numpy_textbook.losses import (
 from ..numpy_textbook.optimizers import sgd
 from ..numpy_textbook.padding import pad, pad_grad
 from ..numpy_textbook.pointwise import sigmoid, sigmoid_grad, tanh, tanh_grad
-from .convolution import bias_grad, conv2d, conv2d_grad_input, conv2d_grad_weight
+from ..vocabulary import NAMES
+from .convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias
 from .engine.compilation import announce_compilation as announce_compilation
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import cross_entropy, cross_entropy_grad
@@ -28,34 +29,4 @@ from .optimizers import adam
 from .pointwise import relu, relu_grad
 from .pooling import max_pool2d, max_pool2d_grad
 
-__all__ = [
-    "adam",
-    "bias_grad",
-    "binary_cross_entropy",
-    "binary_cross_entropy_grad",
-    "binary_cross_entropy_with_logits",
-    "binary_cross_entropy_with_logits_grad",
-    "col2im",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_weight",
-    "cross_entropy",
-    "cross_entropy_grad",
-    "im2col",
-    "linear",
-    "linear_grad_input",
-    "linear_grad_weight",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "mse_loss",
-    "mse_loss_grad",
-    "pad",
-    "pad_grad",
-    "relu",
-    "relu_grad",
-    "sgd",
-    "sigmoid",
-    "sigmoid_grad",
-    "tanh",
-    "tanh_grad",
-]
+__all__ = list(NAMES)

@@ -224,7 +224,7 @@ def _add_loops(sums, line, grad_weight):
 # -------------------------------------------------------------------------------------------- gradient to the bias
 
 
-def bias_grad(grad_output):
+def grad_bias(grad_output):
     if grad_output.ndim != 4 or grad_output.size < 1 << 15:
         return grad_output.sum(axis=(0, *range(2, grad_output.ndim)), dtype=grad_output.dtype)
     N, O, OH, OW = grad_output.shape

@@ -1,6 +1,7 @@
 """The textbook kernels: NumPy, as short as the mathematics allows. Read `convolution` first."""
 
-from .convolution import bias_grad, col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, im2col
+from ..vocabulary import NAMES
+from .convolution import col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias, im2col
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import (
     binary_cross_entropy,
@@ -17,34 +18,4 @@ from .padding import pad, pad_grad
 from .pointwise import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from .pooling import max_pool2d, max_pool2d_grad
 
-__all__ = [
-    "adam",
-    "bias_grad",
-    "binary_cross_entropy",
-    "binary_cross_entropy_grad",
-    "binary_cross_entropy_with_logits",
-    "binary_cross_entropy_with_logits_grad",
-    "col2im",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_weight",
-    "cross_entropy",
-    "cross_entropy_grad",
-    "im2col",
-    "linear",
-    "linear_grad_input",
-    "linear_grad_weight",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "mse_loss",
-    "mse_loss_grad",
-    "pad",
-    "pad_grad",
-    "relu",
-    "relu_grad",
-    "sgd",
-    "sigmoid",
-    "sigmoid_grad",
-    "tanh",
-    "tanh_grad",
-]
+__all__ = list(NAMES)

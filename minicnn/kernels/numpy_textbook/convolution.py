@@ -74,6 +74,6 @@ def conv2d_grad_weight(grad_output, x, g):
     return (grad @ cols.swapaxes(-1, -2)).sum(axis=0, dtype=x.dtype).reshape(g.weight_shape)
 
 
-def bias_grad(grad_output):
+def grad_bias(grad_output):
     """Every output of channel o adds bias[o] once, so its gradient is the sum over all axes but the channels'."""
     return grad_output.sum(axis=(0, *range(2, grad_output.ndim)), dtype=grad_output.dtype)

@@ -2,7 +2,7 @@
 
     output = x @ weight^T + bias        x (M, in), weight (out, in), output (M, out)
 
-The bias's gradient is `bias_grad`, as for convolution: the sum over everything but the channels.
+The bias's gradient is `grad_bias`, as for convolution: the sum over everything but the channels.
 """
 
 

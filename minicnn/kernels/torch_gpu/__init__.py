@@ -13,7 +13,8 @@ except ImportError as error:
     raise ImportError("tensors, devices and backend 'torch' need PyTorch: pip install 'minicnn[torch]'.") from error
 
 from ..threads import get_num_threads
-from .convolution import bias_grad, col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, im2col
+from ..vocabulary import NAMES
+from .convolution import col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias, im2col
 from .devices import allow_tf32
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import (
@@ -34,34 +35,4 @@ from .pooling import max_pool2d, max_pool2d_grad
 torch.set_num_threads(get_num_threads())
 allow_tf32(False)
 
-__all__ = [
-    "adam",
-    "bias_grad",
-    "binary_cross_entropy",
-    "binary_cross_entropy_grad",
-    "binary_cross_entropy_with_logits",
-    "binary_cross_entropy_with_logits_grad",
-    "col2im",
-    "conv2d",
-    "conv2d_grad_input",
-    "conv2d_grad_weight",
-    "cross_entropy",
-    "cross_entropy_grad",
-    "im2col",
-    "linear",
-    "linear_grad_input",
-    "linear_grad_weight",
-    "max_pool2d",
-    "max_pool2d_grad",
-    "mse_loss",
-    "mse_loss_grad",
-    "pad",
-    "pad_grad",
-    "relu",
-    "relu_grad",
-    "sgd",
-    "sigmoid",
-    "sigmoid_grad",
-    "tanh",
-    "tanh_grad",
-]
+__all__ = list(NAMES)

@@ -81,5 +81,5 @@ def col2im(cols, g):
 
 
 @on_tensors
-def bias_grad(grad_output):
+def grad_bias(grad_output):
     return grad_output.sum((0, *range(2, grad_output.ndim)), dtype=grad_output.dtype)  # (O,)

@@ -58,4 +58,4 @@ def conv_transpose2d_backward(
     kernel = kernels.suited(x)
     grad_input = kernel.conv2d(grad, weight, None, g) if needs_input_grad else None
     grad_input = grad_input[0] if single and grad_input is not None else grad_input
-    return grad_input, kernel.conv2d_grad_weight(x, grad, g), kernel.bias_grad(grad)
+    return grad_input, kernel.conv2d_grad_weight(x, grad, g), kernel.grad_bias(grad)

@@ -44,4 +44,4 @@ def conv2d_backward(
     kernel = kernels.suited(x)
     grad_input = kernel.conv2d_grad_input(grad, weight, g) if needs_input_grad else None
     grad_input = grad_input[0] if single and grad_input is not None else grad_input
-    return grad_input, kernel.conv2d_grad_weight(grad, x, g), kernel.bias_grad(grad)
+    return grad_input, kernel.conv2d_grad_weight(grad, x, g), kernel.grad_bias(grad)

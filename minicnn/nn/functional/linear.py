@@ -55,4 +55,4 @@ def linear_backward(
     grad = checks.grad(grad_output, output_shape, x, "linear_backward").reshape(len(x), len(weight))
     kernel = kernels.suited(x)
     grad_input = kernel.linear_grad_input(grad, weight).reshape(input.shape) if needs_input_grad else None
-    return grad_input, kernel.linear_grad_weight(grad, x), kernel.bias_grad(grad)
+    return grad_input, kernel.linear_grad_weight(grad, x), kernel.grad_bias(grad)
