@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """Arrays become nested lists, NumPy's numbers Python's, and what is not finite its name."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            return plain(value.tolist())
+            return jsonable(value.tolist())
         return value.tolist()
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [jsonable(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    return json.dumps(plain(value), allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(jsonable(value), allow_nan=False, separators=(",", ":")).encode()
 
 
 def shades(planes: np.ndarray, signed: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from . import ask, bench
+from . import ask, layer_bench
 from .ask import Refused
 from .wiring import blocks, central
 
@@ -13,7 +13,7 @@ GRIDS = ("input", "weight", "output")
 
 def answer(body: Any) -> dict[str, Any]:
     """POST /api/bench/cell: a setting as for /api/bench, and which number of it."""
-    b = bench.make(bench.read(body))
+    b = layer_bench.make(layer_bench.read(body))
     grid = ask.choice(body, "grid", GRIDS)
     if grid == "weight" and b.pooling:
         raise Refused("MaxPool2d has no weight.")
@@ -36,13 +36,15 @@ def term(*factors: dict[str, Any]) -> dict[str, Any]:
         return {"factors": factors, "product": np.prod([f["value"] for f in factors], dtype=type(factors[0]["value"]))}
 
 
-def touching(b: bench.Bench, row: int, column: int) -> list[tuple[int, int, int, int]]:
+def touching(b: layer_bench.Bench, row: int, column: int) -> list[tuple[int, int, int, int]]:
     """(kh, kw, i, j) of all taps of windows (i, j) that read this pixel of the plane, window by window."""
     taps = np.argwhere(b.wiring.source == row * b.g.W + column).tolist()
     return sorted(((kh, kw, i, j) for kh, kw, i, j in taps), key=lambda tap: (tap[2], tap[3], tap[0], tap[1]))
 
 
-def gradient(b: bench.Bench, grid: str, cell: tuple[int, ...], terms: list, kink: str = "") -> dict[str, Any] | None:
+def gradient(
+    b: layer_bench.Bench, grid: str, cell: tuple[int, ...], terms: list, kink: str = ""
+) -> dict[str, Any] | None:
     """The terms and their sum as `backward` gives it, beside the central difference."""
     if b.grad_input is None:
         return None
@@ -69,7 +71,7 @@ def unique(places: list) -> list:
 # ----------------------------------------------------------------------------------------------------- convolution
 
 
-def conv_output(b: bench.Bench, o: int, i: int, j: int) -> dict[str, Any]:
+def conv_output(b: layer_bench.Bench, o: int, i: int, j: int) -> dict[str, Any]:
     terms: list[dict[str, Any]] = []
     marks: dict[str, list] = {"input": [], "framed": [], "weight": []}
     for local, c in enumerate(blocks(b.g.G, b.g.C, b.g.O, o)):
@@ -90,7 +92,7 @@ def conv_output(b: bench.Bench, o: int, i: int, j: int) -> dict[str, Any]:
     return {"sum": {"terms": terms, "bias": bias, "total": b.output[o, i, j]}, "marks": marks}
 
 
-def conv_input(b: bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
+def conv_input(b: layer_bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
     inside = c % (b.g.C // b.g.G)
     terms, outputs, weights = [], [], []
     for o in blocks(b.g.G, b.g.O, b.g.C, c):
@@ -113,7 +115,7 @@ def conv_input(b: bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
     }
 
 
-def conv_weight(b: bench.Bench, o: int, local: int, kh: int, kw: int) -> dict[str, Any]:
+def conv_weight(b: layer_bench.Bench, o: int, local: int, kh: int, kw: int) -> dict[str, Any]:
     c = blocks(b.g.G, b.g.C, b.g.O, o)[local]
     terms, framed, inputs = [], [], []
     for i, j in np.ndindex(b.g.OH, b.g.OW):
@@ -136,7 +138,7 @@ def conv_weight(b: bench.Bench, o: int, local: int, kh: int, kw: int) -> dict[st
 # Its geometry is that of the convolution it transposes: what that one reads is the output here, its windows our inputs.
 
 
-def transposed_output(b: bench.Bench, o: int, h: int, w: int) -> dict[str, Any]:
+def transposed_output(b: layer_bench.Bench, o: int, h: int, w: int) -> dict[str, Any]:
     local = o % (b.g.C // b.g.G)
     terms, inputs, weights = [], [], []
     for c in blocks(b.g.G, b.g.O, b.g.C, o):
@@ -157,7 +159,7 @@ def transposed_output(b: bench.Bench, o: int, h: int, w: int) -> dict[str, Any]:
     }
 
 
-def transposed_input(b: bench.Bench, c: int, i: int, j: int) -> dict[str, Any]:
+def transposed_input(b: layer_bench.Bench, c: int, i: int, j: int) -> dict[str, Any]:
     terms, stamps, outputs, framed = [], [], [], []
     cropped = 0
     for local, o in enumerate(blocks(b.g.G, b.g.C, b.g.O, c)):
@@ -181,7 +183,7 @@ def transposed_input(b: bench.Bench, c: int, i: int, j: int) -> dict[str, Any]:
     }
 
 
-def transposed_weight(b: bench.Bench, c: int, local: int, kh: int, kw: int) -> dict[str, Any]:
+def transposed_weight(b: layer_bench.Bench, c: int, local: int, kh: int, kw: int) -> dict[str, Any]:
     o = blocks(b.g.G, b.g.C, b.g.O, c)[local]
     terms, outputs, framed = [], [], []
     for i, j in np.ndindex(b.g.OH, b.g.OW):
@@ -206,7 +208,7 @@ def transposed_weight(b: bench.Bench, c: int, local: int, kh: int, kw: int) -> d
 # --------------------------------------------------------------------------------------------------------- pooling
 
 
-def candidates(b: bench.Bench, c: int, i: int, j: int) -> list[dict[str, Any]]:
+def candidates(b: layer_bench.Bench, c: int, i: int, j: int) -> list[dict[str, Any]]:
     """What lies under window (i, j), in the order in which it is looked at; the padding takes no part."""
     found = []
     for kh, kw in np.ndindex(b.g.KH, b.g.KW):
@@ -217,7 +219,7 @@ def candidates(b: bench.Bench, c: int, i: int, j: int) -> list[dict[str, Any]]:
     return found
 
 
-def pool_output(b: bench.Bench, c: int, i: int, j: int) -> dict[str, Any]:
+def pool_output(b: layer_bench.Bench, c: int, i: int, j: int) -> dict[str, Any]:
     found = candidates(b, c, i, j)
     value = b.output[c, i, j]
     ties = sum(one["at"] is not None and bool(one["value"] == value) for one in found)
@@ -233,7 +235,7 @@ def pool_output(b: bench.Bench, c: int, i: int, j: int) -> dict[str, Any]:
     }
 
 
-def pool_input(b: bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
+def pool_input(b: layer_bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
     terms, outputs, won, kink = [], [], [], ""
     for i, j in unique([(i, j) for _, _, i, j in touching(b, h, w)]):
         found = candidates(b, c, i, j)

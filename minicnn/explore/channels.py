@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import nn
 from ..nn import functional as F
-from . import ask, bench, formula
+from . import ask, formula, layer_bench
 from .ask import Refused
 from .wiring import blocks
 
@@ -35,8 +35,8 @@ def answer(body: Any) -> dict[str, Any]:
         layer, arguments = _layer(body)
         x = ask.filled(None, (layer.in_channels, size, size), ask.integer(body, "seed", 0, 10**6), -3, 4)
         output = layer(x)  # (O, OH, OW)
-    except bench.REFUSALS as error:
-        return {"problem": bench.problem(error)}
+    except layer_bench.REFUSALS as error:
+        return {"problem": layer_bench.problem(error)}
     C, O, G = layer.in_channels, layer.out_channels, layer.groups
     shown = ask.integer(body, "shown", 0, CHANNELS) % O
     sources = blocks(G, C, O, shown)

@@ -33,10 +33,10 @@ def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
     if len(drawn) != CANVAS * CANVAS:
         raise Refused(f"pixels must be {CANVAS} x {CANVAS} bytes in base64, got {len(drawn)} bytes.")
     ink = np.frombuffer(drawn, np.uint8).reshape(CANVAS, CANVAS)
-    return to_float(prepare(ink))[0], None
+    return to_float(drawn_digit(ink))[0], None
 
 
-def prepare(ink: np.ndarray) -> np.ndarray:
+def drawn_digit(ink: np.ndarray) -> np.ndarray:
     """A drawing as the digit that the network gets, (28, 28) uint8; a blank one stays blank."""
     if not ink.any():
         return np.zeros((SIDE, SIDE), np.uint8)

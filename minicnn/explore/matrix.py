@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import geometry
 from ..nn import functional as F
-from . import ask, bench
+from . import ask, layer_bench
 
 SIZE, KERNEL = 6, 4
 
@@ -28,7 +28,7 @@ def answer(body: Any) -> dict[str, Any]:
     try:
         g = geometry.conv2d((1, 1, H, W), w.shape, S, P, D)
         if g.OH * g.OW > ask.CELLS // 8:
-            raise bench.TooLarge(
+            raise layer_bench.TooLarge(
                 f"This page draws at most {ask.CELLS // 8} rows; here are {g.OH} * {g.OW} = {g.OH * g.OW}."
             )
         basis = np.eye(H * W).reshape(H * W, 1, H, W)  # image p is 1 at pixel p
@@ -36,8 +36,8 @@ def answer(body: Any) -> dict[str, Any]:
         y = F.conv2d(x[None], w, None, S, P, D)  # (1, OH, OW)
         OP = tuple((n + 2 * P - D * (K - 1) - 1) % S for n, K in ((H, KH), (W, KW)))
         back = F.conv_transpose2d(y, w, None, S, P, OP, 1, D)[0]  # (H, W)
-    except (*bench.REFUSALS, bench.TooLarge) as error:
-        return result | {"problem": bench.problem(error)}
+    except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
+        return result | {"problem": layer_bench.problem(error)}
     return (
         result
         | {

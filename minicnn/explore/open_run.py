@@ -72,12 +72,13 @@ class RunFolder:
 
     def metrics(self) -> list[dict[str, float]]:
         try:
-            text = self.path("metrics.csv").read_text(encoding="utf-8")
+            content = self.path("metrics.csv").read_bytes()
         except Refused as refused:
             if refused.status == 404:
                 return []
             raise
         try:
+            text = content.decode()
             rows = list(csv.DictReader(io.StringIO(text)))
             return [{str(name): float(value) for name, value in row.items()} for row in rows]
         except (csv.Error, TypeError, ValueError) as error:

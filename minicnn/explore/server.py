@@ -4,8 +4,11 @@ Only this machine can reach it (127.0.0.1). A page of another site that the brow
 must be ours (a foreign name may point here: DNS rebinding), and a POST must be JSON and come from our own page.
 """
 
+import contextlib
 import json
+import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,12 +18,13 @@ from typing import Any
 
 from .. import __version__
 from ..kernels import use_backend
-from . import bench, cells, channels, costs, digits, matrix, open_run
+from . import cells, channels, costs, digits, layer_bench, matrix, open_run
 from .answer import encode
 from .ask import Refused
 from .open_run import RunFolder
 
 LARGEST_BODY = 2**18
+LONGEST_REQUEST = 60.0  # seconds that a request may take to arrive, however slowly it drips
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 NO_RUN = (
     "No run is open. Train one with `python -m minicnn.train`, then start this page with "
@@ -44,10 +48,12 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # a browser opens six connections at once for each tab
 
     def __init__(self, port: int = 0, run: RunFolder | None = None):
         self.run = run
         self.files = static_files()
+        self.arriving: dict[socket.socket, float] = {}  # connections that wait for a request, and since when
         self.get: dict[str, Callable[[], Any]] = {
             "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": NO_RUN},
             "/api/run/filters": lambda: open_run.filters(self.needs_run()),
@@ -56,7 +62,7 @@ class Server(ThreadingHTTPServer):
             "/api/about": lambda: {"version": __version__, "run": run.folder.name if run else None},
         }
         self.post: dict[str, Callable[[Any], Any]] = {
-            "/api/bench": bench.answer,
+            "/api/bench": layer_bench.answer,
             "/api/bench/cell": cells.answer,
             "/api/channels": channels.answer,
             "/api/channels/cell": channels.cell,
@@ -73,6 +79,14 @@ class Server(ThreadingHTTPServer):
         self.allow_reuse_address = sys.platform != "win32"
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def service_actions(self) -> None:
+        """Twice a second: end the requests that take too long to arrive. A timeout alone counts the silences only."""
+        now = time.monotonic()
+        for connection, since in self.arriving.copy().items():
+            if now - since > LONGEST_REQUEST:
+                with contextlib.suppress(OSError):  # the client was faster
+                    connection.shutdown(socket.SHUT_RDWR)
 
     @property
     def url(self) -> str:
@@ -111,6 +125,17 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30  # seconds that a silent client may hold a thread
     server: Server
 
+    def handle_one_request(self) -> None:
+        self.server.arriving[self.connection] = time.monotonic()
+        try:
+            super().handle_one_request()
+        finally:
+            self._arrived()
+
+    def _arrived(self) -> None:
+        """The request is here: from now on the time is ours."""
+        self.server.arriving.pop(self.connection, None)
+
     def do_GET(self) -> None:
         self._answer(self._get)
 
@@ -142,6 +167,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(f"This server answers to {self.server.url} and to no other name.", 403)
 
     def _get(self) -> tuple[str, bytes]:
+        self._arrived()
         if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             self.close_connection = True
             raise Refused("A GET has no body here.")
@@ -162,6 +188,9 @@ class Handler(BaseHTTPRequestHandler):
         if len(length) > 12 or int(length) > LARGEST_BODY:
             raise Refused(f"The body must have at most {LARGEST_BODY:,} bytes, got {length[:12]}.", 413)
         body = self.rfile.read(int(length))
+        self._arrived()
+        if len(body) < int(length):
+            raise ConnectionError(f"The body ended after {len(body)} of {length} bytes.")
         self.close_connection = closing
         answer = self._api(self.server.post, self.path, "GET", self.server.get | self.server.files)
         return answer(self._json(body))

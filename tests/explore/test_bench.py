@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicnn import use_backend
-from minicnn.explore import ask, bench, cells
-from minicnn.explore.answer import encode, plain, shades
+from minicnn.explore import ask, cells, layer_bench
+from minicnn.explore.answer import encode, jsonable, shades
 from minicnn.explore.ask import Refused, filled, grid, number
 
 from .conftest import setting
@@ -17,7 +17,7 @@ from .conftest import setting
 
 @st.composite
 def settings_that_fit(draw):
-    layer = draw(st.sampled_from(bench.LAYERS))
+    layer = draw(st.sampled_from(layer_bench.LAYERS))
     groups = draw(st.sampled_from([1, 1, 2]))
     pair = lambda low, high: draw(st.tuples(st.integers(low, high), st.integers(low, high)))
     K, S, D = pair(1, 3), pair(1, 3), pair(1, 2)
@@ -49,7 +49,7 @@ def settings_that_fit(draw):
 @given(settings_that_fit(), st.randoms(use_true_random=False))
 def test_every_sum_on_the_page_is_what_the_layer_computes(body, random):
     with use_backend("numpy"):
-        answer = bench.answer(body)
+        answer = layer_bench.answer(body)
         if answer["problem"]:  # convolving the padding of a transposed layer away, for one
             sentence = answer["problem"]["sentence"]
             if answer["problem"]["kind"] == "Too large to draw":
@@ -76,7 +76,7 @@ def test_every_sum_on_the_page_is_what_the_layer_computes(body, random):
         fed = {tuple(at) for at in told["marks"]["output"]}
         changed = answer["input"].astype(float).copy()
         changed[place] += 100  # large enough to win in every window
-        again = bench.answer(body | {"input": changed.tolist()} | kept(answer))
+        again = layer_bench.answer(body | {"input": changed.tolist()} | kept(answer))
         differs = {tuple(map(int, at)) for at in np.argwhere(again["output"] != answer["output"])}
         assert differs <= fed
         if body["layer"] == "MaxPool2d":
@@ -114,7 +114,7 @@ def test_every_cell_of_a_layer_with_groups(layer, mode):
         padding_mode=mode,
     )
     with use_backend("numpy"):
-        answer = bench.answer(body)
+        answer = layer_bench.answer(body)
         for grid_name, gradient in (("input", "grad_input"), ("weight", "grad_weight"), ("output", None)):
             for place in np.ndindex(answer[grid_name].shape):
                 told = cells.answer(body | {"grid": grid_name, "cell": list(place)})
@@ -142,7 +142,7 @@ def kept(answer):
 @given(settings_that_fit())
 def test_the_program_to_copy_gives_the_numbers_on_the_page(body):
     with use_backend("numpy"):
-        answer = bench.answer(body)
+        answer = layer_bench.answer(body)
         if answer["problem"]:
             return
         names = {}
@@ -158,12 +158,12 @@ def test_the_program_to_copy_gives_the_numbers_on_the_page(body):
 @given(settings_that_fit())
 def test_greyed_pixels_are_those_that_have_no_effect(body):
     with use_backend("numpy"):
-        answer = bench.answer(body)
+        answer = layer_bench.answer(body)
         if answer["problem"]:
             return
         unseen = np.broadcast_to(answer["unseen"]["input"], answer["input"].shape)
         changed = np.where(unseen, np.nan, answer["input"]).astype(answer["input"].dtype)
-        again = bench.answer(body | {"input": changed.tolist()} | kept(answer))
+        again = layer_bench.answer(body | {"input": changed.tolist()} | kept(answer))
         np.testing.assert_array_equal(again["output"], answer["output"])
         assert answer["unseen_count"] == answer["unseen"]["input"].sum()
 
@@ -189,7 +189,7 @@ def test_a_transposed_input_stamps_its_outputs():
         "input": [[[0, 1], [2, 3]]],
         "weight": [[[[0, 1], [2, 3]]]],
     }
-    assert bench.answer(body)["output"].tolist() == [[[0, 0, 1], [0, 4, 6], [4, 12, 9]]]  # the course's example
+    assert layer_bench.answer(body)["output"].tolist() == [[[0, 0, 1], [0, 4, 6], [4, 12, 9]]]  # the course's example
     told = cells.answer(body | {"grid": "input", "cell": [0, 1, 1]})
     assert [(one["at"], one["product"]) for one in told["stamps"]] == [
         ([0, 1, 1], 0),
@@ -200,26 +200,26 @@ def test_a_transposed_input_stamps_its_outputs():
     cropped = cells.answer(setting("ConvTranspose2d", (2, 2), padding=[1, 1]) | {"grid": "input", "cell": [0, 0, 0]})
     assert cropped["cropped"] == 5
     wanted = setting("ConvTranspose2d", (3, 3), stride=[2, 2], padding=[1, 1]) | {"output_size": [6, 5]}
-    assert bench.answer(wanted)["output"].shape == (1, 6, 5)
+    assert layer_bench.answer(wanted)["output"].shape == (1, 6, 5)
 
 
 def test_the_size_formula_has_the_numbers_and_the_floor_in_it():
-    height = bench.answer(setting(size=(6, 6), stride=[2, 2], padding=[1, 1]))["formula"][0]
+    height = layer_bench.answer(setting(size=(6, 6), stride=[2, 2], padding=[1, 1]))["formula"][0]
     assert height["symbols"] == "OH = ⌊(H + 2·PH − DH·(KH − 1) − 1) / SH⌋ + 1"
     assert height["steps"] == ["⌊(6 + 2·1 − 1·(3 − 1) − 1) / 2⌋ + 1", "⌊5 / 2⌋ + 1", "2 + 1", "3"]
     assert height["remark"] == "The floor drops a rest of 1: the last row of the padded input is under no window."
-    width = bench.answer(setting("ConvTranspose2d", (3, 3), stride=[2, 2], padding=[1, 1]))["formula"][1]
+    width = layer_bench.answer(setting("ConvTranspose2d", (3, 3), stride=[2, 2], padding=[1, 1]))["formula"][1]
     assert width["steps"] == ["(3 − 1)·2 − 2·1 + 1·(3 − 1) + 0 + 1", "4 + (−2) + 2 + 0 + 1", "5"]
     assert "maps each of the sizes 5 to 6 to 3" in width["remark"]
     ceiling = setting("MaxPool2d", (5, 5), kernel_size=[2, 2], stride=[2, 2], ceil_mode=True)
-    assert bench.answer(ceiling)["formula"][0]["steps"] == [
+    assert layer_bench.answer(ceiling)["formula"][0]["steps"] == [
         "⌈(5 + 2·0 − 1·(2 − 1) − 1) / 2⌉ + 1",
         "⌈3 / 2⌉ + 1",
         "2 + 1",
         "3",
     ]
     dropped = setting("MaxPool2d", (3, 3), kernel_size=[2, 2], stride=[3, 3], padding=[1, 1], ceil_mode=True)
-    assert "it is dropped" in bench.answer(dropped | {"size": [2, 2]})["formula"][0]["remark"]
+    assert "it is dropped" in layer_bench.answer(dropped | {"size": [2, 2]})["formula"][0]["remark"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_the_size_formula_has_the_numbers_and_the_floor_in_it():
     ],
 )
 def test_what_cannot_be_is_explained_in_the_librarys_words(body, kind, words):
-    answer = bench.answer(body)
+    answer = layer_bench.answer(body)
     assert answer["problem"]["kind"] == kind
     assert words in answer["problem"]["sentence"]
     assert "[in " not in answer["problem"]["sentence"]
@@ -257,7 +257,7 @@ def test_what_cannot_be_is_explained_in_the_librarys_words(body, kind, words):
 
 
 def test_same_padding_with_an_even_kernel_puts_the_odd_column_right():
-    answer = bench.answer(setting(size=(4, 4), kernel_size=[2, 2], padding="same"))
+    answer = layer_bench.answer(setting(size=(4, 4), kernel_size=[2, 2], padding="same"))
     assert answer["frame"] == (0, 1, 0, 1)
     assert answer["output"].shape == (1, 4, 4)
     assert "4 + 0 + 1" in answer["formula"][0]["steps"][0]
@@ -268,19 +268,19 @@ def test_not_a_number_travels_to_the_page_and_back():
         "input": [[[1, "nan", 0], ["inf", 0, 0], [0, 0, 0]]],
         "weight": [[[[1] * 3] * 3]],
     }
-    answer = plain(bench.answer(body))
+    answer = jsonable(layer_bench.answer(body))
     assert answer["input"][0][0] == [1.0, "NaN", 0.0]
     assert answer["output"][0][0][0] == "NaN"
     assert answer["output"][0][2][0] == "Infinity"
     encode(answer)
     told = cells.answer(body | {"grid": "input", "cell": [0, 0, 1]})
-    assert plain(told)["gradient"]["numeric"] == "NaN"
-    exec(bench.answer(body)["program"], {})  # noqa: S102 - np.nan and np.inf are written as Python has them
+    assert jsonable(told)["gradient"]["numeric"] == "NaN"
+    exec(layer_bench.answer(body)["program"], {})  # noqa: S102 - np.nan and np.inf are written as Python has them
 
 
 def test_float32_is_rounded_as_the_layer_rounds_and_its_differences_are_taken_in_double():
     body = setting(dtype="float32", backward=True) | {"input": [[[0.1] * 6] * 5], "weight": [[[[0.1] * 3] * 3]]}
-    answer = bench.answer(body)
+    answer = layer_bench.answer(body)
     assert answer["output"].dtype == np.float32
     gradient = cells.answer(body | {"grid": "input", "cell": [0, 2, 2]})["gradient"]
     assert gradient["numeric"] == pytest.approx(float(gradient["total"]), rel=1e-6)

@@ -284,3 +284,57 @@ def test_views_by_keyboard_and_address(server, visit):
     outline.focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def in_sight(page, selector):
+    box = page.locator(selector).bounding_box()
+    return box["y"] >= 0 and box["y"] + box["height"] <= page.viewport_size["height"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_the_reason_is_in_sight_wherever_the_control_is(server, visit, width, height):
+    page = visit(server, width=width, height=height)
+    if width < 860:
+        page.click("#view-bench summary")
+    page.locator('#view-bench [name="groups"]').scroll_into_view_if_needed()
+    page.fill('#view-bench [name="groups"]', "3")
+    page.wait_for_selector("#view-bench .problem:not([hidden])")
+    assert in_sight(page, '#view-bench [name="groups"]')
+    assert in_sight(page, "#view-bench .problem")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "becomes", "said"),
+    [
+        ("kernel_size-height", "9", "7", "9 is too large for this page: at most 7."),
+        ("groups", "-1", "0", "-1 is too small for this page: at least 0."),
+    ],
+)
+def test_a_number_out_of_a_controls_range_is_changed_with_a_word(server, visit, name, typed, becomes, said):
+    page = visit(server)
+    box = page.locator(f'#view-bench [name="{name}"]')
+    box.fill(typed)
+    assert box.input_value() == becomes
+    word = page.locator("#view-bench .control", has=page.locator(f'[name="{name}"]')).locator(".bound")
+    assert word.inner_text() == said
+    box.fill("2")
+    assert word.inner_text() == ""
+
+
+@pytest.mark.parametrize("view", ["bench", "channels", "matrix"])
+def test_the_keyboard_reaches_the_numbers_with_one_link(server, visit, view):
+    page = visit(server, view)
+    page.locator(f"#view-{view} .skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('table[role=grid]') !== null")
+
+
+def test_no_slider_is_a_tab_stop_as_its_box_does_the_same(server, visit):
+    page = visit(server)
+    assert page.eval_on_selector_all('#view-bench [type="range"]', "all => all.every(one => one.tabIndex === -1)")
+
+
+def test_a_maximum_is_not_called_a_sum(server, visit):
+    page = visit(server)
+    page.click('[data-option="MaxPool2d"]')
+    until(page, "document.querySelector('#bench-explain').textContent.includes('the maximum behind it')")

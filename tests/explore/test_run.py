@@ -208,6 +208,8 @@ def test_training_that_goes_on_is_seen(run_folder, tmp_path):
         ("model.safetensors", b"{}", "model.safetensors is neither a whole safetensors file", 422),
         ("model.safetensors", None, "The run folder has no model.safetensors yet", 404),
         ("metrics.csv", b"epoch\nx\n", "metrics.csv is damaged", 422),
+        ("metrics.csv", "\u00e9poca\n1\n".encode("latin-1"), "metrics.csv is damaged: 'utf-8' codec can't decode", 422),
+        ("config.json", '{"\u00e9": 1}'.encode("latin-1"), "config.json is damaged", 422),
         ("config.json", b"{", "config.json is damaged", 422),
         ("config.json", b"[]", 'config.json: expected an object with "network"', 422),
         (

@@ -8,11 +8,13 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from importlib import resources
 
 import pytest
 
 from minicnn.explore import __main__ as command
+from minicnn.explore import server as server_module
 from minicnn.explore.server import LARGEST_BODY
 
 from .conftest import setting
@@ -44,6 +46,50 @@ def test_nothing_is_loaded_from_elsewhere():
         for module in re.findall(r'from "([^"]+)"', text):
             assert module.startswith("./"), file.name
         assert text.count("\n") <= 400, f"{file.name} is too long to read"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1",
+        b"POST /api/bench HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nHost: 127.0.0.1:%d\r\n\r\n",
+    ],
+    ids=["before", "headers", "body"],
+)
+def test_a_request_that_drips_does_not_hold_its_thread(server, monkeypatch, start):
+    """Each drop comes within the timeout for silence; what ends it is the time of the whole request."""
+    monkeypatch.setattr(server_module, "LONGEST_REQUEST", 0.5)
+    port = server.server.server_port
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(start % port if b"%d" in start else start)
+        client.settimeout(0.1)
+        for _ in range(100):
+            try:
+                client.sendall(b" " if start else b"")
+                if client.recv(1000) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the connection is still open after ten seconds")
+    assert server.raw("GET", "/")[0] == 200
+    for _ in range(100):  # the threads of both connections notice that they have ended
+        if not server.server.arriving:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"still waiting for a request: {server.server.arriving}")
+
+
+def test_connections_wait_for_a_busy_server_and_are_not_turned_away():
+    """A browser opens six for each tab. Nobody serves here: a connection beyond the queue would time out."""
+    server = server_module.Server(0)
+    clients = [socket.create_connection(("127.0.0.1", server.server_port), timeout=1) for _ in range(60)]
+    for client in clients:
+        client.close()
+    server.server_close()
 
 
 @pytest.mark.parametrize("path", ["/", "/api/costs", "/nothing"])

@@ -121,7 +121,7 @@ def test_the_transpose_is_no_inverse_unless_the_kernel_only_copies():
 def test_a_drawing_becomes_a_centred_digit_as_an_image_file_does(tmp_path):
     canvas = np.zeros((280, 280), np.uint8)
     canvas[10:110, 200:220] = 255  # a thin stroke in a corner
-    digit = digits.prepare(canvas)
+    digit = digits.drawn_digit(canvas)
     assert (digit.shape, digit.dtype) == ((28, 28), np.uint8)
     rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
     assert (len(rows), len(columns)) == (20, 4)  # 100 x 20 shrunk to 20 x 4
@@ -131,16 +131,16 @@ def test_a_drawing_becomes_a_centred_digit_as_an_image_file_does(tmp_path):
     np.testing.assert_array_equal(digit, read_digit(tmp_path / "canvas.png").pixels)
     one_pixel = np.zeros((280, 280), np.uint8)
     one_pixel[279, 279] = 255
-    assert digits.prepare(one_pixel).max() == 255
-    assert digits.prepare(np.full((280, 280), 255, np.uint8)).min() == 0  # all ink: a block of 20 x 20
+    assert digits.drawn_digit(one_pixel).max() == 255
+    assert digits.drawn_digit(np.full((280, 280), 255, np.uint8)).min() == 0  # all ink: a block of 20 x 20
 
 
 def test_a_blank_drawing_stays_blank_and_specks_are_a_sentence():
     canvas = np.zeros((280, 280), np.uint8)
-    assert not digits.prepare(canvas).any()
+    assert not digits.drawn_digit(canvas).any()
     canvas[20, 20] = canvas[250, 250] = 50
     with pytest.raises(Refused, match="The drawing cannot be read: expected a digit, found specks"):
-        digits.prepare(canvas)
+        digits.drawn_digit(canvas)
 
 
 # ----------------------------------------------------------------------------------------------------------- costs

@@ -2,7 +2,7 @@
 
 import { ask, latest } from "./api.js";
 import { Controls, segments } from "./controls.js";
-import { copyButton, el, replace, show } from "./dom.js";
+import { copyButton, el, replace, show, skipTo } from "./dom.js";
 import { Stack } from "./grid.js";
 import { inParentheses, writtenGradient, writtenMaximum, writtenSum } from "./sums.js";
 
@@ -61,7 +61,7 @@ export function startBench(section) {
   function hint() {
     say(page, state.backward
       ? "Point at an input or kernel number to see the gradient that flows back to it."
-      : "Point at an output number to see the sum behind it, at an input number to see where it goes.");
+      : `Point at an output number to see the ${state.layer === "MaxPool2d" ? "maximum" : "sum"} behind it, at an input number to see where it goes.`);
   }
 
   /** After a change the explanation follows, if the number still exists. */
@@ -180,6 +180,7 @@ function layout(section, state) {
     el("p", { class: "note" }, "L is the sum of all outputs, each times its grad_output; the gradients are L's."),
     el("div", { class: "grids" }, ["grad_output", "grad_input", "grad_weight", "grad_bias"].map((name) => page.stacks[name].element)));
   section.append(
+    skipTo(() => section.querySelector(".stack [tabindex='0']"), "Skip to the numbers"),
     el("div", { class: "actions" }, layers, el("label", {}, backward, "backward"), fresh),
     el("div", { class: "workbench" }, page.controls.element, el("div", {},
       page.problem,

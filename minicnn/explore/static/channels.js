@@ -2,7 +2,7 @@
 
 import { ask, latest } from "./api.js";
 import { Controls, segments } from "./controls.js";
-import { count, el, replace, show, svg } from "./dom.js";
+import { count, el, replace, show, skipTo, svg } from "./dom.js";
 import { Stack } from "./grid.js";
 import { writtenSum } from "./sums.js";
 
@@ -26,6 +26,7 @@ export function startChannels(section) {
   const explain = el("div", { class: "explain", "aria-live": "polite", id: "channels-explain" });
   body.append(el("p", {}, line), el("div", { class: "card" }, remark, links, numbers), which, rows, explain);
   section.append(
+    skipTo(() => rows.querySelector("[tabindex='0']"), "Skip to the numbers"),
     el("div", { class: "actions" }, el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; refresh(); } }, "Other numbers")),
     el("div", { class: "workbench" }, controls.element, el("div", {}, problem, body)));
 

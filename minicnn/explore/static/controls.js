@@ -30,41 +30,46 @@ export class Controls {
     return this;
   }
 
-  /** One whole number with a slider. */
+  /** One whole number with a slider. The slider is for the pointer: in the box the arrow keys do the same. */
   number(name, { min, max, value, label = name }) {
     const id = `c${ids++}`;
     const box = el("input", { type: "number", id, min, max, value, step: 1, name });
-    const slider = el("input", { type: "range", min, max, value, step: 1, "aria-label": `${label}, slider` });
+    const slider = el("input", { type: "range", min, max, value, step: 1, tabindex: -1, "aria-label": `${label}, slider` });
+    const bound = el("output", { class: "bound" });
     const set = (text) => {
       const number = clamp(text, min, max);
       if (number === null) return;
+      bound.value = bounded(text, min, max);
       box.value = slider.value = number;
       this.changed(name);
     };
     box.addEventListener("input", () => set(box.value));
     slider.addEventListener("input", () => set(slider.value));
-    const item = el("div", { class: "control" }, el("div", { class: "row" }, el("label", { class: "name", for: id }, label), box), slider);
+    const item = el("div", { class: "control" }, el("div", { class: "row" }, el("label", { class: "name", for: id }, label), box), bound, slider);
     return this.add(name, item, () => clamp(box.value, min, max) ?? value, (number) => (box.value = slider.value = number));
   }
 
   /** Two whole numbers, height and width; the slider moves both. */
   pair(name, { min, max, value, label = name }) {
     const boxes = ["height", "width"].map((axis, i) => el("input", { type: "number", min, max, value: value[i], step: 1, "aria-label": `${label}, ${axis}`, name: `${name}-${axis}` }));
-    const slider = el("input", { type: "range", min, max, value: value[0], step: 1, "aria-label": `${label}, both, slider` });
+    const slider = el("input", { type: "range", min, max, value: value[0], step: 1, tabindex: -1, "aria-label": `${label}, both, slider` });
+    const bound = el("output", { class: "bound" });
     slider.addEventListener("input", () => {
+      bound.value = "";
       for (const box of boxes) box.value = slider.value;
       this.changed(name);
     });
     for (const box of boxes) {
       box.addEventListener("input", () => {
         if (clamp(box.value, min, max) === null) return;
+        bound.value = bounded(box.value, min, max);
         box.value = clamp(box.value, min, max);
         slider.value = boxes[0].value;
         this.changed(name);
       });
     }
     const item = el("fieldset", { class: "control" }, el("legend", { class: "visually-hidden" }, label),
-      el("div", { class: "row" }, el("span", { class: "name", "aria-hidden": "true" }, label), boxes[0], "×", boxes[1]), slider);
+      el("div", { class: "row" }, el("span", { class: "name", "aria-hidden": "true" }, label), boxes[0], "×", boxes[1]), bound, slider);
     const write = (pair) => pair.forEach((number, i) => (boxes[i].value = slider.value = number));
     return this.add(name, item, () => boxes.map((box, i) => clamp(box.value, min, max) ?? value[i]), write);
   }
@@ -88,6 +93,14 @@ export class Controls {
 function clamp(text, min, max) {
   const number = Number.parseInt(text, 10);
   return Number.isNaN(number) ? null : Math.max(min, Math.min(max, number));
+}
+
+/** What to say of a number that was brought between min and max: nothing if it was there. */
+function bounded(text, min, max) {
+  const number = Number.parseInt(text, 10);
+  if (number > max) return `${number} is too large for this page: at most ${max}.`;
+  if (number < min) return `${number} is too small for this page: at least ${min}.`;
+  return "";
 }
 
 /** Buttons of which one is pressed. */

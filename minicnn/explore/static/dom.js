@@ -43,6 +43,11 @@ export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
+/** A link that only the keyboard meets: it skips what stands between it and the element that `find()` gives. */
+export function skipTo(find, text) {
+  return el("button", { type: "button", class: "skip", onclick: () => find()?.focus() }, text);
+}
+
 /** A button that copies a text and says so. */
 export function copyButton(label, text) {
   const button = el("button", { type: "button", class: "quiet" }, label);

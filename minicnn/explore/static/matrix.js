@@ -2,7 +2,7 @@
 
 import { ask, latest } from "./api.js";
 import { Controls, segments } from "./controls.js";
-import { copyButton, el, replace, show } from "./dom.js";
+import { copyButton, el, replace, skipTo, show } from "./dom.js";
 import { NumberGrid, Stack } from "./grid.js";
 
 /** M with a raised T, which not every font has as a letter. */
@@ -41,6 +41,7 @@ export function startMatrix(section) {
     el("h2", {}, "Why the transpose is no inverse"), why, equal,
     el("h3", {}, superscript("M, which would be the identity if it were")), el("div", { class: "card dense" }, gram.element));
   section.append(
+    skipTo(() => body.querySelector("[tabindex='0']"), "Skip to the numbers"),
     el("div", { class: "actions" }, el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; state.given = {}; refresh(); } }, "Other numbers")),
     el("div", { class: "workbench" }, controls.element, el("div", {}, problem, body)));
 
