@@ -187,9 +187,12 @@ MAY_IMPORT = {
     "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary"},
     # looking at layers
     "table.py": set(),
-    "gradcheck.py": {"nn", "table"},
+    "mistakes.py": set(),
+    "gradcheck.py": {"mistakes", "nn", "table"},
     "summary/": {"command", "kernels", "models", "nn", "summary", "table"},
-    "agree/": {"", "agree", "command", "kernels", "nn"},
+    "agree/": {"", "agree", "command", "geometry", "kernels", "mistakes", "nn", "table"},
+    "testing/": {"", "agree", "testing"},
+    "assignment/": {"", "agree", "assignment", "command"},
     # what lies on disk; it knows no task
     "saved/": {"kernels.arrays", "nn", "optim", "saved"},
     "weights.py": {"saved.weights"},
