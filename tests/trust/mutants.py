@@ -35,16 +35,16 @@ KERNELS = "kernels/numpy_textbook"
 
 NUMBA = "kernels/numba_fast"
 INSTRUCTIONS = (
-    "tests/kernels/test_numba.py",
+    "tests/kernels/engine/test_machine.py",
     "-k",
     "compiled_registers and float32 or compiled_a_fused or compiled_an_addition",
 )
 THREADS = (
-    "tests/kernels/test_numba.py",
+    "tests/kernels/engine/test_team.py",
     "-k",
     "part_is_done_once or in_a_helper or waits_for_the_helpers or call_is_over",
 )
-CACHE = ("tests/kernels/test_numba.py", "-k", "any_of_the_sources or compile_at_once_do")
+CACHE = ("tests/kernels/engine/test_compilation.py", "-k", "any_of_the_sources or compile_at_once_do")
 WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
 WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
 WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling")
