@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from minicnn.command import by_ctrl_c, say_if_compiling, start
 from minicnn.data import DataLoader
-from minicnn.kernels.arrays import at_hand
+from minicnn.kernels.arrays import checkable_values
 from minicnn.nn import Module
 from minicnn.optim import Adam
 from minicnn.saved.run_folder import Metrics, Run
@@ -57,7 +57,7 @@ def train_epoch(
         optimizer.step()
 
         steps.append((loss, count_right(outputs, targets), len(targets)))
-        if not allow_nan and len(targets) and not np.isfinite(at_hand(loss)).all():
+        if not allow_nan and len(targets) and not np.isfinite(checkable_values(loss)).all():
             raise Diverged(f"the loss of step {len(steps)} is {float(loss)}")
     return averages(steps, group)
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from types import ModuleType
 from typing import Any
 
 from .arrays import is_tensor
+from .vocabulary import KernelSet
 
 SETS = {"numpy": "numpy_textbook", "numba": "numba_fast", "torch": "torch_gpu"}  # names and their modules
 _default = "numba"
@@ -49,22 +49,22 @@ def use_backend(name: str) -> Iterator[None]:
 
 def announce_compilation(say: Callable[[], None]) -> None:
     """Call say() once if the kernel set in use has to be compiled, just before it is."""
-    announce = getattr(active(), "announce_compilation", None)
+    announce = getattr(current(), "announce_compilation", None)
     if announce is not None:
         announce(say)
 
 
-def active() -> ModuleType:
+def current() -> KernelSet:
     """The kernel set in use."""
     return _load(get_backend())
 
 
-def suited(x: Any) -> ModuleType:
-    """The kernel set that computes x: torch's for a tensor, whatever is in use; for a NumPy array the one in use."""
-    return _load("torch") if is_tensor(x) else active()
+def kernels_for(x: Any) -> KernelSet:
+    """The kernel set that computes x: for a NumPy array the one in use, for a tensor torch's, whichever is in use."""
+    return _load("torch") if is_tensor(x) else current()
 
 
 @cache
-def _load(name: str) -> ModuleType:
+def _load(name: str) -> Any:
     """Imported when first needed, so that `import minicnn` is quick."""
     return importlib.import_module(f"{__name__}.{SETS[name]}")

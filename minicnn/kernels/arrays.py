@@ -29,7 +29,7 @@ def from_number(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, np.generic) else x
 
 
-def plain(x: Any) -> Any:
+def native(x: Any) -> Any:
     """x as bare numbers: a tensor without the tape of torch's autograd, an array in this machine's byte order.
 
     And no np.matrix, whose * is another one.
@@ -45,7 +45,7 @@ def to_numpy(x: Any) -> np.ndarray:
     return x.numpy(force=True) if is_tensor(x) else np.asarray(x)
 
 
-def at_hand(x: Any) -> np.ndarray:
+def checkable_values(x: Any) -> np.ndarray:
     """The values to look at before a kernel runs: all of an array's or a CPU tensor's, none of one on another device.
 
     To look there would make every training step wait for the device. So on a GPU nobody checks that classes, indices
@@ -72,12 +72,12 @@ def place(x: Any) -> str:
     return str(x.device) if is_tensor(x) else "numpy"
 
 
-def together(x: Any, y: Any) -> bool:
+def on_same_device(x: Any, y: Any) -> bool:
     """Whether one kernel can take both: two NumPy arrays, or two tensors on the same device."""
     return is_tensor(x) == is_tensor(y) and x.device == y.device
 
 
-def apart(name: str, x: Any, other: str, y: Any) -> str:
+def not_together_message(name: str, x: Any, other: str, y: Any) -> str:
     """Says that x, which the user calls `name`, and y, called `other`, are not together, and how to change that."""
     kinds = ["a NumPy array" if place(a) == "numpy" else f"a torch tensor on {a.device}" for a in (x, y)]
     return (
@@ -100,7 +100,7 @@ def is_writeable(x: Any) -> bool:
 
 def overwrite(x: Any, values: Any) -> Any:
     """Write the values into x, and return it."""
-    x = plain(x) if is_tensor(x) else x
+    x = native(x) if is_tensor(x) else x
     x[...] = values
     return x
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from .. import kernels
-from ..kernels import arrays
+from ..kernels import arrays, kernels_for
 from .optimizer import Optimizer, check_at_least_zero, check_number
 
 
@@ -15,7 +14,7 @@ class Adam(Optimizer):
         p = p - lr m' / (sqrt(v') + eps)          m' = m / (1 - b1^t), v' = v / (1 - b2^t)
 
     Both means start at 0 and are too small in the first steps t; m' and v' make up for it. The update itself stands in
-    `kernels.numpy_textbook.optimisers`.
+    `kernels.numpy_textbook.optimizers`.
 
     >>> from minicnn.nn import Parameter
     >>> p = Parameter(np.array([1.0, 1.0]))
@@ -72,7 +71,8 @@ class Adam(Optimizer):
             if group["amsgrad"]:
                 state["max_exp_avg_sq"] = arrays.full(parameter.shape, 0, parameter.data)
         state["step"] += np.float32(1)
-        kernels.suited(parameter.data).adam(
+        beta1, beta2 = group["betas"]
+        kernels_for(parameter.data).adam(
             parameter.data,
             grad,
             state["exp_avg"],
@@ -80,7 +80,8 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] if group["amsgrad"] else None,
             int(state["step"]),
             group["lr"],
-            *group["betas"],
+            beta1,
+            beta2,
             group["eps"],
             group["weight_decay"],
             group["maximize"],

@@ -112,8 +112,10 @@ class Optimizer:
             raise RuntimeError(f"{self._who}: parameters must be float32 or float64 to be updated, got {dtype}.")
         if not arrays.is_array(grad):
             raise RuntimeError(f"{self._who}: grad must be an array like its parameter, got {type(grad).__name__}.")
-        if not arrays.together(grad, parameter.data):
-            raise RuntimeError(f"{self._who}: {arrays.apart('grad', grad, 'its parameter', parameter.data)}")
+        if not arrays.on_same_device(grad, parameter.data):
+            raise RuntimeError(
+                f"{self._who}: {arrays.not_together_message('grad', grad, 'its parameter', parameter.data)}"
+            )
         if tuple(grad.shape) != parameter.shape or arrays.dtype_name(grad) != dtype:
             raise RuntimeError(
                 f"{self._who}: grad must have its parameter's shape and dtype, {parameter.shape} and {dtype},"
@@ -126,7 +128,8 @@ class Optimizer:
         state = self.state.setdefault(parameter, {})
         for name, value in state.items():
             if arrays.is_array(value) and (
-                not arrays.together(value, parameter.data) or arrays.dtype_name(value) != arrays.dtype_name(parameter)
+                not arrays.on_same_device(value, parameter.data)
+                or arrays.dtype_name(value) != arrays.dtype_name(parameter)
             ):
                 state[name] = arrays.copied(value, parameter.data, parameter.dtype)
         self._check_state(state, parameter, group)

@@ -1,6 +1,6 @@
 """Stochastic gradient descent."""
 
-from .. import kernels
+from ..kernels import kernels_for
 from .optimizer import Optimizer, check_at_least_zero, check_number
 
 
@@ -56,6 +56,6 @@ class SGD(Optimizer):
     def update(self, parameter, grad, state, group):
         names = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
         options = [group[name] for name in names]
-        buffer = kernels.suited(parameter.data).sgd(parameter.data, grad, state.get("momentum_buffer"), *options)
+        buffer = kernels_for(parameter.data).sgd(parameter.data, grad, state.get("momentum_buffer"), *options)
         if buffer is not None:
             state["momentum_buffer"] = buffer

@@ -25,7 +25,7 @@ def test_use_backend_holds_inside_its_block_and_in_its_thread_alone(name):
     before, seen = minicnn.get_backend(), []
     with minicnn.use_backend(name):
         assert minicnn.get_backend() == name
-        assert kernels.active() is kernel_set(name)
+        assert kernels.current() is kernel_set(name)
         thread = threading.Thread(target=lambda: seen.append(minicnn.get_backend()))
         thread.start()
         thread.join()
@@ -37,9 +37,9 @@ def test_use_backend_holds_inside_its_block_and_in_its_thread_alone(name):
 def test_tensors_suit_the_torch_set_and_arrays_the_set_in_use(name):
     torch = pytest.importorskip("torch")
     with minicnn.use_backend(name):
-        assert kernels.suited(np.zeros(1)) is kernel_set(name)
-        assert kernels.suited(torch.zeros(1)) is kernel_set("torch")
-        assert kernels.suited(torch.nn.Parameter(torch.zeros(1))) is kernel_set("torch")
+        assert kernels.kernels_for(np.zeros(1)) is kernel_set(name)
+        assert kernels.kernels_for(torch.zeros(1)) is kernel_set("torch")
+        assert kernels.kernels_for(torch.nn.Parameter(torch.zeros(1))) is kernel_set("torch")
 
 
 WITHOUT_TORCH = """

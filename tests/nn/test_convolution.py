@@ -158,7 +158,7 @@ def test_the_gradients_are_the_adjoint_maps(case):
     """<conv(x, w), g> = <x, grad_input(g, w)> = <w, grad_weight(g, x)>."""
     x, weight, _, grad = case.arrays(strategies.integers, "int64")
     g, x = of(case, x, weight)
-    grad, kernel = grad.reshape(g.output_shape), kernels.active()
+    grad, kernel = grad.reshape(g.output_shape), kernels.current()
     product = np.sum(kernel.conv2d(x, weight, None, g) * grad)
     assert product == np.sum(x * kernel.conv2d_grad_input(grad, weight, g))
     assert product == np.sum(weight * kernel.conv2d_grad_weight(grad, x, g))
@@ -169,7 +169,7 @@ def test_col2im_is_the_adjoint_of_im2col(case):
     x, weight, _, _ = case.arrays(strategies.integers, "int64")
     g, x = of(case, x, weight)
     cols = strategies.integers(np.random.default_rng(case.seed + 1), (g.N, g.C * g.KH * g.KW, g.OH * g.OW))
-    kernel = kernels.active()
+    kernel = kernels.current()
     assert np.sum(kernel.im2col(x, g) * cols) == np.sum(x * kernel.col2im(cols, g))
 
 
@@ -177,8 +177,8 @@ def test_col2im_is_the_adjoint_of_im2col(case):
 def test_convolution_is_rows_times_cols(case):
     x, weight, _, _ = case.arrays(strategies.integers, "int64")
     g, x = of(case, x, weight)
-    product = weight.reshape(g.O, -1) @ kernels.active().im2col(x, g)
-    oracle.assert_equal(kernels.active().conv2d(x, weight, None, g), product.reshape(g.output_shape))
+    product = weight.reshape(g.O, -1) @ kernels.current().im2col(x, g)
+    oracle.assert_equal(kernels.current().conv2d(x, weight, None, g), product.reshape(g.output_shape))
 
 
 @pytest.mark.parametrize("dtype", (*strategies.FLOATS, "int64", *strategies.SMALL_INTEGERS))
@@ -186,7 +186,7 @@ def test_im2col_copies_every_number_bit_for_bit(dtype):
     """Also those that no wider type in between could hold."""
     info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.finfo(dtype)
     x = np.array([info.max, info.min, info.max - 1, 0], dtype).reshape(1, 1, 2, 2)
-    cols = kernels.active().im2col(x, geometry.conv2d(x.shape, (1, 1, 1, 2), padding=(0, 1)))
+    cols = kernels.current().im2col(x, geometry.conv2d(x.shape, (1, 1, 1, 2), padding=(0, 1)))
     zero = np.zeros(1, dtype)[0]
     a, b, c, d = x.reshape(-1)
     oracle.assert_equal(cols, np.array([[[zero, a, b, zero, c, d], [a, b, zero, c, d, zero]]], dtype))

@@ -189,7 +189,9 @@ def test_a_loss_that_is_not_finite(capsys, flags):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_loss_on_a_gpu_that_is_not_finite_is_noticed_after_the_epoch_as_the_help_says(capsys, monkeypatch):
-    monkeypatch.setattr(train, "at_hand", lambda loss: np.empty(0))  # as of a tensor on another device than the CPU
+    monkeypatch.setattr(
+        train, "checkable_values", lambda loss: np.empty(0)
+    )  # as of a tensor on another device than the CPU
     assert main([*FLAGS, "--backend", "numpy", "--lr", "1e30", "--out", "run"]) == 1
     assert "Epoch 1: the mean loss is nan" in capsys.readouterr().err
     help_of_the_flag = " ".join(train.make_parser().format_help().partition("--allow-nan ")[2].split())

@@ -106,12 +106,12 @@ EXCUSES = [
     ),
     Excuse(
         r"nn\.functional\.losses\.",
-        r"suited\(arguments\[1\]\)|_grad\(grad_output, arguments\[1\]",
+        r"kernels_for\(arguments\[1\]\)|_grad\(grad_output, arguments\[1\]",
         "input and target are of one kind and dtype",
     ),
     Excuse(
         r"nn\.functional\.(linear|padding)\.",
-        r"suited\(None\)\.(linear|pad)\(|kernel = kernels\.suited\(None\)",
+        r"kernels_for\(None\)\.(linear|pad)\(|kernel = kernels_for\(None\)",
         "the textbook's linear and pad take tensors as well",
     ),
     Excuse(

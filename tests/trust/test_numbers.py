@@ -67,7 +67,7 @@ def test_the_command_names_step_causes_and_what_was_kept(tmp_path, monkeypatch, 
     class Noting(nn.CrossEntropyLoss):
         def forward(self, input, target):
             loss = super().forward(input, target)
-            losses.append((self.training, float(arrays.at_hand(loss))))
+            losses.append((self.training, float(arrays.checkable_values(loss))))
             return loss
 
     monkeypatch.setattr("minicnn.tasks.digits.CrossEntropyLoss", Noting)

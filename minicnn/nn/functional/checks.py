@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...kernels import arrays
-from ...kernels.arrays import plain
+from ...kernels.arrays import native
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
@@ -24,7 +24,7 @@ def of_any_dtype(value, name: str, who: str) -> Any:
             f"{who}: {name} must be a NumPy array, got {type(value).__name__}; np.asarray makes one. "
             "(Or all of them are torch tensors.)"
         )
-    return plain(value)
+    return native(value)
 
 
 def array(value, name: str, who: str, dtypes=FLOATS) -> Any:
@@ -57,8 +57,8 @@ def whole_number(value, name: str, who: str) -> int:
 
 def together(value, name: str, other, who: str, its_name: str = "input"):
     """`value`, if it is with the other one: NumPy arrays both, or tensors on one device. Nothing is moved silently."""
-    if not arrays.together(value, other):
-        raise RuntimeError(f"{who}: {arrays.apart(name, value, its_name, other)}")
+    if not arrays.on_same_device(value, other):
+        raise RuntimeError(f"{who}: {arrays.not_together_message(name, value, its_name, other)}")
     return value
 
 

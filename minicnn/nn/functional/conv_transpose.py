@@ -6,7 +6,8 @@ gradient with respect to its input is this operation. So forward calls `conv2d_g
 
 import numpy as np
 
-from ... import geometry, kernels
+from ... import geometry
+from ...kernels import kernels_for
 from . import checks
 
 
@@ -34,7 +35,7 @@ def conv_transpose2d(
     who = "conv_transpose2d"
     x, weight, single, g = _prepare(input, weight, stride, padding, output_padding, groups, dilation, who)
     bias = bias if bias is None else checks.like(bias, "bias", x, who, (g.C,))
-    output = kernels.suited(x).conv2d_grad_input(x, weight, g)
+    output = kernels_for(x).conv2d_grad_input(x, weight, g)
     output = output if bias is None else output + bias[:, None, None]
     return output[0] if single else output
 
@@ -55,7 +56,7 @@ def conv_transpose2d_backward(
     who = "conv_transpose2d_backward"
     x, weight, single, g = _prepare(input, weight, stride, padding, output_padding, groups, dilation, who)
     grad = checks.grad(grad_output, g.input_shape[single:], x, who).reshape(g.input_shape)
-    kernel = kernels.suited(x)
+    kernel = kernels_for(x)
     grad_input = kernel.conv2d(grad, weight, None, g) if needs_input_grad else None
     grad_input = grad_input[0] if single and grad_input is not None else grad_input
     return grad_input, kernel.conv2d_grad_weight(x, grad, g), kernel.grad_bias(grad)

@@ -5,7 +5,8 @@ The formula stands in `nn.Conv2d`, the computation in `kernels.numpy_textbook.co
 
 import numpy as np
 
-from ... import geometry, kernels
+from ... import geometry
+from ...kernels import kernels_for
 from . import checks
 
 
@@ -31,7 +32,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) 
     """
     x, weight, single, g = _prepare(input, weight, stride, padding, dilation, groups, "conv2d")
     bias = bias if bias is None else checks.like(bias, "bias", x, "conv2d", (g.O,))
-    output = kernels.suited(x).conv2d(x, weight, bias, g)
+    output = kernels_for(x).conv2d(x, weight, bias, g)
     return output[0] if single else output
 
 
@@ -41,7 +42,7 @@ def conv2d_backward(
     """The gradients with respect to (input, weight, bias); without `needs_input_grad` the first is None and costs nothing."""
     x, weight, single, g = _prepare(input, weight, stride, padding, dilation, groups, "conv2d_backward")
     grad = checks.grad(grad_output, g.output_shape[single:], x, "conv2d_backward").reshape(g.output_shape)
-    kernel = kernels.suited(x)
+    kernel = kernels_for(x)
     grad_input = kernel.conv2d_grad_input(grad, weight, g) if needs_input_grad else None
     grad_input = grad_input[0] if single and grad_input is not None else grad_input
     return grad_input, kernel.conv2d_grad_weight(grad, x, g), kernel.grad_bias(grad)

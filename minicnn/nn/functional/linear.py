@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ... import kernels
+from ...kernels import kernels_for
 from . import checks
 
 
@@ -38,7 +38,7 @@ def linear(input, weight, bias=None) -> np.ndarray:
     """
     x, weight, output_shape = _prepare(input, weight, "linear")
     bias = bias if bias is None else checks.like(bias, "bias", x, "linear", weight.shape[:1])
-    return kernels.suited(x).linear(x, weight, bias).reshape(output_shape)
+    return kernels_for(x).linear(x, weight, bias).reshape(output_shape)
 
 
 def linear_backward(
@@ -53,6 +53,6 @@ def linear_backward(
     """
     x, weight, output_shape = _prepare(input, weight, "linear_backward")
     grad = checks.grad(grad_output, output_shape, x, "linear_backward").reshape(len(x), len(weight))
-    kernel = kernels.suited(x)
+    kernel = kernels_for(x)
     grad_input = kernel.linear_grad_input(grad, weight).reshape(input.shape) if needs_input_grad else None
     return grad_input, kernel.linear_grad_weight(grad, x), kernel.grad_bias(grad)

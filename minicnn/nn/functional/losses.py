@@ -4,8 +4,7 @@ import numbers
 
 import numpy as np
 
-from ... import kernels
-from ...kernels import arrays
+from ...kernels import arrays, kernels_for
 from . import checks
 
 
@@ -62,7 +61,7 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
     if probabilities and ignore_index >= 0:
         raise RuntimeError(f"{who}: ignore_index={ignore_index} needs class indices, but the target is probabilities.")
     if not probabilities:
-        labels = arrays.at_hand(target)
+        labels = arrays.checkable_values(target)
         wrong = labels[(labels != ignore_index) & ((labels < 0) | (labels >= C))]
         if wrong.size:
             raise IndexError(
@@ -86,7 +85,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, "cross_entropy")
-    loss = kernels.suited(arguments[0]).cross_entropy(*arguments)
+    loss = kernels_for(arguments[0]).cross_entropy(*arguments)
     return loss.reshape(loss_shape) if reduction == "none" else loss
 
 
@@ -103,7 +102,7 @@ def cross_entropy_backward(
     x = arguments[0]
     grad = _grad(grad_output, x, loss_shape, reduction, who)
     grad = grad.reshape(x.shape[0], *x.shape[2:]) if reduction == "none" else grad
-    return kernels.suited(x).cross_entropy_grad(grad, *arguments).reshape(input.shape)
+    return kernels_for(x).cross_entropy_grad(grad, *arguments).reshape(input.shape)
 
 
 # ----------------------------------------------------------------------------------- binary cross-entropy, MSE
@@ -133,7 +132,7 @@ def _elements(input, target, reduction, who, **factors):
 def _probabilities(input, target, weight, reduction, who):
     arguments = _elements(input, target, reduction, who, weight=weight)[:3]
     for name, values in zip(("input", "target"), arguments, strict=False):
-        values = arrays.at_hand(values)
+        values = arrays.checkable_values(values)
         if not ((values >= 0) & (values <= 1)).all():
             raise RuntimeError(
                 f"{who}: the {name} must lie between 0 and 1, got values from {values.min()} to {values.max()}; "
@@ -151,7 +150,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
     arguments = _probabilities(input, target, weight, reduction, "binary_cross_entropy")
-    return kernels.suited(arguments[0]).binary_cross_entropy(*arguments)
+    return kernels_for(arguments[0]).binary_cross_entropy(*arguments)
 
 
 def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduction="mean") -> np.ndarray:
@@ -163,7 +162,7 @@ def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduc
     who = "binary_cross_entropy_backward"
     arguments = _probabilities(input, target, weight, reduction, who)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
-    return kernels.suited(arguments[0]).binary_cross_entropy_grad(grad, *arguments)
+    return kernels_for(arguments[0]).binary_cross_entropy_grad(grad, *arguments)
 
 
 def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
@@ -176,7 +175,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
     """
     who = "binary_cross_entropy_with_logits"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
-    return kernels.suited(arguments[0]).binary_cross_entropy_with_logits(*arguments)
+    return kernels_for(arguments[0]).binary_cross_entropy_with_logits(*arguments)
 
 
 def binary_cross_entropy_with_logits_backward(
@@ -190,7 +189,7 @@ def binary_cross_entropy_with_logits_backward(
     who = "binary_cross_entropy_with_logits_backward"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
-    return kernels.suited(arguments[0]).binary_cross_entropy_with_logits_grad(grad, *arguments)
+    return kernels_for(arguments[0]).binary_cross_entropy_with_logits_grad(grad, *arguments)
 
 
 def _same_shape(input, weight, who):
@@ -210,7 +209,7 @@ def mse_loss(input, target, reduction="mean", weight=None):
     """
     _same_shape(input, weight, "mse_loss")
     arguments = _elements(input, target, reduction, "mse_loss", weight=weight)
-    return kernels.suited(arguments[0]).mse_loss(*arguments)
+    return kernels_for(arguments[0]).mse_loss(*arguments)
 
 
 def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None) -> np.ndarray:
@@ -222,4 +221,4 @@ def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None)
     _same_shape(input, weight, "mse_loss_backward")
     arguments = _elements(input, target, reduction, "mse_loss_backward", weight=weight)
     grad = _grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")
-    return kernels.suited(arguments[0]).mse_loss_grad(grad, *arguments)
+    return kernels_for(arguments[0]).mse_loss_grad(grad, *arguments)

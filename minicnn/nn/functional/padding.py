@@ -5,8 +5,8 @@ import operator
 
 import numpy as np
 
-from ... import geometry, kernels
-from ...kernels import arrays
+from ... import geometry
+from ...kernels import arrays, kernels_for
 from . import checks
 
 
@@ -61,7 +61,7 @@ def pad(input, pad, mode="constant", value=0) -> np.ndarray:
         output = arrays.full((N, C, top + H + bottom, left + W + right), _fill(value, x), x)
         output[:, :, top : top + H, left : left + W] = x
     else:
-        output = kernels.suited(x).pad(x, left, right, top, bottom, mode)
+        output = kernels_for(x).pad(x, left, right, top, bottom, mode)
     return output[0] if single else output
 
 
@@ -79,7 +79,7 @@ def pad_backward(grad_output, pad, mode="constant") -> np.ndarray:
     if mode == "constant":
         grad_input = grad[:, :, top : top + H, left : left + W]
     else:
-        grad_input = kernels.suited(grad).pad_grad(grad, left, right, top, bottom, mode)
+        grad_input = kernels_for(grad).pad_grad(grad, left, right, top, bottom, mode)
     return grad_input[0] if single else grad_input
 
 
@@ -102,7 +102,7 @@ def _unfold(images, kernel_size, dilation, padding, stride, name, who):
     kernel_size = geometry.pair(kernel_size, "kernel_size", 1, who)
     padding = geometry.pair(padding, "padding", 0, who)  # numbers alone: unfold knows no 'same'
     g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who=who)
-    cols = kernels.suited(x).im2col(x, g)
+    cols = kernels_for(x).im2col(x, g)
     return cols[0] if single else cols
 
 
@@ -137,7 +137,7 @@ def _fold(columns, output_size, kernel_size, dilation, padding, stride, name, wh
             f"OH = floor((H + 2 * padding - dilation * (kernel_size - 1) - 1) / stride) + 1 = floor(({H} + 2 * {g.PH} - "
             f"{g.DH} * {KH - 1} - 1) / {g.SH}) + 1, OW likewise. Fold with the arguments of unfold."
         )
-    image = kernels.suited(batch).col2im(batch, g)
+    image = kernels_for(batch).col2im(batch, g)
     return image[0] if cols.ndim == 2 else image
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ... import kernels
-from ...kernels import arrays
+from ...kernels import arrays, kernels_for
 from . import checks
 
 
@@ -16,7 +15,7 @@ def relu(input, inplace: bool = False) -> np.ndarray:
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
     x = checks.array(input, "input", "relu", checks.FLOATS + checks.INTEGERS)
-    output = arrays.from_number(kernels.suited(x).relu(x))
+    output = arrays.from_number(kernels_for(x).relu(x))
     if not inplace:
         return output
     if not arrays.is_writeable(input):
@@ -75,11 +74,11 @@ def tanh_backward(grad_output, output) -> np.ndarray:
 
 def _forward(name, input):
     x = checks.array(input, "input", name)
-    return arrays.from_number(getattr(kernels.suited(x), name)(x))
+    return arrays.from_number(getattr(kernels_for(x), name)(x))
 
 
 def _backward(name, grad_output, output):
     who = f"{name}_backward"
     output = checks.array(output, "output", who)
     grad = checks.grad(grad_output, output.shape, output, who, "output")
-    return arrays.from_number(getattr(kernels.suited(output), f"{name}_grad")(grad, output))
+    return arrays.from_number(getattr(kernels_for(output), f"{name}_grad")(grad, output))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ... import geometry, kernels
-from ...kernels import arrays
+from ... import geometry
+from ...kernels import arrays, kernels_for
 from . import checks
 
 
@@ -21,7 +21,7 @@ def max_pool2d(
     """
     x, single = checks.images(checks.array(input, "input", "max_pool2d", checks.FLOATS + checks.INTEGERS), "max_pool2d")
     g = geometry.max_pool2d(x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    output, indices = kernels.suited(x).max_pool2d(x, g)
+    output, indices = kernels_for(x).max_pool2d(x, g)
     output, indices = (output[0], indices[0]) if single else (output, indices)
     return (output, indices) if return_indices else output
 
@@ -56,11 +56,11 @@ def max_pool2d_backward(
         raise RuntimeError(
             f"{who}: indices must have the shape of grad_output, {tuple(grad_output.shape)}, got {tuple(indices.shape)}."
         )
-    places = arrays.at_hand(indices)
+    places = arrays.checkable_values(indices)
     if places.size and not (0 <= places.min() and places.max() < g.H * g.W):
         raise IndexError(
             f"{who}: indices must lie in [0, {g.H * g.W}), a plane of {g.H} x {g.W}, "
             f"got {places.min()} to {places.max()}."
         )
-    grad_input = kernels.suited(grad).max_pool2d_grad(grad, indices.reshape(g.output_shape), g)
+    grad_input = kernels_for(grad).max_pool2d_grad(grad, indices.reshape(g.output_shape), g)
     return grad_input[0] if single else grad_input
