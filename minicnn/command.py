@@ -40,6 +40,12 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
     return checked(int, lambda n: least <= n and (most is None or n <= most), f"a whole number {bounds}")
 
 
+def one_of(*names: str) -> Callable[[str], str]:
+    """One of these words."""
+    *others, last = names
+    return checked(str, names.__contains__, f"{', '.join(others)} or {last}")
+
+
 def new_file(text: str) -> Path:
     """A file to write, refused now and not after the work."""
     path = Path(text)

@@ -1,14 +1,12 @@
 """Train the course's SimpleCNN on MNIST: `python -m minicnn.train`; `--task` trains the course's exercises.
 
-From top to bottom: one epoch, the whole training, what is shown, the command. The network's own work is in models and nn, what
-a task is in tasks, the flags in arguments, what they ask for in prepare, the run folder in runs, checkpoints and plots.
+From top to bottom: one epoch, the whole training, what is said and shown, the command. The network's own work is in models
+and nn, what a task is in tasks, the run folder and the weights in saved. What a training is asked for, how it is prepared
+and how it ends before its time is in training.
 """
 
-import contextlib
 import math
 import os
-import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,24 +14,21 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from minicnn.command import by_ctrl_c, say_if_compiling, start
+from minicnn.command import say_if_compiling, start
 from minicnn.data import DataLoader
 from minicnn.kernels.arrays import checkable_values
 from minicnn.nn import Module
 from minicnn.optim import Adam
-from minicnn.saved.run_folder import Metrics, Run
+from minicnn.saved.run_folder import Metrics
 from minicnn.tasks import TASKS
 from minicnn.tasks.task import Batches, Criterion
-from minicnn.training.prepare import Parts, first_filters, prepare
-from minicnn.training.processes import ALONE, Alone
-from minicnn.training.settings import make_parser, parse
+from minicnn.training.ending import Diverged, and_leave, ending, listen
+from minicnn.training.prepare import Training, first_filters, prepare
+from minicnn.training.processes import ONE_PROCESS, Processes
+from minicnn.training.settings import make_parser, read_flags
 
 CountRight = Callable[[np.ndarray, np.ndarray], Any]
 Step = tuple[Any, Any, int]  # mean loss, number of right answers, number of images
-
-
-class Diverged(ArithmeticError):
-    """The loss is no longer a finite number."""
 
 
 def train_epoch(
@@ -42,24 +37,28 @@ def train_epoch(
     optimizer: Adam,
     batches: Batches,
     count_right: CountRight = TASKS["digits"].count_right,
-    group: Alone = ALONE,
-    allow_nan: bool = True,
+    *,
+    processes: Processes = ONE_PROCESS,
+    allow_nan: bool = False,
 ) -> tuple[float, float]:
-    """Learn from each batch once; mean loss and accuracy, measured while the weights change."""
+    """Learn from each batch once. Returns mean loss and accuracy, measured while the weights change.
+
+    Diverged, unless `allow_nan`, at the first loss that is not finite.
+    """
     model.train()
     steps: list[Step] = []
-    for images, targets in group.share(batches):
+    for images, targets in processes.share(batches):
         optimizer.zero_grad()
         outputs = model(images)  # (N, 10) logits, or what else the task's network gives
         loss = criterion(outputs, targets)
         model.backward(criterion.backward())
-        group.average(model.parameters(), len(targets))
+        processes.average(model.parameters(), len(targets))
         optimizer.step()
 
         steps.append((loss, count_right(outputs, targets), len(targets)))
         if not allow_nan and len(targets) and not np.isfinite(checkable_values(loss)).all():
             raise Diverged(f"the loss of step {len(steps)} is {float(loss)}")
-    return averages(steps, group)
+    return averages(steps, processes)
 
 
 def evaluate(
@@ -67,148 +66,33 @@ def evaluate(
     criterion: Criterion,
     batches: Batches,
     count_right: CountRight = TASKS["digits"].count_right,
-    group: Alone = ALONE,
+    *,
+    processes: Processes = ONE_PROCESS,
 ) -> tuple[float, float]:
     """Mean loss and accuracy; nothing is learnt."""
     model.eval()
     steps: list[Step] = []
-    for images, targets in group.share(batches):
+    for images, targets in processes.share(batches):
         outputs = model(images)
         steps.append((criterion(outputs, targets), count_right(outputs, targets), len(targets)))
-    return averages(steps, group)
+    return averages(steps, processes)
 
 
-def averages(steps: Sequence[Step], group: Alone) -> tuple[float, float]:
+def averages(steps: Sequence[Step], processes: Processes) -> tuple[float, float]:
     """Mean loss and accuracy over all images.
 
     Only here do the losses become Python numbers (of 64 bits): float() in each step would make a GPU wait.
     """
-    total_loss, right, seen = group.sum(
-        [
-            sum(float(loss) * size for loss, _, size in steps if size),  # the last batch may be smaller and counts less
-            sum(int(right) for _, right, _ in steps),
-            sum(size for _, _, size in steps),
-        ]
-    )
+    sums = [
+        sum(float(loss) * size for loss, _, size in steps if size),  # the last batch may be smaller and counts less
+        sum(int(right) for _, right, _ in steps),
+        sum(size for _, _, size in steps),
+    ]
+    total_loss, right, seen = processes.sum(sums)
     return total_loss / seen, right / seen
 
 
-def train(parts: Parts, epochs: int, allow_nan: bool, quiet: bool) -> None:
-    """Train until `epochs` epochs are finished; after each, keep everything and say how far it got."""
-    task, model, optimizer, train_data, val_data, _, group, run = parts
-    criterion = task.criterion()
-    run.keep(model, optimizer, first_filters(model))
-    if not quiet and not run.history:
-        loss, accuracy = evaluate(model, criterion, val_data, task.count_right, group)
-        say(f"Before training - Val Loss: {loss:.4f}, Val Acc: {accuracy:.4f}", group)
-
-    for epoch in range(len(run.history) + 1, epochs + 1):
-        started = time.perf_counter()
-        no_bar = True if quiet or group.rank else None  # None: no bar unless the output is a terminal
-        name = f"Epoch {epoch}/{epochs}"
-        batches = tqdm(train_data, name, unit=" batches", leave=False, disable=no_bar)
-        try:
-            learnt = train_epoch(model, criterion, optimizer, batches, task.count_right, group, allow_nan)
-            if not allow_nan and not math.isfinite(learnt[0]):
-                raise Diverged(f"the mean loss is {learnt[0]}")
-            checked = evaluate(model, criterion, val_data, task.count_right, group)
-            if not allow_nan and not math.isfinite(checked[0]):  # the last step broke the network
-                raise Diverged(f"the mean validation loss is {checked[0]}")
-        except Diverged as error:
-            raise Diverged(f"Epoch {epoch}: {error}") from None
-
-        metrics = Metrics(epoch, *learnt, *checked, time.perf_counter() - started)
-        run.finish_epoch(metrics, model, optimizer, first_filters(model))
-        say(
-            f"{name} - Train Loss: {metrics.train_loss:.4f}, Train Acc: {metrics.train_accuracy:.4f}"
-            f" - Val Loss: {metrics.val_loss:.4f}, Val Acc: {metrics.val_accuracy:.4f}",
-            group,
-        )
-
-
-def announce(parts: Parts) -> None:
-    """Say what is going to happen."""
-    config, done = parts.run.config, len(parts.run.history)
-    order = "a new order each epoch" if config["shuffle"] else "the same order each epoch"
-    device = f" on {config['device']}" if config["backend"] == "torch" else ""
-    processes = f", processes: {config['processes']}" if config["processes"] > 1 else ""
-    say(
-        f"Data      {config['data'] or 'bundled MNIST'}: {config['train_size']:,} training"
-        f" and {config['val_size']:,} validation images\n"
-        f"Network   {config['network']}, {config['parameters']:,} parameters,"
-        f" initial weights from seed {config['seed']}{f', learnt for {done} epochs' if done else ''}\n"
-        f"Training  epochs: {config['epochs']}, batch size: {config['batch_size']}, {order},"
-        f" {parts.task.loss}, Adam with learning rate {config['lr']:g}\n"
-        f"Backend   {config['backend']}{device}, threads: {config['threads']}{processes}\n"
-        f"Run       {parts.run.folder}\n"
-    )
-
-
-def report(run: Run, learnt: str) -> None:
-    """Say how well it went, and what the task has to say of it."""
-    best = max(run.history, key=lambda metrics: metrics.val_accuracy)
-    say(
-        f"\nFinal validation accuracy {run.history[-1].val_accuracy:.4f},"
-        f" best {best.val_accuracy:.4f} after epoch {best.epoch}\n{learnt}"
-    )
-
-
-def say(text: str, group: Alone = ALONE) -> None:
-    if group.rank == 0:
-        print(text, flush=True)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    started = time.perf_counter()
-    parser = make_parser()
-    args = parse(parser, arguments)
-    run = None
-    try:
-        try:
-            parts = prepare(args)
-        except (ImportError, OSError, RuntimeError, ValueError) as error:
-            parser.error(str(error))
-        task, model, run, first = parts.task, parts.model, parts.run, parts.group.rank == 0
-        quiet = args.quiet or not first
-        if not quiet:
-            announce(parts)
-            say_if_compiling()
-        train(parts, args.epochs, args.allow_nan, args.quiet)  # the same in every process: they wait for each other
-        parts.group.leave()
-        if first and not (quiet and args.no_plots):
-            results = task.examine(model.to("numpy"), DataLoader(parts.val_images, args.batch_size))
-            if not quiet:
-                report(run, task.report(results))
-            if not args.no_plots:
-                task.draw(run.folder, run.history, first_filters(model), results)
-        if not quiet:
-            say(f"\n{run.folder} holds {', '.join(run.files())}")
-            say(f"Total time {time.perf_counter() - started:.0f} s")
-    except KeyboardInterrupt:
-        return stop(130, "Stopped.", run)
-    except Terminated:
-        ask_again(0)
-        return stop(143, "Terminated.", run)
-    except BrokenPipeError:
-        return stop(1, "The output was closed.", run)
-    except Diverged as error:
-        return stop(1, f"{error}. {CAUSES.format(lr=args.lr)}", run)
-    except OSError as error:
-        return stop(1, f"{error}.", run)
-    except Exception as error:
-        if by_ctrl_c(error):
-            return stop(130, "Stopped.", run)
-        if not Terminated.asked:
-            raise
-        ask_again(0)
-        return stop(143, "Terminated.", run)  # within an import it comes out as another exception
-
-    accuracy = run.history[-1].val_accuracy
-    if args.target_accuracy is not None and accuracy < args.target_accuracy:
-        return stop(1, f"Accuracy {accuracy:.4f} is below the target {args.target_accuracy}.", run)
-    return 0
-
+# ----------------------------------------------------------------------------------------- the whole training
 
 CAUSES = (
     "Most often the learning rate is too high (it is {lr:g}: try a tenth), or the data hold numbers that are not finite."
@@ -216,48 +100,154 @@ CAUSES = (
 )
 
 
-class Terminated(BaseException):
-    """The system asks this process to end (SIGTERM)."""
+def train(training: Training) -> None:
+    """Train until as many epochs are finished as were asked for. After each, keep everything and say how far it got."""
+    model = training.model
+    run = training.run
+    epochs = training.settings.epochs
+    criterion = training.task.criterion()
+    run.keep(model, training.optimizer, first_filters(model))
+    if not training.settings.quiet and not run.history:
+        loss, accuracy = validate(training, criterion)
+        say(training, f"Before training - Val Loss: {loss:.4f}, Val Acc: {accuracy:.4f}")
 
-    asked = False
+    for epoch in range(len(run.history) + 1, epochs + 1):
+        started = time.perf_counter()
+        name = f"Epoch {epoch}/{epochs}"
+        try:
+            learnt, checked = learn_and_validate(training, criterion, name)
+        except Diverged as error:
+            raise Diverged(f"Epoch {epoch}: {error}. {CAUSES.format(lr=training.settings.lr)}") from None
+        metrics = Metrics(epoch, *learnt, *checked, time.perf_counter() - started)
+        run.finish_epoch(metrics, model, training.optimizer, first_filters(model))
+        say(
+            training,
+            f"{name} - Train Loss: {metrics.train_loss:.4f}, Train Acc: {metrics.train_accuracy:.4f}"
+            f" - Val Loss: {metrics.val_loss:.4f}, Val Acc: {metrics.val_accuracy:.4f}",
+        )
 
 
-def terminate(*_: Any) -> None:
-    """Ends the training wherever it is. A library's callback may swallow the exception; so it comes again, until it gets through."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked a second time from outside, it ends at once
-    ask_again(2)
-    Terminated.asked = True
-    raise Terminated
+def learn_and_validate(
+    training: Training, criterion: Criterion, name: str
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """One epoch: mean loss and accuracy while it learnt, and on the validation images after it."""
+    allow_nan = training.settings.allow_nan
+    silent = training.settings.quiet or not training.speaks
+    no_bar = True if silent else None  # None: no bar unless the output is a terminal
+    learnt = train_epoch(
+        training.model,
+        criterion,
+        training.optimizer,
+        tqdm(training.train_data, name, unit=" batches", leave=False, disable=no_bar),
+        training.task.count_right,
+        processes=training.processes,
+        allow_nan=allow_nan,
+    )
+    if not allow_nan and not math.isfinite(learnt[0]):  # on a GPU the steps were not looked at
+        raise Diverged(f"the mean loss is {learnt[0]}")
+    checked = validate(training, criterion)
+    if not allow_nan and not math.isfinite(checked[0]):  # the last step broke the network
+        raise Diverged(f"the mean validation loss is {checked[0]}")
+    return learnt, checked
 
 
-def ask_again(seconds: float) -> None:
-    """Call terminate once more after some seconds, 0: no more."""
-    if hasattr(signal, "setitimer"):  # not on Windows
-        signal.signal(signal.SIGALRM, terminate)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+def validate(training: Training, criterion: Criterion) -> tuple[float, float]:
+    """Mean loss and accuracy on the validation images."""
+    return evaluate(
+        training.model,
+        criterion,
+        training.val_data,
+        training.task.count_right,
+        processes=training.processes,
+    )
 
 
-def stop(status: int, reason: str, run: Run | None) -> int:
-    """Say why the training ends here and what is left of it."""
-    print(f"\n{reason} {run.kept() if run else 'No training had begun.'}", file=sys.stderr)
-    return status
+# ------------------------------------------------------------------------------------- what is said and shown
 
 
-def main_then_leave() -> int:
-    """After a termination the interpreter does not tidy up: it may not survive that, if a library's import was interrupted."""
+def announce(training: Training) -> None:
+    """Say what is going to happen."""
+    settings = training.settings
+    config = training.run.config
+    done = len(training.run.history)
+    learnt = f", learnt for {done} epochs" if done else ""
+    order = "a new order each epoch" if settings.shuffle else "the same order each epoch"
+    device = f" on {settings.device}" if settings.device else ""
+    processes = f", processes: {training.processes.size}" if training.processes.size > 1 else ""
+    say(
+        training,
+        f"Data      {settings.data or 'bundled MNIST'}: {settings.train_size:,} training"
+        f" and {settings.val_size:,} validation images\n"
+        f"Network   {config['network']}, {config['parameters']:,} parameters,"
+        f" initial weights from seed {settings.seed}{learnt}\n"
+        f"Training  epochs: {settings.epochs}, batch size: {settings.batch_size}, {order},"
+        f" {training.task.loss}, Adam with learning rate {settings.lr:g}\n"
+        f"Backend   {settings.backend}{device}, threads: {settings.threads}{processes}\n"
+        f"Run       {training.run.folder}\n",
+    )
+
+
+def show(training: Training) -> None:
+    """Let the network answer the validation images: say how well it went, and draw it."""
+    settings = training.settings
+    run = training.run
+    task = training.task
+    results = task.examine(training.model.to("numpy"), DataLoader(training.val_images, settings.batch_size))
+    if not settings.quiet:
+        say(training, f"\n{final_accuracy(run.history)}\n{task.report(results)}")
+    if not settings.no_plots:
+        task.draw(run.folder, run.history, first_filters(training.model), results)
+    if not settings.quiet:
+        say(training, f"\n{run.folder} holds {', '.join(run.files())}")
+
+
+def final_accuracy(history: Sequence[Metrics]) -> str:
+    last = history[-1]
+    best = max(history, key=lambda metrics: metrics.val_accuracy)
+    return f"Final validation accuracy {last.val_accuracy:.4f}, best {best.val_accuracy:.4f} after epoch {best.epoch}"
+
+
+def say(training: Training, text: str) -> None:
+    if training.speaks:
+        print(text, flush=True)
+
+
+# ------------------------------------------------------------------------------------------------- the command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns its exit status."""
+    started = time.perf_counter()
+    with ending() as end:
+        training = prepare_or_refuse(arguments)
+        settings = training.settings
+        end.run = training.run
+        if not settings.quiet:
+            announce(training)
+            say_if_compiling()
+        train(training)  # the same in every process: they wait for each other
+        training.processes.leave()
+        if training.speaks and not (settings.quiet and settings.no_plots):
+            show(training)
+        if not settings.quiet:
+            say(training, f"Total time {time.perf_counter() - started:.0f} s")
+
+        accuracy = training.run.history[-1].val_accuracy
+        if settings.target_accuracy is not None and accuracy < settings.target_accuracy:
+            end.stop(1, f"Accuracy {accuracy:.4f} is below the target {settings.target_accuracy}.")
+    return end.status
+
+
+def prepare_or_refuse(arguments: Sequence[str] | None) -> Training:
+    """The training that the command line asks for. What cannot be had ends the program with a sentence."""
+    parser = make_parser()
     try:
-        status = main()
-    except Terminated:  # between main's last lines
-        status = 143
-    if Terminated.asked:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        os._exit(status)
-    return status
+        return prepare(*read_flags(parser, arguments))
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":
     if "WORLD_SIZE" not in os.environ:  # torchrun has its own way to end its processes
-        signal.signal(signal.SIGTERM, terminate)
-    start(main_then_leave)
+        listen()
+    start(and_leave(main))

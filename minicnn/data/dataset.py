@@ -42,21 +42,39 @@ class Dataset:
         return tuple(np.stack(column) for column in zip(*examples, strict=True))
 
 
-class Held(Dataset):
-    """Examples as columns that are held whole, arrays or torch tensors on any device: made once, indexed for each batch."""
+class TensorDataset(Dataset):
+    """Examples that lie in arrays: example i is the tuple of what the arrays hold at i.
 
-    def __init__(self, *columns: Any):
-        self.columns = columns
+    tensors    one or more arrays or torch tensors (N, ...), of one length N and any dtype; kept as they are, not copied
+
+    An index may be a slice, as in torch. ValueError if the lengths differ.
+
+    >>> digits = TensorDataset(np.zeros((3, 1, 28, 28), np.float32), np.array([5, 0, 4]))
+    >>> image, label = digits[2]
+    >>> image.shape, int(label)
+    ((1, 28, 28), 4)
+
+    https://docs.pytorch.org/docs/stable/data.html
+    """
+
+    def __init__(self, *tensors: Any):
+        lengths = {len(tensor) for tensor in tensors}
+        if len(lengths) != 1:
+            shapes = ", ".join(str(tuple(tensor.shape)) for tensor in tensors) or "none"
+            raise ValueError(f"TensorDataset: expected arrays of one length, got the shapes {shapes}.")
+        self.tensors = tensors
 
     def __len__(self) -> int:
-        return len(self.columns[0])
+        return len(self.tensors[0])
 
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
-        return tuple(column[check_index(index, self)] for column in self.columns)
+    def __getitem__(self, index: int | slice) -> tuple[Any, ...]:
+        if not isinstance(index, slice):
+            index = check_index(index, self)
+        return tuple(tensor[index] for tensor in self.tensors)
 
     def batch(self, indices: Iterable[int]) -> tuple[Any, ...]:
         chosen = check_indices(indices, self)
-        return tuple(column[chosen] for column in self.columns)
+        return tuple(tensor[chosen] for tensor in self.tensors)
 
 
 class Subset(Dataset):

@@ -69,7 +69,7 @@ class Run:
         refuse_stale(folder, len(history))
         for half in folder.glob(f"*{UNFINISHED}"):  # of what a kill interrupted
             half.unlink()
-        run.history = [Metrics(int(epoch), *figures) for epoch, *figures in history]
+        run.history = read_history(history)
         run.shown = 0
         run.filters = earlier_filters(folder / "filters.safetensors", len(run.history))
         write_whole(folder / "config.json", run._config().encode())
@@ -127,7 +127,7 @@ class Run:
     def files(self) -> list[str]:
         return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and p.suffix != UNFINISHED)
 
-    def kept(self) -> str:
+    def summary(self) -> str:
         """What a training that ends here leaves behind, as a sentence."""
         epochs = len(self.history)
         if not (self.folder / "config.json").is_file():
@@ -140,20 +140,26 @@ class Run:
         return f"{self.folder} holds the metrics of {finished} and the weights after that."
 
 
-class Bystander(Run):
-    """For the processes that leave the writing to the first one."""
+class SilentRun(Run):
+    """For the processes that leave the writing to the first one: it writes nothing."""
 
-    def __init__(self, config: Mapping[str, Any], history: Sequence[Metrics] = ()) -> None:
-        self.config, self.history = dict(config), list(history)
+    def __init__(self, config: Mapping[str, Any], history: Sequence[Sequence[float]] = ()) -> None:
+        self.config = dict(config)
+        self.history = read_history(history)
 
     def save(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
         """Nothing is kept here."""
 
     def show(self, model: Module) -> None:
-        """Nor shown."""
+        """Nothing is shown either."""
 
-    def kept(self) -> str:
+    def summary(self) -> str:
         return "The first process says what is left."
+
+
+def read_history(rows: Sequence[Sequence[float]]) -> list[Metrics]:
+    """The rows of a checkpoint's history."""
+    return [Metrics(int(epoch), *figures) for epoch, *figures in rows]
 
 
 def new_folder(wanted: Path) -> Path:

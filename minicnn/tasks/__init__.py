@@ -4,8 +4,8 @@ from .classifier import Classifier
 from .digits import Digits
 from .painting import Painting
 from .parity import Parity
-from .task import Exercises, Task
+from .task import Task, TaskDataset
 
 TASKS: dict[str, Task] = {task.name: task for task in (Digits(), Parity(), Painting())}
 
-__all__ = ["TASKS", "Classifier", "Digits", "Exercises", "Painting", "Parity", "Task"]
+__all__ = ["TASKS", "Classifier", "Digits", "Painting", "Parity", "Task", "TaskDataset"]

@@ -58,7 +58,7 @@ def gather(rows: Iterable[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
     return tuple(np.concatenate(column) for column in zip(*rows, strict=True))
 
 
-class Exercises(Dataset):
+class TaskDataset(Dataset):
     """The images of `digits` with a task's targets in place of the labels."""
 
     def __init__(self, digits: Dataset, task: Task):

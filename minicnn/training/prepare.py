@@ -1,104 +1,137 @@
-"""From the flags of `python -m minicnn.train` to its parts: data, network, device, run folder. Nothing is learnt yet.
+"""From the settings of a training to what it consists of: data, network, device, run folder. Nothing is learnt yet.
 
 What cannot be had is refused before anything is written.
 """
 
-import argparse
 import hashlib
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 import minicnn
-from minicnn.data import MNIST, DataLoader, Subset
-from minicnn.data.dataset import Held
+from minicnn.data import MNIST, DataLoader, Subset, TensorDataset
 from minicnn.data.mnist import check_digits
 from minicnn.kernels import arrays
 from minicnn.nn import Conv2d, Module
 from minicnn.optim import Adam
-from minicnn.saved import checkpoints
-from minicnn.saved.run_folder import Bystander, Run
-from minicnn.tasks import TASKS, Exercises, Task
+from minicnn.saved.checkpoints import Checkpoint
+from minicnn.saved.run_folder import Run, SilentRun
+from minicnn.tasks import TASKS, Task, TaskDataset
 from minicnn.training import processes
+from minicnn.training.settings import Settings
 
 
-class Parts(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Training:
     """What a training consists of."""
 
+    settings: Settings  # the threads and the device are those that were found
     task: Task
     model: Module
     optimizer: Adam
     train_data: DataLoader
     val_data: DataLoader
-    val_images: Subset
-    group: processes.Alone
+    val_images: Subset  # with their labels, as NumPy arrays
+    processes: processes.Processes
     run: Run
 
+    @property
+    def speaks(self) -> bool:
+        """Of several processes the first one alone prints and draws."""
+        return self.processes.rank == 0
 
-def prepare(args: argparse.Namespace) -> Parts:
-    """The parts that the flags ask for."""
-    if not args.no_plots:
+
+def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
+    """What the settings ask for; with a checkpoint, as it was when that was written.
+
+    Raises ImportError, OSError, RuntimeError or ValueError with a sentence for the user.
+    """
+    if not settings.no_plots:
         from minicnn import plots  # noqa: F401 - what keeps Matplotlib from starting is said before the training
-    task = TASKS[args.task]
-    minicnn.set_backend(args.backend)
-    device = find_device(args)
-    minicnn.set_num_threads(args.threads or max(1, minicnn.get_num_threads() // processes.local()[1]))
-    minicnn.manual_seed(args.seed)
-    model = task.network(vars(args))
-    model.load_state_dict({name: value.astype(args.dtype) for name, value in model.state_dict().items()})
+    settings, device = set_up_computing(settings)
+
+    task = TASKS[settings.task]
+    model = task.network(settings.for_json())
+    model.load_state_dict({name: value.astype(settings.dtype) for name, value in model.state_dict().items()})
     model.to(device)
     first_convolution(model).needs_input_grad = False  # below it are the pixels, which do not learn
-    optimizer = Adam(model.parameters(), lr=args.lr)
+    optimizer = Adam(model.parameters(), lr=settings.lr)
 
     network = type(model).__name__
-    images = [first_images(args, train, network) for train in (True, False)]
-    config = {name: str(v) if isinstance(v, Path) else v for name, v in vars(args).items() if name != "checkpoint"} | {
-        "threads": minicnn.get_num_threads(),
+    train_images = first_images(settings, network, train=True)
+    val_images = first_images(settings, network, train=False)
+    train_data = DataLoader(
+        on_device(TaskDataset(train_images, task), device),
+        batch_size=settings.batch_size,
+        shuffle=settings.shuffle,
+        seed=settings.seed,
+    )
+    val_data = DataLoader(on_device(TaskDataset(val_images, task), device), batch_size=settings.batch_size)
+
+    config = settings.for_json() | {
         "device": str(device),
         "processes": processes.started(),
         "network": network,
         "parameters": sum(parameter.size for parameter in model.parameters()),
-        "data_sha256": digest(images),
+        "data_sha256": digest(train_images, val_images),
     }
-    train_data, val_data = (on_device(Exercises(subset, task), device) for subset in images)
-    loaders = (
-        DataLoader(train_data, args.batch_size, shuffle=args.shuffle, seed=args.seed),
-        DataLoader(val_data, args.batch_size),
-    )
-    if args.checkpoint is not None:
-        fits(args.checkpoint, config)
-        args.checkpoint.restore(model, optimizer)
-        loaders[0].epoch = len(args.checkpoint.history)
+    if checkpoint is not None:
+        check_fits(checkpoint, config)
+        checkpoint.restore(model, optimizer)
+        train_data.epoch = len(checkpoint.history)
     group = processes.join(device)
-    run = open_run(args, config, group.rank, f"{network.lower()}-seed{args.seed}")
-    return Parts(task, model, optimizer, *loaders, images[1], group, run)
+    return Training(
+        settings=settings,
+        task=task,
+        model=model,
+        optimizer=optimizer,
+        train_data=train_data,
+        val_data=val_data,
+        val_images=val_images,
+        processes=group,
+        run=open_run(settings, checkpoint, config, group.rank),
+    )
 
 
-def find_device(args: argparse.Namespace) -> Any:
+def set_up_computing(settings: Settings) -> tuple[Settings, Any]:
+    """Backend, threads and random numbers for the whole process; the settings as they are then, and the device."""
+    minicnn.set_backend(settings.backend)
+    device = find_device(settings)
+    minicnn.set_num_threads(settings.threads or max(1, minicnn.get_num_threads() // processes.on_this_machine()))
+    minicnn.manual_seed(settings.seed)
+    found = replace(
+        settings,
+        threads=minicnn.get_num_threads(),
+        device=None if device == "numpy" else str(device),
+    )
+    return found, device
+
+
+def find_device(settings: Settings) -> Any:
     """Where to compute: "numpy" for the kernel sets on arrays, else a torch device."""
-    if args.backend != "torch":
-        for flag, given in (("--device", args.device), ("--tf32", args.tf32)):
-            if given:
-                raise ValueError(f"{flag} needs --backend torch; the backend {args.backend} computes on the CPU.")
+    if settings.backend != "torch":
         if processes.started() > 1:
-            raise ValueError(f"several processes need --backend torch, got {args.backend}.")
+            raise ValueError(f"several processes need --backend torch, got {settings.backend}.")
         return "numpy"
     from minicnn.kernels.torch_gpu import devices
 
-    devices.allow_tf32(args.tf32)
-    device = devices.find_device(args.device or "auto")
+    devices.allow_tf32(settings.tf32)
+    device = devices.find_device(settings.device or "auto")
     if device.type == "cuda" and processes.started() > 1:
-        device = devices.find_device(f"cuda:{processes.local()[0]}")  # one for each process
+        device = devices.find_device(f"cuda:{processes.place_on_this_machine()}")  # one for each process
     return device
 
 
-def first_images(args: argparse.Namespace, train: bool, network: str) -> Subset:
+def first_images(settings: Settings, network: str, train: bool) -> Subset:
     """The first images of a data set that the networks can learn."""
-    dataset = MNIST(args.data, train=train, dtype=args.dtype)
-    name, size = args.data or "the bundled MNIST", args.train_size if train else args.val_size
+    dataset = MNIST(settings.data, train=train, dtype=np.dtype(settings.dtype))
+    name = settings.data or "the bundled MNIST"
+    size = settings.train_size if train else settings.val_size
     if size > len(dataset):
-        flag, kind = ("--train-size", "training") if train else ("--val-size", "validation")
+        flag = "--train-size" if train else "--val-size"
+        kind = "training" if train else "validation"
         raise ValueError(
             f"{flag} {size}: {name} has {len(dataset)} {kind} images;"
             " ask for at most as many, or name the folder of a larger data set with --data."
@@ -107,36 +140,42 @@ def first_images(args: argparse.Namespace, train: bool, network: str) -> Subset:
     return Subset(dataset, range(size))
 
 
-def digest(images: list[Subset]) -> str:
+def digest(*subsets: Subset) -> str:
     """SHA-256 of the pixels and labels that are used: by it a training knows its data again, wherever they lie."""
     found = hashlib.sha256()
-    for subset in images:
-        used = slice(len(subset))
-        found.update(subset.dataset.images[used].tobytes() + subset.dataset.labels[used].tobytes())  # type: ignore[attr-defined]
+    for subset in subsets:
+        dataset: Any = subset.dataset  # MNIST
+        found.update(dataset.images[subset.indices].tobytes())
+        found.update(dataset.labels[subset.indices].tobytes())
     return found.hexdigest()
 
 
-def on_device(exercises: Exercises, device: Any) -> Any:
-    """The images moved to a torch device once; NumPy's stay bytes, and become floats batch by batch."""
+def on_device(dataset: TaskDataset, device: Any) -> TaskDataset:
+    """The images moved to a torch device once. For NumPy they stay bytes, and become floats batch by batch."""
     if device == "numpy":
-        return exercises
-    images, labels = exercises.digits.batch(range(len(exercises)))
-    return Exercises(Held(*(arrays.moved(column, device) for column in (images, labels))), exercises.task)
+        return dataset
+    images, labels = dataset.digits.batch(range(len(dataset)))
+    moved = TensorDataset(arrays.moved(images, device), arrays.moved(labels, device))
+    return TaskDataset(moved, dataset.task)
 
 
-def fits(checkpoint: checkpoints.Checkpoint, config: dict[str, Any]) -> None:
-    """ValueError if the training would not go on as it began. (The flags agree already, see `arguments`.)"""
+def check_fits(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
+    """ValueError if the training would not go on as it began. (The settings agree already: see `settings.resumed`.)"""
     for name, what in (("network", "network"), ("data_sha256", "data"), ("processes", "number of processes")):
-        was, now = checkpoint.config.get(name), config[name]
+        was = checkpoint.config.get(name)
+        now = config[name]
         if was != now:
             raise ValueError(f"{checkpoint.path} was written with another {what}: {was}, now it is {now}.")
 
 
-def open_run(args: argparse.Namespace, config: dict[str, Any], rank: int, name: str) -> Run:
-    history = args.checkpoint.history if args.checkpoint else []
+def open_run(settings: Settings, checkpoint: Checkpoint | None, config: Mapping[str, Any], rank: int) -> Run:
+    """A new run folder, or that of the training that goes on. The first process alone writes into it."""
+    history = checkpoint.history if checkpoint else []
     if rank:
-        return Bystander(config, history)
-    return Run.reopen(args.resume, config, history) if args.checkpoint else Run(args.out, name, config)
+        return SilentRun(config, history)
+    if settings.resume is not None:
+        return Run.reopen(settings.resume, config, history)
+    return Run(settings.out, f"{config['network'].lower()}-seed{settings.seed}", config)
 
 
 def first_convolution(model: Module) -> Conv2d:

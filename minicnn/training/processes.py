@@ -2,12 +2,12 @@
 
     torchrun --nproc-per-node=2 -m minicnn.train --backend torch
 
-The engine is `torch.distributed` (gloo between CPUs, nccl between GPUs); ours is only what is summed. The mean loss over a batch
-of n images is the mean over the processes' shares, weighted with their sizes n_r, and so is its gradient:
+`torch.distributed` carries the messages (gloo between CPUs, nccl between GPUs). This file decides what is summed: the
+mean loss over a batch is the mean over the processes' shares, weighted with their sizes n_r, and so is its gradient:
 
     grad = (sum over r of n_r grad_r) / (sum over r of n_r)
 
-A share may be smaller than another, or empty: the last batch of an epoch is what was left over.
+A share may be smaller than another, or empty, because the last batch of an epoch is what was left over.
 """
 
 import os
@@ -20,39 +20,60 @@ import numpy as np
 from ..nn import Parameter
 
 
-class Alone:
-    """The only process: nobody to share with."""
+class Processes:
+    """The processes of a training, as one of them sees them: `size` in number, of which it is number `rank`."""
 
-    rank, size = 0, 1
+    rank: int
+    size: int
 
     def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
         """The part of each batch that this process computes."""
-        return batches
+        raise NotImplementedError
 
     def average(self, parameters: Iterable[Parameter], n: int) -> None:
         """Replace each gradient, the mean over this process's `n` images, by the mean over the images of all."""
+        raise NotImplementedError
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
         """Each number summed over the processes."""
-        return list(numbers)
+        raise NotImplementedError
 
     def leave(self) -> None:
         """The work is done."""
 
 
-ALONE = Alone()
+class OneProcess(Processes):
+    """Nobody to share with."""
+
+    rank = 0
+    size = 1
+
+    def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+        return batches
+
+    def average(self, parameters: Iterable[Parameter], n: int) -> None:
+        """The gradients are of all images already."""
+
+    def sum(self, numbers: Sequence[float]) -> list[float]:
+        return list(numbers)
 
 
-class Together(Alone):
+ONE_PROCESS = OneProcess()
+
+
+class ManyProcesses(Processes):
     """One of the processes that torchrun started."""
 
     def __init__(self, device: Any):
         import torch
         from torch import distributed
 
-        self.torch, self.distributed, self.device = torch, distributed, device
+        self.torch = torch
+        self.distributed = distributed
+        self.device = device
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=5))
-        self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
+        self.rank = distributed.get_rank()
+        self.size = distributed.get_world_size()
 
     def share(self, batches: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         for batch in batches:
@@ -93,11 +114,16 @@ def started() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def local() -> tuple[int, int]:
-    """Which of the processes on this machine this one is, and how many there are."""
-    return int(os.environ.get("LOCAL_RANK", "0")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+def on_this_machine() -> int:
+    """How many of them run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
-def join(device: Any) -> Alone:
+def place_on_this_machine() -> int:
+    """Which of those this one is, counted from 0."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def join(device: Any) -> Processes:
     """This process's place among those that torchrun started; `device` is the torch device that it computes on."""
-    return Together(device) if started() > 1 else ALONE
+    return ManyProcesses(device) if started() > 1 else ONE_PROCESS

@@ -1,93 +1,217 @@
-"""The flags of `python -m minicnn.train`."""
+"""The settings of a training: one frozen object, a flag of `python -m minicnn.train` for each.
+
+Read `Settings` first. Below it: how the flags become settings, and how those of a training that is resumed are read back.
+"""
 
 import argparse
 import math
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from ..command import checked, whole_number
+from ..command import checked, one_of, whole_number
 from ..kernels import get_backend
 from ..kernels.threads import MOST
 from ..saved import checkpoints
 from ..tasks import TASKS
-from ..tasks.painting import MOST_LATENT
 
-# What decides the result; a training that is resumed keeps all of it, and may get other epochs, or find its data elsewhere.
+
+class Kind(NamedTuple):
+    """Values that a setting may have."""
+
+    read: Callable[[str], Any]  # from text, or argparse.ArgumentTypeError says what was expected
+    metavar: str  # what the help calls them
+
+
+TASK = Kind(one_of(*TASKS), "NAME")
+NAME = Kind(str, "NAME")
+DTYPE = Kind(one_of("float32", "float64"), "NAME")
+WHOLE = Kind(checked(int, lambda n: True, "a whole number"), "N")
+COUNT = Kind(whole_number(1), "N")
+SEED = Kind(whole_number(0), "N")
+THREADS = Kind(whole_number(1, MOST), "N")
+RATE = Kind(checked(float, lambda x: 0 < x < math.inf, "a finite number above 0"), "RATE")
+SHARE = Kind(checked(float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95"), "SHARE")
+FOLDER = Kind(Path, "DIR")
+SWITCH = Kind(lambda text: one_of("True", "False")(text) == "True", "")
+
+
+class Flag(NamedTuple):
+    """How a setting is given on the command line."""
+
+    help: str
+    kind: Kind = SWITCH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a training is asked for. ValueError if two settings contradict each other."""
+
+    # What is learnt, and how.
+    task: Annotated[str, Flag("what to learn: digits, parity or generator", TASK)] = "digits"
+    epochs: Annotated[int, Flag("passes over the training images", COUNT)]
+    batch_size: Annotated[int, Flag("images per step", COUNT)]
+    lr: Annotated[float, Flag("learning rate of Adam", RATE)]
+    latent_dim: Annotated[int | None, Flag("numbers that a picture is made of", WHOLE)] = None
+    seed: Annotated[int, Flag("decides the initial weights and the shuffling", SEED)] = 0
+
+    # What computes it.
+    backend: Annotated[str, Flag("kernel set that does the arithmetic: numba, numpy or torch", NAME)] = field(
+        default_factory=get_backend
+    )
+    device: Annotated[
+        str | None,
+        Flag("with --backend torch: auto, cpu, cuda or mps (default: auto, a GPU when there is one)", NAME),
+    ] = None
+    tf32: Annotated[bool, Flag("let an NVIDIA GPU round factors to 10 bits: faster, less exact")] = False
+    dtype: Annotated[str, Flag("float32, or float64 to compare", DTYPE)] = "float32"
+    threads: Annotated[int | None, Flag("CPU threads (default: as many as the backend takes)", THREADS)] = None
+
+    # From which images.
+    data: Annotated[Path | None, Flag("folder with MNIST's IDX files (default: the bundled subset)", FOLDER)] = None
+    train_size: Annotated[int, Flag("learn from the first N training images", COUNT)] = 5000
+    val_size: Annotated[int, Flag("validate on the first N test images", COUNT)] = 1000
+    shuffle: Annotated[bool, Flag("draw a new order of the training images each epoch")] = False
+
+    # Where it is kept, and what is shown.
+    out: Annotated[Path | None, Flag("run folder, new or empty (default: a new one in runs/)", FOLDER)] = None
+    resume: Annotated[
+        Path | None,
+        Flag("go on with the training in this run folder, to the same bits as without the stop", FOLDER),
+    ] = None
+    allow_nan: Annotated[
+        bool,
+        Flag(
+            "go on when the loss is no longer a finite number (else looked at after each step; on a GPU, which would"
+            " have to wait for that, after each epoch)"
+        ),
+    ] = False
+    no_plots: Annotated[bool, Flag("draw no pictures")] = False
+    quiet: Annotated[bool, Flag("print the line after each epoch and nothing else")] = False
+    target_accuracy: Annotated[
+        float | None, Flag("exit with status 1 if the final validation accuracy is lower", SHARE)
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.latent_dim is not None and "latent_dim" not in TASKS[self.task].defaults:
+            raise ValueError(f"--latent-dim belongs to --task generator; the task {self.task} has no latent space.")
+        for name in ("device", "tf32"):
+            if getattr(self, name) and self.backend != "torch":
+                raise ValueError(f"--{name} needs --backend torch; the backend {self.backend} computes on the CPU.")
+
+    def for_json(self) -> dict[str, Any]:
+        """The entries of config.json."""
+        entries = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        if self.latent_dim is None:
+            del entries["latent_dim"]
+        return entries
+
+
+FLAGS: dict[str, Flag] = {
+    name: hint.__metadata__[0] for name, hint in get_type_hints(Settings, include_extras=True).items()
+}
+# What decides the result: a training that is resumed keeps all of it.
 DECISIVE = (
-    *("task", "batch_size", "lr", "latent_dim", "seed", "train_size", "val_size", "shuffle"),
-    *("backend", "dtype", "device", "tf32", "threads"),
+    "task",
+    "batch_size",
+    "lr",
+    "latent_dim",
+    "seed",
+    "backend",
+    "device",
+    "tf32",
+    "dtype",
+    "threads",
+    "train_size",
+    "val_size",
+    "shuffle",
 )
-CHANGEABLE = ("epochs", "data")
+CHANGEABLE = ("epochs", "data")  # the same images may lie elsewhere by now
+
+# ------------------------------------------------------------------------------------------ from the command line
 
 
-def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The flags' values; those that were not given are the task's, or those of the training that is resumed."""
-    args = parser.parse_args(arguments)
-    checkpoint = None
-    if args.resume is not None:
-        if args.out is not None:
-            parser.error("--resume goes on in the folder it names; leave out --out.")
-        try:
-            checkpoint = load(args.resume)
-        except (OSError, ValueError) as error:
-            parser.error(str(error))
-        begun = as_flags(checkpoint.config)
-        before, args = parser.parse_args(begun), parser.parse_args([*begun, *(arguments or sys.argv[1:])])
-        for name in DECISIVE:
-            was, now = getattr(before, name), getattr(args, name)
-            if was != now and (name, args.backend) != ("threads", "numba"):  # which gives the same bits for any number
-                flag = f"--{name.replace('_', '-')}"
-                parser.error(
-                    f"{flag}: {args.resume} was begun with {was}, not {now}; to change it begin a new training."
-                )
-        if args.epochs is not None and len(checkpoint.history) > args.epochs:
-            parser.error(
-                f"--epochs {args.epochs}: {args.resume} has finished {len(checkpoint.history)} epochs already."
+def read_flags(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> tuple[Settings, checkpoints.Checkpoint | None]:
+    """The settings, and the checkpoint from which the training goes on if it is resumed.
+
+    ValueError or OSError says what is wrong; what argparse finds wrong ends the program.
+    """
+    given = vars(parser.parse_args(arguments))  # without what was not given
+    if "resume" in given:
+        return resumed(given)
+    return with_defaults(given), None
+
+
+def with_defaults(given: Mapping[str, Any]) -> Settings:
+    """What is not given is the task's, or everybody's."""
+    task = TASKS[given.get("task", "digits")]
+    return Settings(**{**task.defaults, **given})
+
+
+def resumed(given: Mapping[str, Any]) -> tuple[Settings, checkpoints.Checkpoint]:
+    """The settings with which a training began, changed to those that are given now, and its checkpoint."""
+    folder = given["resume"]
+    if "out" in given:
+        raise ValueError("--resume goes on in the folder it names; leave out --out.")
+    checkpoint = load(folder)
+    begun = from_config(checkpoint)
+    for name in DECISIVE:
+        was = getattr(begun, name)
+        now = given.get(name, was)
+        if (name, begun.backend) == ("threads", "numba"):
+            continue  # the same bits for any number
+        if was != now:
+            raise ValueError(
+                f"--{name.replace('_', '-')}: {folder} was begun with {was}, not {now};"
+                " to change it begin a new training."
             )
-    defaults = TASKS[args.task].defaults
-    for name, value in defaults.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    if "latent_dim" not in defaults:
-        if args.latent_dim is not None:
-            parser.error(f"--latent-dim belongs to --task generator; the task {args.task} has no latent space.")
-        del args.latent_dim
-    args.checkpoint = checkpoint
-    return args
+    settings = replace(begun, **given)
+    finished = len(checkpoint.history)
+    if finished > settings.epochs:
+        raise ValueError(f"--epochs {settings.epochs}: {folder} has finished {finished} epochs already.")
+    return settings, checkpoint
 
 
 def load(folder: Path) -> checkpoints.Checkpoint:
     """The checkpoint of a run folder."""
     path = folder / "checkpoint.safetensors"
-    if not path.is_file():
-        if (folder / "config.json").is_file():
-            raise FileNotFoundError(
-                f"--resume {folder}: its training was stopped before it kept anything; remove the folder and begin anew."
-            )
-        raise FileNotFoundError(f"--resume {folder}: there is no {path.name} in it; name the folder of a training.")
-    return checkpoints.load(path)
+    if path.is_file():
+        return checkpoints.load(path)
+    if (folder / "config.json").is_file():
+        raise FileNotFoundError(
+            f"--resume {folder}: its training was stopped before it kept anything; remove the folder and begin anew."
+        )
+    raise FileNotFoundError(f"--resume {folder}: there is no {path.name} in it; name the folder of a training.")
 
 
-def as_flags(config: Mapping[str, Any]) -> list[str]:
-    """A configuration as it would be typed, so that it is checked like anything that is typed."""
-    words = []
-    for name in (*DECISIVE, *CHANGEABLE):
-        value, flag = config.get(name), f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(flag)
-        elif value not in (None, False) and (name, value) != ("device", "numpy"):
-            words.append(f"{flag}={value}")  # in one word: a folder's name may begin with -
-    return words
+def from_config(checkpoint: checkpoints.Checkpoint) -> Settings:
+    """The settings with which a training began. What its version of minicnn did not know has its default."""
+    found = {}
+    for name in DECISIVE + CHANGEABLE:
+        value = checkpoint.config.get(name)
+        if value is None or (name, value) == ("device", "numpy"):
+            continue
+        try:
+            found[name] = FLAGS[name].kind.read(str(value))  # checked like what is typed
+        except argparse.ArgumentTypeError as error:
+            raise ValueError(f"{checkpoint.path}: {name} in its configuration: {error}.") from None
+    return with_defaults(found)
+
+
+# ---------------------------------------------------------------------------------------------------- the help
 
 
 def make_parser() -> argparse.ArgumentParser:
+    """A flag for each setting. What is not given is left out of what it finds."""
     tasks = "\n".join(f"  {task.name:11}{task.question}" for task in TASKS.values())
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.train",
         usage="%(prog)s [options]",
-        description="Train the course's SimpleCNN, or one of its exercises, on handwritten digits and show what it learnt.",
+        description="Train the course's SimpleCNN, or one of its exercises, on handwritten digits and show what it"
+        " learnt.",
         epilog=f"""tasks:
 {tasks}
 
@@ -98,61 +222,27 @@ examples:
   python -m minicnn.train --resume runs/simplecnn-seed0 --epochs 20
   python -m minicnn.train --data data/mnist --train-size 60000 --val-size 10000 --shuffle""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
-    count = {"type": whole_number(1), "metavar": "N"}
-    seed = {"type": whole_number(0), "metavar": "N"}
-    threads = {"type": whole_number(1, MOST), "metavar": "N"}
-    latent = {"type": whole_number(1, MOST_LATENT), "metavar": "N"}
-    rate = {"type": checked(float, lambda x: 0 < x < math.inf, "a finite number above 0"), "metavar": "RATE"}
-    share = {"type": checked(float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95"), "metavar": "SHARE"}
-    folder = {"type": Path, "metavar": "DIR"}
-
-    def add(flag: str, help: str, **settings: Any) -> None:
-        default = "" if settings.get("default") is None else " (default: %(default)s)"
-        parser.add_argument(flag, help=help + default, **settings)
-
-    add("--task", "what to learn: digits, parity or generator", default="digits", choices=TASKS, metavar="NAME")
-    add("--epochs", f"passes over the training images {of_tasks('epochs')}", **count)
-    add("--batch-size", f"images per step {of_tasks('batch_size')}", **count)
-    add("--lr", f"learning rate of Adam {of_tasks('lr')}", **rate)
-    add("--latent-dim", f"numbers that a picture is made of {of_tasks('latent_dim')}", **latent)
-    add("--seed", "decides the initial weights and the shuffling", default=0, **seed)
-    add(
-        "--backend",
-        "kernel set that does the arithmetic: numba, numpy or torch",
-        default=get_backend(),
-        metavar="NAME",
-    )
-    add(
-        "--device",
-        "with --backend torch: auto, cpu, cuda or mps (default: auto, a GPU when there is one)",
-        metavar="NAME",
-    )
-    add("--tf32", "let an NVIDIA GPU round factors to 10 bits: faster, less exact", action="store_true")
-    add("--dtype", "float32, or float64 to compare", default="float32", choices=("float32", "float64"), metavar="NAME")
-    add("--threads", "CPU threads (default: as many as the backend takes)", **threads)
-    add("--data", "folder with MNIST's IDX files (default: the bundled subset)", **folder)
-    add("--train-size", "learn from the first N training images", default=5000, **count)
-    add("--val-size", "validate on the first N test images", default=1000, **count)
-    add("--shuffle", "draw a new order of the training images each epoch", action="store_true")
-    add("--out", "run folder, new or empty (default: a new one in runs/)", **folder)
-    add("--resume", "go on with the training in this run folder, to the same bits as without the stop", **folder)
-    add(
-        "--allow-nan",
-        "go on when the loss is no longer a finite number (else looked at after each step; on a GPU, which"
-        " would have to wait for that, after each epoch)",
-        action="store_true",
-    )
-    add("--no-plots", "draw no pictures", action="store_true")
-    add("--quiet", "print the line after each epoch and nothing else", action="store_true")
-    add("--target-accuracy", "exit with status 1 if the final validation accuracy is lower", **share)
+    for setting in fields(Settings):
+        help, kind = FLAGS[setting.name]
+        options: dict[str, Any] = {"help": help + default_in_words(setting)}
+        if kind is SWITCH:
+            options |= {"action": "store_true"}
+        else:
+            options |= {"type": kind.read, "metavar": kind.metavar}
+        parser.add_argument(f"--{setting.name.replace('_', '-')}", **options)
     return parser
 
 
-def of_tasks(name: str) -> str:
-    """The tasks' defaults for a flag: that of digits, then those that differ."""
-    defaults = {task.name: task.defaults[name] for task in TASKS.values() if name in task.defaults}
+def default_in_words(setting: Field) -> str:
+    """Behind the help of a flag: everybody's default, or that of the digits and those that differ."""
+    if setting.name == "backend":
+        return f" (default: {get_backend()})"
+    if setting.default is not MISSING and setting.default is not None and setting.default is not False:
+        return f" (default: {setting.default})"
+    defaults = {task.name: task.defaults[setting.name] for task in TASKS.values() if setting.name in task.defaults}
     usual = defaults.get("digits")
-    others = [f"({task}: {value})" for task, value in defaults.items() if value != usual]
-    return " ".join([f"(default: {usual})"] * (usual is not None) + others)
+    text = "" if usual is None else f" (default: {usual})"
+    return text + "".join(f" ({task}: {value})" for task, value in defaults.items() if value != usual)

@@ -42,7 +42,7 @@ NAMES = {
         ]
     ),
     "minicnn.optim": "Adam SGD",
-    "minicnn.data": "DataLoader Dataset MNIST Subset",
+    "minicnn.data": "DataLoader Dataset MNIST Subset TensorDataset",
     "minicnn.models": "Autoencoder Generator ParityCNN SimpleCNN",
 }
 

@@ -78,7 +78,7 @@ def test_what_could_not_be_kept_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setattr("minicnn.saved.run_folder.checkpoints.save", full)
     with pytest.raises(OSError, match="No space"):
         run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
-    assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
+    assert run.summary() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
 
 
 def test_an_epoch_whose_checkpoint_stands_counts_though_the_rest_could_not_be_written(tmp_path, monkeypatch):
@@ -90,13 +90,13 @@ def test_an_epoch_whose_checkpoint_stands_counts_though_the_rest_could_not_be_wr
     monkeypatch.setattr("minicnn.saved.run_folder.write_whole", full)
     with pytest.raises(OSError, match="No space"):
         run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
-    assert run.kept() == f"{run.folder} holds the checkpoint after epoch 1; --resume writes the other files from it."
+    assert run.summary() == f"{run.folder} holds the checkpoint after epoch 1; --resume writes the other files from it."
     monkeypatch.undo()
     run.lock.release()
     history = checkpoints.load(run.folder / "checkpoint.safetensors").history
     again = Run.reopen(run.folder, {}, history)
     again.keep(*rest)
-    assert again.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
+    assert again.summary() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
     assert len(rows(run.folder)) == 1
 
 
@@ -187,13 +187,13 @@ def three_epochs(run, epochs):
                 run.keep(model, optimizer, filters)
 
 
-def test_kept_tells_what_is_there(tmp_path):
+def test_the_summary_tells_what_is_there(tmp_path):
     run, rest = Run(tmp_path / "out", "", {}), learner()
-    assert run.kept() == f"No epoch was finished; {run.folder} holds config.json and the initial state only."
+    assert run.summary() == f"No epoch was finished; {run.folder} holds config.json and the initial state only."
     run.finish_epoch(Metrics(1, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
-    assert run.kept() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
+    assert run.summary() == f"{run.folder} holds the metrics of epoch 1 and the weights after that."
     run.finish_epoch(Metrics(2, 1.0, 0.1, 1.0, 0.1, 1.0), *rest)
-    assert run.kept() == f"{run.folder} holds the metrics of epochs 1 to 2 and the weights after that."
+    assert run.summary() == f"{run.folder} holds the metrics of epochs 1 to 2 and the weights after that."
 
 
 def test_an_existing_folder_is_refused(tmp_path):

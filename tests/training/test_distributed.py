@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minicnn import train
-from minicnn.training.processes import ALONE
+from minicnn.training.processes import ONE_PROCESS
 from tests.support.commands import environment, metrics, refused, weights
 
 pytest.importorskip("torch", reason="several processes need torch.distributed: pip install 'minicnn[torch]'")
@@ -66,10 +66,10 @@ def test_a_process_that_dies_ends_the_job_with_an_error(tmp_path):
         import os, signal, sys
         from minicnn import train
 
-        def dying(*arguments):
+        def dying(*arguments, **options):
             if os.environ["RANK"] == "1":
                 os.kill(os.getpid(), signal.SIGKILL)
-            return learn(*arguments)
+            return learn(*arguments, **options)
 
         learn, train.train_epoch = train.train_epoch, dying
         sys.exit(train.main(sys.argv[1:]))
@@ -88,6 +88,6 @@ def test_other_kernel_sets_refuse_several_processes(monkeypatch, capsys):
 
 def test_alone_nothing_is_shared():
     batches = [(np.zeros((3, 1)), np.zeros(3))]
-    assert ALONE.share(batches) is batches
-    assert ALONE.sum([1.5, 2]) == [1.5, 2]
-    assert (ALONE.rank, ALONE.size) == (0, 1)
+    assert ONE_PROCESS.share(batches) is batches
+    assert ONE_PROCESS.sum([1.5, 2]) == [1.5, 2]
+    assert (ONE_PROCESS.rank, ONE_PROCESS.size) == (0, 1)

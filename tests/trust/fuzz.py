@@ -258,7 +258,7 @@ def crafted_checkpoint() -> Reader:
             arrays[name] = found.arrays[name].reshape(-1)[: grown % 4]
         metadata = {"minicnn": checkpoints.FORMAT, "header": text, "sha256": checkpoints.digest(text, arrays)}
         (folder / "checkpoint.safetensors").write_bytes(safetensors.save(arrays, metadata))
-        resumed(settings.parse(settings.make_parser(), ["--resume", str(folder)]).checkpoint)
+        resumed(settings.read_flags(settings.make_parser(), ["--resume", str(folder)])[1])
 
     seed = json.dumps(header).encode()
     return Reader([seed], read)

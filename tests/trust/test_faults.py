@@ -144,43 +144,103 @@ def test_killed_at_random_moments_its_folder_opens_and_it_ends_with_the_same_bit
     print(f"{backend}: {kills}, {trainings} trainings; the folders then held {found}")
 
 
-def test_a_termination_that_is_swallowed_comes_again():
-    """As in a callback of the compiler's, from which no exception comes out."""
-    swallow = """
-import ctypes, os, signal, time
+SIGNALS = {"SIGTERM": (143, "Terminated"), "SIGINT": (130, "Stopped")}
+HEARING = """
+import os, runpy, signal, sys
 import minicnn.train
-batch = minicnn.train.averages
-def first(*arguments):
-    minicnn.train.averages = batch
-    ctypes.CFUNCTYPE(None)(lambda: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(0.1)))()
-    return batch(*arguments)
-minicnn.train.averages = first
-signal.signal(signal.SIGTERM, minicnn.train.terminate)
-sys.exit(minicnn.train.main())
+from minicnn.training import ending
+signal.signal(signal.SIGINT, signal.default_int_handler)  # or it may be born deaf to it
+signalled = getattr(signal, "{signal}")
+averages = minicnn.train.averages
+def once(*arguments):
+    minicnn.train.averages = averages
+    end()
+    return averages(*arguments)
+minicnn.train.averages = once
 """
-    process = start(*NUMPY, "--epochs", "100000", "--out", "run", before=swallow)
+RUN = """
+ending.listen()
+sys.exit(ending.and_leave(minicnn.train.main)())
+"""
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("where", ["callback", "finaliser"])
+def test_a_signal_that_is_swallowed_comes_again(name, where):
+    """From a callback of the compiler's, say, or from a `__del__`, no exception comes out."""
+    ways = {
+        "callback": """
+import ctypes, time
+def end():
+    ctypes.CFUNCTYPE(None)(lambda: (os.kill(os.getpid(), signalled), time.sleep(0.1)) and None)()
+""",
+        "finaliser": """
+import time
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signalled)
+        time.sleep(0.1)
+def end():
+    Dying()
+""",
+    }
+    before = HEARING.format(signal=name) + ways[where] + RUN
+    process = start(*NUMPY, "--epochs", "100000", "--out", "run", before=before)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 143, err
-    assert err.startswith("Exception ignored on calling ctypes callback function")
-    assert "\nTerminated. run holds " in err
+    status, word = SIGNALS[name]
+    assert process.returncode == status, err
+    assert err.startswith("Exception ignored ")
+    assert f"\n{word}. run holds " in err
 
 
-def test_a_termination_within_an_import_is_none_of_the_imports_errors():
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_within_an_import_is_none_of_the_imports_errors(name):
     """A compiled module that is interrupted while it starts says "initialization failed" instead."""
     turn = """
-import os, signal, minicnn.train
-def averages(*_):
+def end():
     try:
-        os.kill(os.getpid(), signal.SIGTERM)
-    except minicnn.train.Terminated:
+        os.kill(os.getpid(), signalled)
+    except BaseException:
         raise ImportError("initialization failed")
-minicnn.train.averages = averages
-signal.signal(signal.SIGTERM, minicnn.train.terminate)
-sys.exit(minicnn.train.main())
 """
-    status, _, err = run(*NUMPY, "--out", "run", before=turn)
-    assert status == 143
-    assert err.startswith("\nTerminated. No epoch was finished; run holds ")
+    status, _, err = run(*NUMPY, "--out", "run", before=HEARING.format(signal=name) + turn + RUN)
+    code, word = SIGNALS[name]
+    assert status == code
+    assert err.startswith(f"\n{word}. No epoch was finished; run holds ")
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_while_the_training_is_prepared_is_no_wrong_command_line(name):
+    """There an ImportError is a sentence about what is to be installed, with status 2."""
+    turn = """
+from minicnn.training import prepare
+def interrupted(*_):
+    try:
+        os.kill(os.getpid(), signalled)
+    except BaseException:
+        raise ImportError("initialization failed")
+prepare.find_device = interrupted
+"""
+    before = HEARING.format(signal=name) + turn + RUN
+    status, _, err = run(*NUMPY, "--out", "run", before=before)
+    code, word = SIGNALS[name]
+    assert status == code
+    assert err.endswith(f"\n{word}. No training had begun.\n")
+
+
+def test_a_training_that_was_started_deaf_to_ctrl_c_stays_so():
+    """As nohup or a shell's & may start it."""
+    turn = (
+        HEARING.format(signal="SIGINT")
+        + "signal.signal(signal.SIGINT, signal.SIG_IGN)"
+        + """
+def end():
+    os.kill(os.getpid(), signalled)
+"""
+    )
+    status, _, err = run(*NUMPY, "--out", "run", before=turn + RUN)
+    assert (status, err) == (0, "")
+    assert epochs_in(Path("run")) == 4
 
 
 def test_a_killed_training_leaves_no_half_of_a_picture():
