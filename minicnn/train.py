@@ -132,8 +132,7 @@ def learn_and_validate(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """One epoch: mean loss and accuracy while it learnt, and on the validation images after it."""
     allow_nan = training.settings.allow_nan
-    silent = training.settings.quiet or not training.speaks
-    no_bar = True if silent else None  # None: no bar unless the output is a terminal
+    no_bar = True if training.quiet else None  # None: no bar unless the output is a terminal
     learnt = train_epoch(
         training.model,
         criterion,
@@ -222,14 +221,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         training = prepare_or_refuse(arguments)
         settings = training.settings
         end.run = training.run
-        if not settings.quiet:
+        if not training.quiet:
             announce(training)
             say_if_compiling()
         train(training)  # the same in every process: they wait for each other
         training.processes.leave()
         if training.speaks and not (settings.quiet and settings.no_plots):
             show(training)
-        if not settings.quiet:
+        if not training.quiet:
             say(training, f"Total time {time.perf_counter() - started:.0f} s")
 
         accuracy = training.run.history[-1].val_accuracy

@@ -42,6 +42,11 @@ class Training:
         """Of several processes the first one alone prints and draws."""
         return self.processes.rank == 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether this process prints the line after each epoch at most."""
+        return self.settings.quiet or not self.speaks
+
 
 def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
     """What the settings ask for; with a checkpoint, as it was when that was written.
