@@ -186,7 +186,8 @@ def loops_for(*arrays):
     return taken
 
 
-INPUT, WEIGHT = ("_gather_loops", "skipping_input_loops"), ("_dense_loops", "skipping_weight_loops")
+INPUT = ("_convolve_loops", "skipping_input_loops")
+WEIGHT = ("dense_weight_loops", "skipping_weight_loops")
 
 
 BANDS = strategies.Case(  # images too large for one band; the last band is shorter

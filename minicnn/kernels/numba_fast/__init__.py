@@ -1,9 +1,16 @@
-"""The fast kernels: the textbook's functions, compiled by Numba and made for the machine. Read `lowering` first.
+"""The fast kernels: the textbook's functions, compiled by Numba and made for the machine.
 
-    machine, vectors, team         what Numba lacks: atomic addition, vector registers, a team of threads
-    products, lowering, patches    what the three products of a convolution share
-    skipping                       two of them where most of grad_output is 0
-    convolution, pooling ...       the textbook's names
+    convolution, pooling ...    the textbook's names
+    operands/                   what the products of a convolution share: read `lowering` first
+        lowering, products      the output, and the gradient to the input
+        patches                 the gradient to the weights
+        skipping                both gradients where most of grad_output is 0
+    engine/                     what Numba lacks: vector registers, threads that share a kernel
+                                and wait for the next, a cache of compiled code that is safe
+
+The compiled loop that computes a kernel's result is `_<kernel>_loops`; one that several
+kernels share is named after what it does. With `team` and `parts` as its first arguments
+it runs on several threads. Compiled helpers have plain names.
 
 Whatever had nothing to gain is the textbook's.
 """

@@ -1,4 +1,7 @@
-"""Cross-entropy with class indices in one pass over the logits: 0.02 ms a step, in NumPy 0.37. The rest is the textbook's."""
+"""Cross-entropy with class indices in one pass over the logits: 0.02 ms a step, in NumPy 0.37.
+
+The other losses are the textbook's.
+"""
 
 import numpy as np
 
@@ -31,33 +34,47 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
 @compiled(error_model="numpy")
 def _log_sum_exp(row):
     """(m, log(sum exp(x - m))) with m = max x, which keeps exp from overflowing."""
-    top, total = row[0], row.dtype.type(0)
+    top = row[0]
     for c in range(row.size):
         top = max(row[c], top)
+    total = row.dtype.type(0)
     for c in range(row.size):
         total += np.exp(row[c] - top)
     return top, np.log(total)
 
 
+@compiled()
+def _count(target, ignore_index):
+    """The targets that count. A whole number: float32 stops counting at 2^24."""
+    count = 0
+    for n in range(target.size):
+        count += target[n] != ignore_index
+    return count
+
+
 @compiled(error_model="numpy")
 def _cross_entropy_loops(logits, target, ignore_index, mean):
-    total, count = logits.dtype.type(0), logits.dtype.type(0)
+    total = logits.dtype.type(0)
     for n in range(target.size):
         if target[n] != ignore_index:
             top, log_sum = _log_sum_exp(logits[n])
             total -= logits[n, target[n]] - top - log_sum
-            count += logits.dtype.type(1)
-    return total / count if mean else total  # 0 / 0 = NaN where nothing counts
+    if mean:
+        total /= logits.dtype.type(_count(target, ignore_index))  # 0 / 0 = NaN where nothing counts
+    return total
 
 
 @compiled(error_model="numpy")
 def _cross_entropy_grad_loops(grad_output, logits, target, ignore_index, mean):
-    """(p - 1 at the target) * grad_output / count; 0 where the target is ignored, NaN where p is."""
+    """(p - 1 at the target) * grad_output / count, in each row.
+
+    0 where the target is ignored, NaN where p is.
+    """
     N, C = logits.shape
-    grad, count = np.empty_like(logits), logits.dtype.type(0)
-    for n in range(N):
-        count += logits.dtype.type(target[n] != ignore_index)
-    share = grad_output / count if mean else grad_output
+    grad = np.empty_like(logits)  # (N, C)
+    share = grad_output
+    if mean:
+        share = grad_output / logits.dtype.type(_count(target, ignore_index))
     for n in range(N):
         top, log_sum = _log_sum_exp(logits[n])
         factor = share if target[n] != ignore_index else logits.dtype.type(0)

@@ -1,4 +1,7 @@
-"""ReLU and its gradient: one pass over memory, shared among the threads. Sigmoid and tanh are the textbook's: nothing to gain."""
+"""ReLU and its gradient: one pass over memory, shared among the threads.
+
+Sigmoid and tanh are the textbook's: nothing to gain.
+"""
 
 import numpy as np
 
@@ -12,12 +15,14 @@ SHARE = 1 << 15  # numbers for a part; fewer are one thread's work: 5 us
 def relu(x):
     x = plain(x)
     output = np.empty_like(x)
-    parallel(_relu_loops, max(1, x.size // SHARE), x.reshape(-1), output.reshape(-1))
+    parts = max(1, x.size // SHARE)
+    parallel(_relu_loops, parts, x.reshape(-1), output.reshape(-1))
     return output
 
 
 def relu_grad(grad_output, output):
-    grad_output, output = plain(grad_output), plain(output)
+    grad_output = plain(grad_output)
+    output = plain(output)
     grad_input = np.empty_like(grad_output)
     parts = max(1, output.size // SHARE)
     parallel(_relu_grad_loops, parts, grad_output.reshape(-1), output.reshape(-1), grad_input.reshape(-1))

@@ -1,1 +1,1 @@
-"""What a product multiplies, and the product: how an image becomes runs of numbers, and which of them are skipped."""
+"""The products of a convolution: how an image becomes runs of numbers to multiply."""

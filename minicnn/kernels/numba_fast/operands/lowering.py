@@ -1,21 +1,31 @@
-"""Where a convolution finds its operands: stride, padding, dilation and transposition become a table of offsets.
+"""Where a convolution finds its operands: a table of offsets into a buffer.
 
-The rows of the patch matrix are the image itself, read from different places. Copy an image into a buffer with zeros
-around it, every row Q numbers long; then output pixel (i, j) finds its tap (kh, kw) at
+Stride, padding, dilation and transposition all become such a table. The rows of the patch
+matrix are the image itself, read from different places. Copy an image into a buffer with
+zeros around it, every row Q numbers long; then output pixel (i, j) finds its tap (kh, kw)
+at
 
     buffer[offset[kh, kw] + i Q + j]
 
-for every i and j at once: no im2col, one contiguous run for each tap. Three things make it cheap and general:
+for every i and j at once: no im2col, one contiguous run for each tap. Three things make
+it cheap and general:
 
-- The zeros right of a row are at the same time the zeros left of the next: Q is W + PW instead of W + 2 PW. Columns j >= OW
-  are computed and thrown away: 14 % of the work of the notebook's second convolution, 29 % without the sharing.
-- With a stride S, pixels S apart become neighbours: the buffer holds S x S smaller images ("phases"), each tap reads one.
-- The gradient to the input is the same sum read backwards: input pixel h = SH m + a gets what output rows
-  i = m + (a + PH - kh DH) / SH send it, for those kh that leave no remainder. So it is a convolution over grad_output, with one
-  list of taps for each of the S x S phases of the *target*.
+- The zeros right of a row are at the same time the zeros left of the next: Q is W + PW
+  instead of W + 2 PW. Columns j >= OW are computed and thrown away: 14 % of the work of
+  the notebook's second convolution, 29 % without the sharing.
+- With a stride S, pixels S apart become neighbours: the buffer holds smaller images
+  ("phases"), up to S x S of them, and each tap reads one. A phase that no tap reads is
+  not there.
+- The gradient to the input is the same sum read backwards: input pixel h = SH m + a gets
+  what output rows i = m + (a + PH - kh DH) / SH send it, for those kh that leave no
+  remainder. So it is a convolution over grad_output, with one list of taps for each phase
+  of the *target*.
+
+`g` is the Geometry of the convolution (`minicnn.geometry`): all sizes of this call.
 """
 
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,111 +33,173 @@ import numpy as np
 PIXELS = 512  # of a chunk; 256 is as fast on the notebook's shapes, but computes 11 % more on 56 x 56
 
 
+class Side(NamedTuple):
+    """What the convolution reads, or what it writes."""
+
+    C: int  # channels of a group
+    H: int
+    W: int
+    SH: int  # pixels SH rows and SW columns apart belong to one phase
+    SW: int
+
+
 class Layout(NamedTuple):
-    """Sizes of source and target, and of the buffer for a band of BAND target rows."""
+    """Both sides, and the sizes of the buffer for a band of BAND target rows."""
 
     N: int
     G: int
-    CS: int  # source channels of a group, their rows and columns, and the source's stride
-    HS: int
-    WS: int
-    SH: int
-    SW: int
-    CT: int  # the target's
-    HT: int
-    WT: int
-    TH: int
-    TW: int
+    source: Side
+    target: Side
     BAND: int
     BANDS: int
-    FIRST: int  # source row (of a phase) that the buffer begins with, relative to the band's first row
+    FIRST: int  # the buffer's first source row (of a phase), relative to the band's first target row
     ROWS: int  # rows of a phase in the buffer
-    LEFT: int  # zeros in front of it
+    LEFT: int  # zeros in front of a phase
     Q: int
     CHUNK: int  # rows that are computed for all target channels before they are copied out
-    PHASE: int  # numbers from phase to phase, from channel to channel
-    CHANNEL: int
+    PHASE: int  # numbers from phase to phase
+    CHANNEL: int  # numbers from channel to channel
 
 
 class Taps(NamedTuple):
-    """Phase f of the target sums the taps start[f] ... start[f + 1] - 1."""
+    """Which phases there are, and where each tap is read."""
 
-    start: np.ndarray  # (phases + 1)
+    source_rows: np.ndarray  # (VH): the first row of each phase that the buffer holds
+    source_columns: np.ndarray  # (VW): its first column
+    target: np.ndarray  # (phases, 2): the first row and column of each phase of the target
+    start: np.ndarray  # (phases + 1): phase f sums the taps start[f] ... start[f + 1] - 1
     kernel: np.ndarray  # (taps, 2): kh, kw
-    offsets: np.ndarray  # for each phase: (CS, its taps), flat
+    offsets: np.ndarray  # for each phase: (source.C, its taps), flat
 
 
-def _axis_forward(K, S, P, D):
-    """For the one phase of the target: (k, phase of the source, shift) of every tap."""
-    return [[(k, (k * D - P) % S, (k * D - P) // S) for k in range(K)]]
+class Tap(NamedTuple):
+    """One position k of the kernel, along one axis."""
+
+    k: int
+    phase: int  # of the source
+    shift: int  # target row m meets source row m + shift of that phase
 
 
-def _axis_transposed(K, S, P, D):
-    return [[(k, 0, (a + P - k * D) // S) for k in range(K) if (a + P - k * D) % S == 0] for a in range(S)]
+def _forward_axis(K, S, P, D):
+    """The taps of each phase of the target: here it has one."""
+    return {0: [Tap(k, phase=(k * D - P) % S, shift=(k * D - P) // S) for k in range(K)]}
+
+
+def _transposed_axis(K, S, P, D, size):
+    """The taps of each phase of a target of `size` rows, if it has any."""
+    phases = {}
+    for k in range(K):
+        a = (k * D - P) % S
+        if a < size:
+            phases.setdefault(a, []).append(Tap(k, phase=0, shift=(a + P - k * D) // S))
+    return dict(sorted(phases.items()))
+
+
+def _shifts(axis):
+    """The least and the greatest shift of an axis."""
+    shifts = [tap.shift for taps in axis.values() for tap in taps]
+    return min(shifts, default=0), max(shifts, default=0)
+
+
+def _source_phases(axis):
+    return sorted({tap.phase for taps in axis.values() for tap in taps})
 
 
 @lru_cache(maxsize=256)
-def settled(g):
-    """A single window has no stride and a single tap no dilation: 1 then, lest a large one make long tables for nothing."""
-    (SH, SW), (DH, DW) = (g.SH, g.SW), (g.DH, g.DW)
+def without_idle_strides(g):
+    """A stride with one window, or a dilation with one tap, moves nothing: 1 then.
+
+    With the number given, an unused stride of a million would make tables of a million
+    entries.
+    """
     return g._replace(
-        SH=SH if g.OH > 1 else 1, SW=SW if g.OW > 1 else 1, DH=DH if g.KH > 1 else 1, DW=DW if g.KW > 1 else 1
+        SH=g.SH if g.OH > 1 else 1,
+        SW=g.SW if g.OW > 1 else 1,
+        DH=g.DH if g.KH > 1 else 1,
+        DW=g.DW if g.KW > 1 else 1,
     )
 
 
 @lru_cache(maxsize=256)
-def lower(g, transposed, whole=False):
-    """The Layout and the Taps of conv2d, or of its gradient to the input; with `whole`, one band for each image."""
+def lower(g, transposed):
+    """The Layout and the Taps of conv2d, or of its gradient to the input."""
+    image = Side(C=g.C // g.G, H=g.H, W=g.W, SH=g.SH, SW=g.SW)
+    output = Side(C=g.O // g.G, H=g.OH, W=g.OW, SH=1, SW=1)
     if transposed:
-        source, target, channels = (g.OH, g.OW, 1, 1), (g.H, g.W, g.SH, g.SW), (g.O // g.G, g.C // g.G)
-        rows, columns = _axis_transposed(g.KH, g.SH, g.PH, g.DH), _axis_transposed(g.KW, g.SW, g.PW, g.DW)
+        source = output
+        target = image
+        rows = _transposed_axis(g.KH, g.SH, g.PH, g.DH, g.H)
+        columns = _transposed_axis(g.KW, g.SW, g.PW, g.DW, g.W)
     else:
-        source, target, channels = (g.H, g.W, g.SH, g.SW), (g.OH, g.OW, 1, 1), (g.C // g.G, g.O // g.G)
-        rows, columns = _axis_forward(g.KH, g.SH, g.PH, g.DH), _axis_forward(g.KW, g.SW, g.PW, g.DW)
-    (HS, WS, SH, SW), (HT, WT, TH, TW), (CS, CT) = source, target, channels
-    down = [shift for taps in rows for _, _, shift in taps] or [0]
-    right = [shift for taps in columns for _, _, shift in taps] or [0]
-    LEFT = max(0, -min(right))
-    Q = max(-(-WS // SW) + LEFT, max(right) + -(-WT // TW), -(-WT // TW))
-    height = -(-HT // TH)
-    work = 2 * g.N * g.OH * g.OW * g.O * g.KH * g.KW * (g.C // g.G)
-    bands = -(-16 // max(g.N, 1)) if work > 8e6 else 1  # a few parts for each thread; a small job is one thread's
-    size = CS * SH * SW * (height + max(down) - min(down)) * Q
-    bands = 1 if whole else min(height, max(bands, size // 2**18))  # at most 1 MB of float32
-    BAND = -(-height // bands)
-    BANDS = -(-height // BAND)
-    ROWS = BAND + max(down) - min(down)
+        source = image
+        target = output
+        rows = _forward_axis(g.KH, g.SH, g.PH, g.DH)
+        columns = _forward_axis(g.KW, g.SW, g.PW, g.DW)
+    layout = _layout(g, source, target, rows, columns)
+    return layout, _taps(layout, rows, columns)
+
+
+def _layout(g, source, target, rows, columns):
+    top, bottom = _shifts(rows)
+    left, right = _shifts(columns)
+    height = -(-target.H // target.SH)
+    width = -(-target.W // target.SW)
+    LEFT = max(0, -left)
+    Q = max(-(-source.W // source.SW) + LEFT, right + width, width)
+    phases = len(_source_phases(rows)) * len(_source_phases(columns))
+    size = source.C * phases * (height + bottom - top) * Q  # of a buffer for a whole image
+    BAND = -(-height // _bands(g, height, size))
+    ROWS = BAND + bottom - top
     PHASE = LEFT + ROWS * Q
-    layout = Layout(
-        g.N,
-        g.G,
-        CS,
-        HS,
-        WS,
-        SH,
-        SW,
-        CT,
-        HT,
-        WT,
-        TH,
-        TW,
-        BAND,
-        BANDS,
-        min(down),
-        ROWS,
-        LEFT,
-        Q,
-        max(1, PIXELS // Q),
-        PHASE,
-        PHASE * SH * SW,
+    return Layout(
+        N=g.N,
+        G=g.G,
+        source=source,
+        target=target,
+        BAND=BAND,
+        BANDS=-(-height // BAND),
+        FIRST=top,
+        ROWS=ROWS,
+        LEFT=LEFT,
+        Q=Q,
+        CHUNK=max(1, PIXELS // Q),
+        PHASE=PHASE,
+        CHANNEL=PHASE * phases,
     )
-    start, kernel, offsets = [0], [], []
-    for taps_h in rows:
-        for taps_w in columns:
-            taps = [(h, w) for h in taps_h for w in taps_w]
-            kernel += [(h[0], w[0]) for h, w in taps]
-            start.append(len(kernel))
-            at = [(h[1] * SW + w[1]) * PHASE + LEFT + (h[2] - min(down)) * Q + w[2] for h, w in taps]
-            offsets += [c * layout.CHANNEL + place for c in range(CS) for place in at]
-    tables = np.array(start), np.array(kernel, np.int64).reshape(-1, 2), np.array(offsets, np.int64)
-    return layout, Taps(*tables)
+
+
+def _bands(g, height, size):
+    """A few parts for each thread, and at most 1 MB of float32 in a buffer.
+
+    A small job is one thread's.
+    """
+    work = 2 * g.N * g.OH * g.OW * g.O * g.KH * g.KW * (g.C // g.G)
+    bands = -(-16 // max(g.N, 1)) if work > 8e6 else 1
+    return min(height, max(bands, size // 2**18))
+
+
+def _taps(layout, rows, columns):
+    source_rows = _source_phases(rows)
+    source_columns = _source_phases(columns)
+    target = []
+    start = [0]
+    kernel = []
+    offsets = []
+    for (a, row_taps), (b, column_taps) in product(rows.items(), columns.items()):
+        places = []
+        for row, column in product(row_taps, column_taps):
+            phase = source_rows.index(row.phase) * len(source_columns) + source_columns.index(column.phase)
+            pixel = (row.shift - layout.FIRST) * layout.Q + column.shift
+            places.append(phase * layout.PHASE + layout.LEFT + pixel)
+            kernel.append((row.k, column.k))
+        target.append((a, b))
+        start.append(len(kernel))
+        offsets += [c * layout.CHANNEL + place for c in range(layout.source.C) for place in places]
+    return Taps(
+        source_rows=np.array(source_rows, np.int64),
+        source_columns=np.array(source_columns, np.int64),
+        target=np.array(target, np.int64).reshape(-1, 2),
+        start=np.array(start, np.int64),
+        kernel=np.array(kernel, np.int64).reshape(-1, 2),
+        offsets=np.array(offsets, np.int64),
+    )

@@ -1,8 +1,13 @@
-"""Whole patches side by side in memory, for the products that run along a patch instead of along the pixels.
+"""The gradient to the weights: whole patches lie side by side in memory.
 
-For each column j of the output a strip: the image, KW pixels wide, channels innermost. In it the patch of every output pixel
-(i, j) is one contiguous run of R = KH KW C numbers, that of i + 1 begins SH rows further on. An image is copied KW times,
-not KH KW times as in the patch matrix. With a dilation, rows DH apart become neighbours.
+So the product runs along a patch, and sums over the pixels.
+
+For each column j of the output a strip: the image, KW pixels wide, channels innermost. In
+it the patch of every output pixel (i, j) is one contiguous run of R = KH KW C numbers,
+that of i + 1 begins SH rows further on. An image is copied KW times, not KH KW times as
+in the patch matrix. With a dilation, rows DH apart become neighbours.
+
+`g` is the Geometry (`minicnn.geometry`): all sizes of this call.
 """
 
 from functools import lru_cache
@@ -10,34 +15,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ....geometry import Geometry
 from ..engine.compilation import compiled
+from ..engine.team import take
 from ..engine.vectors import LANES
-from .products import U, copy_careless, fill
+from .products import U, aligned, copy_and_overrun, fill, multiply
 
 
 class Strips(NamedTuple):
-    """Sizes for a band of BAND output rows of one group."""
+    """The geometry, and sizes for a band of BAND output rows of one group."""
 
-    N: int
-    G: int
-    C: int  # channels of a group: of the input
-    O: int
-    H: int
-    W: int
-    OH: int
-    OW: int
-    KW: int
-    SH: int
-    SW: int
-    PH: int
-    PW: int
-    DH: int
-    DW: int
+    g: Geometry
+    CG: int  # channels of a group: of the input
+    OG: int  # of the output
     BAND: int
     BANDS: int
     ROWS: int  # input rows that a band reads
     SLOTS: int  # rows DH apart that stand together
-    RUN: int  # numbers in a row of a strip: KW C
+    RUN: int  # numbers in a row of a strip: KW CG
     STRIP: int  # numbers from strip to strip
     COLUMNS: int  # columns of the padded image
     R: int  # numbers in a patch
@@ -46,43 +41,101 @@ class Strips(NamedTuple):
 @lru_cache(maxsize=256)
 def strips_for(g):
     """The Strips, and where the patch of each pixel (i, j) of a band begins."""
-    C = g.C // g.G
+    CG = g.C // g.G
+    RUN = g.KW * CG
     height = (g.KH - 1) * g.DH + 1
-    per_row = g.OW * g.KW * C
-    BAND = max(1, min(g.OH, (2**17 // max(per_row, 1) - height) // g.SH + 1))  # 512 KB of float32
-    BANDS = -(-g.OH // BAND)
+    BAND = max(1, min(g.OH, (2**17 // max(g.OW * RUN, 1) - height) // g.SH + 1))  # 512 KB of float32
     ROWS = (BAND - 1) * g.SH + height
     SLOTS = -(-ROWS // g.DH)
-    RUN = g.KW * C
-    STRIP = SLOTS * g.DH * RUN + LANES  # room for the last row's careless copy
-    COLUMNS = (g.OW - 1) * g.SW + (g.KW - 1) * g.DW + 1
-    sizes = (g.N, g.G, C, g.O // g.G, g.H, g.W, g.OH, g.OW, g.KW, g.SH, g.SW, g.PH, g.PW, g.DH, g.DW)
-    strips = Strips(*sizes, BAND, BANDS, ROWS, SLOTS, RUN, STRIP, COLUMNS, g.KH * RUN)
-    i, j = np.arange(BAND)[:, None] * g.SH, np.arange(g.OW)
-    return strips, (j * STRIP + (i % g.DH * SLOTS + i // g.DH) * RUN).reshape(-1)
+    STRIP = SLOTS * g.DH * RUN + LANES  # room for the last row's overrun
+    strips = Strips(
+        g=g,
+        CG=CG,
+        OG=g.O // g.G,
+        BAND=BAND,
+        BANDS=-(-g.OH // BAND),
+        ROWS=ROWS,
+        SLOTS=SLOTS,
+        RUN=RUN,
+        STRIP=STRIP,
+        COLUMNS=(g.OW - 1) * g.SW + (g.KW - 1) * g.DW + 1,
+        R=g.KH * RUN,
+    )
+    row = np.arange(BAND)[:, None] * g.SH  # (BAND, 1)
+    slot = row % g.DH * SLOTS + row // g.DH  # (BAND, 1)
+    offsets = np.arange(g.OW) * STRIP + slot * RUN  # (BAND, OW)
+    return strips, offsets.reshape(-1)
 
 
 @compiled()
-def fill_strips(buffer, row, x, n, group, i0, s):
+def dense_weight_loops(team, parts, grad_output, x, sums, strips, offsets):
+    """sums[part, group] (O, R) += grad_output (O, pixels) @ patches (pixels, R).
+
+    `multiply` sums over the pixels.
+    """
+    g = strips.g
+    patches = aligned(g.OW * strips.STRIP + 3 * LANES, x.dtype)  # (OW, STRIP)
+    row = aligned(max(strips.COLUMNS, g.W + g.PW) * strips.CG + 2 * LANES, x.dtype)  # (COLUMNS, CG)
+    flat = sums.reshape(-1)
+    pitch = sums.shape[3]
+    size = g.OH * g.OW
+    units = g.N * strips.BANDS
+    k = take(team)
+    while k < parts:
+        for unit in range(k * units // parts, (k + 1) * units // parts):
+            n = unit // strips.BANDS
+            i0 = unit % strips.BANDS * strips.BAND
+            for group in range(g.G):
+                _fill_strips(patches, row, x, n, group, i0, strips)
+                for o in range(0, strips.OG, 8):
+                    multiply(
+                        tile=flat,
+                        tile_start=((k * g.G + group) * sums.shape[2] + o) * pitch,
+                        tile_pitch=pitch,
+                        P=strips.R,
+                        buffer=patches,
+                        shift=0,
+                        offsets=offsets,
+                        first=0,
+                        R=min(strips.BAND, g.OH - i0) * g.OW,
+                        factors=grad_output,
+                        factors_start=((n * g.G + group) * strips.OG + o) * size + i0 * g.OW,
+                        factors_row=size,
+                        factors_step=1,
+                        M=min(8, strips.OG - o),
+                    )
+        k = take(team)
+
+
+@compiled()
+def _fill_strips(patches, row, x, n, group, i0, strips):
     """One group of image n, from output row i0 on."""
-    C, H, W, RUN = s.C, s.H, s.W, s.RUN
-    for k in range(s.DH * s.SLOTS):
-        h = i0 * s.SH - s.PH + k // s.SLOTS + k % s.SLOTS * s.DH
-        slot = k * RUN
-        if not 0 <= h < H:
-            for j in range(s.OW):
-                fill(buffer, j * s.STRIP + slot, RUN, 0)
-            continue
-        w0, w1 = max(0, -s.PW), min(W, s.COLUMNS - s.PW)
-        for c in range(C):
-            start, at = ((n * s.G * C + group * C + c) * H + h) * W, s.PW * C + c
-            for w in range(w0, w1):
-                row[U(at + w * C)] = x[U(start + w)]
-        for j in range(s.OW):
-            at = j * s.STRIP + slot
-            if s.DW == 1:
-                copy_careless(buffer, at, row, j * s.SW * C, RUN)
+    g = strips.g
+    for k in range(g.DH * strips.SLOTS):
+        h = i0 * g.SH - g.PH + k // strips.SLOTS + k % strips.SLOTS * g.DH
+        slot = k * strips.RUN
+        if 0 <= h < g.H:
+            _channels_last(row, x, n, group, h, strips)
+        for j in range(g.OW):
+            at = j * strips.STRIP + slot
+            if not 0 <= h < g.H:
+                fill(patches, at, strips.RUN, 0)
+            elif g.DW == 1:
+                copy_and_overrun(patches, at, row, j * g.SW * strips.CG, strips.RUN)
             else:
-                for kw in range(s.KW):
-                    for c in range(C):
-                        buffer[at + kw * C + c] = row[(j * s.SW + kw * s.DW) * C + c]
+                for kw in range(g.KW):
+                    for c in range(strips.CG):
+                        patches[at + kw * strips.CG + c] = row[(j * g.SW + kw * g.DW) * strips.CG + c]
+
+
+@compiled()
+def _channels_last(row, x, n, group, h, strips):
+    """Row h of one group of image n, behind the padding that `row` keeps."""
+    g = strips.g
+    CG = strips.CG
+    width = min(g.W, strips.COLUMNS - g.PW)
+    for c in range(CG):
+        start = (((n * g.G + group) * CG + c) * g.H + h) * g.W
+        at = g.PW * CG + c
+        for w in range(width):
+            row[U(at + w * CG)] = x[U(start + w)]

@@ -1,4 +1,4 @@
-"""The inner products of convolution, written with vector registers; and the copying of rows."""
+"""The product of convolution, written with vector registers; and the copying of rows."""
 
 import numpy as np
 
@@ -9,27 +9,63 @@ U = np.uint64  # an index that cannot be negative: no wrap-around to consider
 
 
 @compiled()
-def multiply(tile, at, pitch, P, buffer, shift, offsets, first, R, factors, f0, row, step, M):
-    """tile[m, p] += sum over r < R of factors[m, r] * buffer[shift + offsets[r] + p] for m < M <= 8, p < P.
+def multiply(
+    tile,
+    tile_start,
+    tile_pitch,
+    P,
+    buffer,
+    shift,
+    offsets,
+    first,
+    R,
+    factors,
+    factors_start,
+    factors_row,
+    factors_step,
+    M,
+):
+    """tile[m, p] += sum over r < R of factors[m, r] * buffer[shift + offsets[first + r] + p].
 
-    The heart of all three products of a convolution. `at`, `first`, `f0` say where tile, offsets and factors begin;
-    factors[m, r] is found at f0 + m row + r step. The tile has eight rows; those from M on come out as copies of row M - 1.
+    The heart of all three products of a convolution, for m < M <= 8 and p < P. All arrays
+    are flat: row m of the tile begins at tile_start + m tile_pitch, and factors[m, r]
+    stands at factors_start + m factors_row + r factors_step. The tile has eight rows;
+    those from M on come out as copies of row M - 1.
 
-    Sixteen vectors of sums, 8 rows x 2 vectors of pixels, stay in registers while r runs: conv2 reaches 94 of the 102 GFLOP/s
-    that OpenBLAS gets from a core. 4 x 4 and 4 x 3 waste more at the edge of an image: 8 and 11 % of the speed.
+    Sixteen vectors of sums, 8 rows x 2 vectors of pixels, stay in registers while r runs:
+    conv2 reaches 94 of the 102 GFLOP/s that OpenBLAS gets from a core. 4 x 4 and 4 x 3
+    waste more at the edge of an image: 8 and 11 % of the speed.
+
     Reads and writes whole pairs of vectors: up to 2 LANES - 1 numbers past P.
     """
-    line, last = U(pitch), U(M - 1)
-    f1, f2, f3 = min(U(1), last) * U(row), min(U(2), last) * U(row), min(U(3), last) * U(row)
-    f4, f5, f6 = min(U(4), last) * U(row), min(U(5), last) * U(row), min(U(6), last) * U(row)
-    f7 = min(U(7), last) * U(row)
+    line = U(tile_pitch)
+    row = U(factors_row)
+    last = U(M - 1)
+    f1 = min(U(1), last) * row
+    f2 = min(U(2), last) * row
+    f3 = min(U(3), last) * row
+    f4 = min(U(4), last) * row
+    f5 = min(U(5), last) * row
+    f6 = min(U(6), last) * row
+    f7 = min(U(7), last) * row
     for p in range(U(0), U(P), U(2 * LANES)):
-        t = U(at) + p
-        s0, s1 = load(tile, t, PAIR), load(tile, t + line, PAIR)
-        s2, s3 = load(tile, t + line * U(2), PAIR), load(tile, t + line * U(3), PAIR)
-        s4, s5 = load(tile, t + line * U(4), PAIR), load(tile, t + line * U(5), PAIR)
-        s6, s7 = load(tile, t + line * U(6), PAIR), load(tile, t + line * U(7), PAIR)
-        f = U(f0)
+        t0 = U(tile_start) + p
+        t1 = t0 + line
+        t2 = t1 + line
+        t3 = t2 + line
+        t4 = t3 + line
+        t5 = t4 + line
+        t6 = t5 + line
+        t7 = t6 + line
+        s0 = load(tile, t0, PAIR)
+        s1 = load(tile, t1, PAIR)
+        s2 = load(tile, t2, PAIR)
+        s3 = load(tile, t3, PAIR)
+        s4 = load(tile, t4, PAIR)
+        s5 = load(tile, t5, PAIR)
+        s6 = load(tile, t6, PAIR)
+        s7 = load(tile, t7, PAIR)
+        f = U(factors_start)
         for r in range(U(first), U(first + R)):
             pixels = load(buffer, U(offsets[r] + shift) + p, PAIR)
             s0 = multiply_add(s0, factors[f], pixels)
@@ -40,46 +76,55 @@ def multiply(tile, at, pitch, P, buffer, shift, offsets, first, R, factors, f0, 
             s5 = multiply_add(s5, factors[f + f5], pixels)
             s6 = multiply_add(s6, factors[f + f6], pixels)
             s7 = multiply_add(s7, factors[f + f7], pixels)
-            f += U(step)
-        store(tile, t, s0), store(tile, t + line, s1)
-        store(tile, t + line * U(2), s2), store(tile, t + line * U(3), s3)
-        store(tile, t + line * U(4), s4), store(tile, t + line * U(5), s5)
-        store(tile, t + line * U(6), s6), store(tile, t + line * U(7), s7)
+            f += U(factors_step)
+        store(tile, t0, s0)
+        store(tile, t1, s1)
+        store(tile, t2, s2)
+        store(tile, t3, s3)
+        store(tile, t4, s4)
+        store(tile, t5, s5)
+        store(tile, t6, s6)
+        store(tile, t7, s7)
 
 
 @compiled()
-def multiply_row(tile, at, P, buffer, shift, offsets, first, R, factors, f0, step):
-    """The same for one row, whose factors are `step` apart, and without touching a number past P.
+def multiply_row(tile, tile_start, P, buffer, shift, offsets, first, R, factors, factors_start):
+    """The same for one row. It touches no number past P.
 
-    Bound by reading the buffer, so at half the speed of eight rows; but here every r may be left out by itself.
+    The factors stand side by side. Reading the buffer is what takes the time here, so it
+    runs at half the speed of eight rows.
     """
-    t, p, end = U(at), U(0), U(P)
+    t = U(tile_start)
+    f = U(factors_start)
+    p = U(0)
+    end = U(P)
     while p + U(8 * LANES) <= end:
-        sums = load(tile, t + p, EIGHT)
+        eight = load(tile, t + p, EIGHT)
         for r in range(U(R)):
-            o = U(offsets[U(first) + r] + shift) + p
-            sums = multiply_add(sums, factors[U(f0) + r * U(step)], load(buffer, o, EIGHT))
-        store(tile, t + p, sums)
+            pixels = load(buffer, U(offsets[U(first) + r] + shift) + p, EIGHT)
+            eight = multiply_add(eight, factors[f + r], pixels)
+        store(tile, t + p, eight)
         p += U(8 * LANES)
     while p + U(LANES) <= end:
         one = load(tile, t + p, ONE)
         for r in range(U(R)):
-            o = U(offsets[U(first) + r] + shift) + p
-            one = multiply_add(one, factors[U(f0) + r * U(step)], load(buffer, o, ONE))
+            pixels = load(buffer, U(offsets[U(first) + r] + shift) + p, ONE)
+            one = multiply_add(one, factors[f + r], pixels)
         store(tile, t + p, one)
         p += U(LANES)
     for rest in range(p, end):
         total = tile[t + rest]
         for r in range(U(R)):
-            total += factors[U(f0) + r * U(step)] * buffer[U(offsets[U(first) + r] + shift) + rest]
+            total += factors[f + r] * buffer[U(offsets[U(first) + r] + shift) + rest]
         tile[t + rest] = total
 
 
 @compiled()
-def copy_careless(target, at, source, start, count):
-    """Copies whole vectors, up to LANES - 1 numbers too many: for rows that are followed by others yet to be written.
+def copy_and_overrun(target, at, source, start, count):
+    """Copies whole vectors, so up to LANES - 1 numbers too many.
 
-    Rows are short, 14 numbers: an exact copy takes 20 ns for each, this one 2.
+    For rows that are followed by others yet to be written. Rows are short, 14 numbers: an
+    exact copy takes 20 ns for each, this one 2.
     """
     for j in range(U(0), U(count), U(LANES)):
         store(target, U(at) + j, load(source, U(start) + j, ONE))
@@ -89,22 +134,28 @@ def copy_careless(target, at, source, start, count):
 def copy(target, at, source, start, count):
     """Not one number too many: whole vectors, then the rest one by one."""
     whole = count // LANES * LANES
-    copy_careless(target, at, source, start, whole)
+    copy_and_overrun(target, at, source, start, whole)
     for j in range(U(whole), U(count)):
         target[U(at) + j] = source[U(start) + j]
 
 
 @compiled()
 def fill(array, at, count, value):
-    """array[at : at + count] = value; a loop compiles in a tenth of the time that Numba takes for a slice."""
+    """array[at : at + count] = value.
+
+    A loop compiles in a tenth of the time that Numba takes for a slice.
+    """
     for q in range(U(at), U(at + count)):
         array[q] = value
 
 
 @compiled()
 def aligned(size, dtype):
-    """Zeros that begin with a cache line, so that a vector lies in one line and not in two:
-    conv2's gradient to the weights, with zeros skipped, takes 1.6 instead of 2.3 ms on one thread."""
+    """Zeros that begin with a cache line, so that a vector lies in one line and not in two.
+
+    conv2's gradient to the weights, with zeros skipped, takes 1.6 instead of 2.3 ms on
+    one thread.
+    """
     array = np.zeros(size + 64, dtype)
     skip = -array.ctypes.data % 64 // array.itemsize
     return array[skip : skip + size]
