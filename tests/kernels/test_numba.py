@@ -15,6 +15,7 @@ from minicnn import geometry
 from minicnn.agree import bounds
 from minicnn.kernels import numba_fast, numpy_textbook
 from minicnn.kernels.numba_fast import convolution, optimizers, pointwise
+from minicnn.kernels.numba_fast.operands import lowering
 from minicnn.nn import functional as F
 from tests.support import oracle, strategies
 from tests.support.scripts import run, run_command
@@ -32,6 +33,43 @@ def test_a_stride_between_no_windows_and_a_dilation_between_no_taps_cost_nothing
     np.testing.assert_array_equal(F.conv_transpose2d(np.ones((1, 1, 1, 1)), weight, stride=huge), weight)
     np.testing.assert_array_equal(F.conv2d(x, weight[..., :1, 1:2], dilation=huge), x)
     assert F.max_pool2d(x, 3, stride=huge).item() == 14
+
+
+@pytest.mark.parametrize("dtype", strategies.FLOATS)
+def test_windows_a_large_stride_apart_give_the_right_numbers_at_once(dtype):
+    """3 x 3 windows of one pixel, 10,000 apart: the middle one alone meets the image, at its first pixel."""
+    rng, options = np.random.default_rng(0), {"stride": 10_000, "padding": 10_000}
+    x, weight, grad = (
+        strategies.integers(rng, shape).astype(dtype) for shape in ((2, 2, 4, 5), (3, 2, 1, 1), (2, 3, 3, 3))
+    )
+    output = np.zeros_like(grad)
+    output[..., 1, 1] = x[..., 0, 0] @ weight[..., 0, 0].T
+    grad_input = np.zeros_like(x)
+    grad_input[..., 0, 0] = grad[..., 1, 1] @ weight[..., 0, 0]
+    grad_weight = (grad[..., 1, 1].T @ x[..., 0, 0])[..., None, None]
+    np.testing.assert_array_equal(F.conv2d(x, weight, **options), output)
+    found = F.conv2d_backward(grad, x, weight, **options)
+    for result, right in zip(found, (grad_input, grad_weight, grad.sum(axis=(0, 2, 3))), strict=True):
+        np.testing.assert_array_equal(result, right)
+
+
+@given(strategies.pairs(1, 4), strategies.pairs(1, 3), strategies.pairs(1, 3), st.integers(1, 1000))
+def test_no_more_phases_are_laid_out_than_taps_read_however_large_the_stride(kernel, outputs, dilation, factor):
+    """One of the S x S images of every S-th pixel is a phase. Each tap reads one: K x K at most are worth their memory."""
+    stride = [7 * factor + 3, 5 * factor]
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    size = [(n - 1) * s + r for n, s, r in zip(outputs, stride, reach, strict=True)]
+    g = lowering.without_idle_strides(geometry.conv2d((1, 1, *size), (1, 1, *kernel), stride, 0, dilation))
+    taps = kernel[0] * kernel[1]
+    layout, forward = lowering.lower(g, transposed=False)
+    phases = len(forward.source_rows) * len(forward.source_columns)
+    assert phases <= taps
+    assert layout.CHANNEL == phases * layout.PHASE
+    assert len(forward.kernel) == taps
+    _, backward = lowering.lower(g, transposed=True)
+    assert len(backward.target) <= taps
+    assert len(backward.kernel) == taps  # no tap of the gradient is lost
+    assert all(np.diff(backward.start) > 0)
 
 
 # ------------------------------------------------------------------------------------------- sizes beyond a vector

@@ -311,15 +311,15 @@ MUTANTS = {
         WIDE_LINEAR,
         "numba",
     ),
-    "what a careless copy wrote too much stays in the padding": Mutant(
+    "what a copy overran stays in the padding": Mutant(
         f"{NUMBA}/convolution.py",
-        "fill(buffer, at + filled, Q - filled, 0)",
-        "fill(buffer, at, 0 if filled else Q, 0)",
+        "fill(buffer, at + filled, layout.Q - filled, 0)",
+        "fill(buffer, at, 0 if filled else layout.Q, 0)",
         WIDE_CONVOLUTION,
         "numba",
     ),
     "the columns of a dilated patch stand side by side": Mutant(
-        f"{NUMBA}/operands/patches.py", "if s.DW == 1:", "if s.DH == 1:", WIDE_CONVOLUTION, "numba"
+        f"{NUMBA}/operands/patches.py", "elif g.DW == 1:", "elif g.DH == 1:", WIDE_CONVOLUTION, "numba"
     ),
     "the last windows of a row are left out": Mutant(
         f"{NUMBA}/pooling.py",

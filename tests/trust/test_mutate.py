@@ -19,7 +19,7 @@ CHANGES = [  # (excused, mutmut's name, the line before, the line after)
         "parts = max(0, x.size // SHARE)",
     ),
     (False, f"{LOOPS}.pointwise.x_relu_grad__mutmut_6", "size = x.size", "size = x.size + 1"),
-    (False, f"{LOOPS}.patches.x_strips_for__mutmut_7", "RUN = g.KW * C", "RUN = g.KW / C"),
+    (False, f"{LOOPS}.operands.patches.x_strips_for__mutmut_7", "RUN = g.KW * C", "RUN = g.KW / C"),
     (
         False,
         "minicnn.optim.optimizer.xǁOptimizerǁ_state__mutmut_8",
@@ -29,7 +29,7 @@ CHANGES = [  # (excused, mutmut's name, the line before, the line after)
     (True, "minicnn.geometry.x_f__mutmut_1", "if P > K // 2:", "if P > K / 2:"),
     (False, "minicnn.nn.pooling.x_f__mutmut_1", "if P > K // 2:", "if P > K / 2:"),
     (False, f"{LOOPS}.convolution.x_f__mutmut_2", "f(2 * 3 * LANES, a, b)", "f(2 * 3 * LANES, a, None)"),
-    (True, f"{LOOPS}.convolution.x__density_loops__mutmut_2", "count = 0", "count = 1"),
+    (True, f"{LOOPS}.convolution.x__density__mutmut_2", "count = 0", "count = 1"),
 ]
 
 
