@@ -157,19 +157,19 @@ MUTANTS = {
         LOSSES,
     ),
     "Adam's eps stands inside the root": Mutant(
-        f"{KERNELS}/optimisers.py",
+        f"{KERNELS}/optimizers.py",
         "np.sqrt(v) / (1 - beta2**step) ** 0.5 + eps",
         "np.sqrt(v / (1 - beta2**step) + eps)",
         OPTIMISERS,
     ),
     "Adam's mean is not freed of its bias": Mutant(
-        f"{KERNELS}/optimisers.py",
+        f"{KERNELS}/optimizers.py",
         "param -= lr / (1 - beta1**step) * exp_avg / denominator",
         "param -= lr * exp_avg / denominator",
         OPTIMISERS,
     ),
     "SGD dampens the first step too": Mutant(
-        f"{KERNELS}/optimisers.py",
+        f"{KERNELS}/optimizers.py",
         "momentum_buffer = np.array(grad)",
         "momentum_buffer = (1 - dampening) * grad",
         OPTIMISERS,

@@ -158,7 +158,9 @@ EXCUSES = [
     Excuse(rf"{LOOPS}products\.", r"min\(U\(8\), last\)", "last is at most 7"),
     Excuse(rf"{LOOPS}pooling\.", r"fill\(where, 0, g\.OW, -2\)", "less than 0 is less than 0"),
     Excuse(
-        rf"{LOOPS}lowering\.", r"np\.array\((source_rows|source_columns|target|start|kernel|offsets), (None)?\)", "a list of whole numbers becomes int64 anyway"
+        rf"{LOOPS}lowering\.",
+        r"np\.array\((source_rows|source_columns|target|start|kernel|offsets), (None)?\)",
+        "a list of whole numbers becomes int64 anyway",
     ),
     Excuse(rf"{LOOPS}convolution\.", r"np\.zeros\(g\.C, (None)?\)", "0 is 0 in any precision"),
     Excuse(rf"{LOOPS}linear\.", r"bias = np\.zeros\(.*, (None)?\)", "0 is 0 in any precision"),
@@ -172,9 +174,7 @@ EXCUSES = [
         r"np\.zeros\(size \+ 64, (None)?\)",
         "covered compiled, where a register takes numbers of its own size alone",
     ),
-    Excuse(
-        rf"{LOOPS}(convolution|linear|patches)\.", r"\* 3 \* LANES|COLUMNS=.* \+ 2,$", "a buffer may be larger"
-    ),
+    Excuse(rf"{LOOPS}(convolution|linear|patches)\.", r"\* 3 \* LANES|COLUMNS=.* \+ 2,$", "a buffer may be larger"),
     Excuse(rf"{LOOPS}patches\.", r"COLUMNS=\(g\.OW \+ 1\)", "a buffer may be larger"),
     Excuse(rf"{LOOPS}(convolution|linear)\.", r"// 8 \* 9 \* pitch|aligned\(9 \* WIDE", "a buffer may be larger"),
     Excuse(rf"{LOOPS}lowering\.", r"LEFT = max\(1, |max\(2, PIXELS // Q\)", "a buffer may be larger"),
@@ -196,7 +196,11 @@ EXCUSES = [
     Excuse(rf"{LOOPS}skipping\.", r"runs\.PIECE >= runs\.RUN", "what stands behind a whole run is put back as it was"),
     Excuse(rf"{LOOPS}pointwise\.", r"\* (x|output)\.size / parts", "a quotient that is cut off is what // gives"),
     Excuse(rf"{LOOPS}optimizers\.", r"\* param\.size / parts", "a quotient that is cut off is what // gives"),
-    Excuse(rf"{LOOPS}(pooling|convolution)\.", r"SW - 1\) / (g\.|source\.)?SW", "a quotient that is cut off is what // gives"),
+    Excuse(
+        rf"{LOOPS}(pooling|convolution)\.",
+        r"SW - 1\) / (g\.|source\.)?SW",
+        "a quotient that is cut off is what // gives",
+    ),
     Excuse(rf"{LOOPS}optimizers\.", r"zip\(arrays, whole, (strict=(None|False))?\)", "as many on both sides"),
     # the Numba loops: into how many parts the work is divided (one, at least)
     Excuse(
