@@ -11,6 +11,10 @@ says otherwise. They are in the machine's byte order. Any strides may come, read
 shares memory with an argument. A result has the dtype of the first array, in whatever strides were convenient.
 An array without dimensions may come back as NumPy's number.
 
+**Numbers that are not finite** travel as the formulas say. The zeros around an image are numbers like others, so an
+infinite or NaN weight over the padding makes NaN there, and so does such a grad_output in the weight's gradient.
+(The torch set on another device than the CPU leaves that to the device's library: to look would make it wait.)
+
 **g, the Geometry** (`minicnn.geometry.Geometry`), is the one argument that is not an array: all the sizes of this
 call, worked out and checked once. Its fields are N, C, H, W, O, G, KH, KW, SH, SW, PH, PW, DH, DW, OH, OW; what
 they mean stands at the top of `minicnn.geometry`. Shapes below are written in them.

@@ -112,3 +112,34 @@ def test_a_kernel_keeps_the_promises_of_the_vocabulary(name, function, dtype, la
             shared = [np.shares_memory(argument, found) for found in results]
             assert shared == [at in writes and argument is found for found in results], at
     assert (shape is None) == (result is None)
+
+
+# -------------------------------------------------------------------------------------- NaN, infinity and padding
+
+
+@pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("shape", [(1, 1, 4, 4), (16, 8, 9, 9)])  # torch's own routines differ between these two
+@pytest.mark.parametrize("name", SETS)
+def test_zeros_of_the_padding_are_multiplied_so_what_is_not_finite_makes_nan_there(name, shape, special):
+    """0 * inf = NaN: for output pixels whose tap with the special weight lies in the padding, and for the taps of the
+    weight that lie in the padding where grad_output is special."""
+    x = np.ones(shape, np.float32)
+    weight = np.ones((8, shape[1], 3, 3), np.float32)
+    weight[2, 0, 0, 0] = special
+    g = geometry.conv2d(x.shape, weight.shape, padding=1)
+    found = kernel_set(name)
+    with np.errstate(invalid="ignore"):  # NumPy remarks on 0 * inf
+        output = found.conv2d(x, weight, None, g)
+    wanted = np.zeros(g.output_shape, bool)
+    wanted[:, 2] = np.isnan(special)
+    wanted[:, 2, 0] = wanted[:, 2, :, 0] = True  # the first row and the first column read padding with this tap
+    np.testing.assert_array_equal(np.isnan(output), wanted)
+
+    grad_output = np.ones(g.output_shape, np.float32)
+    grad_output[0, 2, 0, 0] = special
+    with np.errstate(invalid="ignore"):
+        grad_weight = found.conv2d_grad_weight(grad_output, x, g)
+    wanted = np.zeros(weight.shape, bool)
+    wanted[2] = np.isnan(special)
+    wanted[2, :, 0] = wanted[2, :, :, 0] = True
+    np.testing.assert_array_equal(np.isnan(grad_weight), wanted)

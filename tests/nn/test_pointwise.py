@@ -25,13 +25,14 @@ def cases(draw, dtypes=strategies.FLOATS):
     return strategies.Case(shape, None, None, shape, {}, draw(st.sampled_from(dtypes)), draw(strategies.seeds))
 
 
-def ulps(actual, expected, n, scale=None, below=0.0):
-    """`actual` differs from `expected` by at most n units in the last place, of `scale` where given.
+def ulps(actual, expected, n, scale=None, lost=0.0):
+    """`actual` differs from `expected` by at most n units in the last place, of `scale` where given, and by `lost`.
 
-    Subnormal numbers are coarse: `tiny`; `below` says what they were multiplied by.
+    Subnormal numbers have a unit of their own, the smallest of them.
     """
     info = np.finfo(actual.dtype)
-    bound = n * info.eps * np.abs(expected if scale is None else scale) + info.tiny * (1 + np.abs(below))
+    unit = info.eps * np.abs(expected if scale is None else scale) + info.smallest_subnormal
+    bound = n * unit + lost
     assert actual.shape == expected.shape
     assert (np.abs(actual - expected) <= bound).all()
 
@@ -90,10 +91,23 @@ def test_sigmoid_and_tanh_agree_to_a_few_units_in_the_last_place(case, name, lay
         grad_input = getattr(F, f"{name}_backward")(grad, output)
     expected, expected_grad = oracle.differentiate(TORCH[name], [exact], grad64)
     assert output.dtype == grad_input.dtype == case.dtype
-    ulps(output, expected, 10)
+    lost = 1 / np.finfo(case.dtype).max if name == "sigmoid" else 0  # it is 0 where exp(-x) exceeds the largest number
+    ulps(output, expected, 10, lost=lost)
     # s (1 - s) is off by at most 2 times the error of s, 1 - t^2 by at most 2 times that of t; three operations follow.
-    ulps(grad_input, expected_grad, 2 * 10 + 3, grad64 if name == "tanh" else grad64 * expected, below=grad64)
+    scale = grad64 if name == "tanh" else grad64 * expected
+    unit = 10 * np.finfo(case.dtype).smallest_subnormal + lost
+    ulps(grad_input, expected_grad, 2 * 10 + 3, scale, lost=2 * unit * np.abs(grad64))
     ulps(output, oracle.run(TORCH[name], [plain]), 10)
+
+
+@pytest.mark.parametrize(("dtype", "edge"), [("float32", -88.72284), ("float64", -709.782712893384)])
+def test_far_out_the_sigmoid_is_exactly_0_where_torchs_is(dtype, edge):
+    """exp(-x) overflows below log of the largest number."""
+    x = np.concatenate([np.linspace(edge - 1, edge - 1e-4, 99), np.linspace(edge + 1e-4, edge + 1, 99)]).astype(dtype)
+    output = F.sigmoid(x)
+    assert ((output == 0) == (x < edge)).all()
+    oracle.assert_equal(output == 0, oracle.run(torch.sigmoid, [x]) == 0)
+    assert nn.BCELoss()(F.sigmoid(np.array([edge - 1], dtype)), np.array([1], dtype)) == 100
 
 
 @given(cases(), smooth)

@@ -86,19 +86,17 @@ MUTANTS = {
         "geometry.py", "if P > K // 2:", "if P > K:", ("tests/nn/test_layers.py", "-k", "makes_no_sense")
     ),
     # textbook kernels
-    "stride taken for dilation": Mutant(
-        f"{KERNELS}/convolution.py", "top, left = kh * g.DH, kw * g.DW", "top, left = kh * g.SH, kw * g.SW", CONVOLUTION
-    ),
+    "stride taken for dilation": Mutant(f"{KERNELS}/convolution.py", "first = k * D", "first = k * S", CONVOLUTION),
     "height and width swapped": Mutant(
         f"{KERNELS}/convolution.py",
-        "padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W] = x",
-        "padded[:, :, g.PW : g.PW + g.H, g.PH : g.PH + g.W] = x",
+        "return padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W]",
+        "return padded[:, :, g.PW : g.PW + g.H, g.PH : g.PH + g.W]",
         CONVOLUTION,
     ),
     "col2im overwrites where patches overlap": Mutant(
         f"{KERNELS}/convolution.py",
-        "padded[:, :, rows, columns] += cols[:, :, kh, kw]",
-        "padded[:, :, rows, columns] = cols[:, :, kh, kw]",
+        "padded[:, :, down, across] += cols[:, :, kh, kw]",
+        "padded[:, :, down, across] = cols[:, :, kh, kw]",
         CONVOLUTION,
     ),
     "the weight's gradient is averaged over the images": Mutant(
@@ -109,8 +107,8 @@ MUTANTS = {
     ),
     "the bias's gradient forgets the width": Mutant(
         f"{KERNELS}/convolution.py",
-        "axis=(0, *range(2, grad_output.ndim))",
-        "axis=(0, *range(2, min(grad_output.ndim, 3)))",
+        "all_but_channels = (0, *range(2, grad_output.ndim))",
+        "all_but_channels = (0, *range(2, min(grad_output.ndim, 3)))",
         CONVOLUTION,
     ),
     "max pooling takes the last of equal elements": Mutant(
@@ -131,8 +129,8 @@ MUTANTS = {
     ),
     "cross-entropy divides by the number of targets": Mutant(
         f"{KERNELS}/losses.py",
-        "counts, divisor = counts[:, None], weights.sum()",
-        "counts, divisor = counts[:, None], weights.size",
+        "divisor = weights.sum()",
+        "divisor = weights.size",
         LOSSES,
     ),
     "ignore_index is forgotten": Mutant(

@@ -134,7 +134,6 @@ EXCUSES = [
         r"np\.array\(where, (None)?\)",
         "np.arange gave int64 already, except on Windows before NumPy 2",
     ),
-    Excuse(rf"{TEXTBOOK}pointwise\.", r"np\.where\(x > 0, 1, e\)", "at 0 both are 1"),
     Excuse(
         f"{TEXTBOOK}|{LOOPS}", r"reshape\((g\.O, )?-2\b|reshape\(-2, 2\)", "NumPy takes any negative size as `the rest`"
     ),

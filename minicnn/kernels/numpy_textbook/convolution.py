@@ -3,56 +3,90 @@
     output[n, o, i, j] = bias[o] + sum over c, kh, kw of
                          weight[o, c, kh, kw] * padded[n, c, i SH + kh DH, j SW + kw DW]
 
-Write the inputs under one output pixel below each other, and the sum is a row of weights times that column. Side by
-side the columns of all pixels form the patch matrix `cols`, and convolution is a product (Chellapilla et al., 2006):
+Write the inputs under one output pixel below each other, and the sum is a row of weights times that column.
+Side by side the columns of all pixels form the patch matrix `cols`, and convolution is a product (Chellapilla
+et al., 2006). A product is linear in each factor, so the chain rule gives both gradients. For one image:
 
-    output      = rows @ cols            rows = weight as a (O, C KH KW) matrix, cols = im2col(x)
+    output    = rows @ cols           rows = weight as (O, C KH KW), cols = im2col(x) as (C KH KW, OH OW)
+    grad      = grad_output           as a matrix (O, OH OW), like output
+    grad_rows = grad @ cols^T         every output pixel adds its patch, times its gradient: grad_weight
+    grad_cols = rows^T @ grad         col2im adds each entry to the pixel that it was copied from: grad_input
 
-A product is linear in each factor, so with g = grad_output as a (O, OH OW) matrix the chain rule gives
+Here `g` is the Geometry of this call: all sizes, N to OW, worked out in `minicnn.geometry` and checked there.
 
-    grad_rows   = g @ cols^T             every output pixel adds its patch, weighted by its gradient
-    grad_cols   = rows^T @ g             grad_input = col2im(grad_cols): back to where each entry was copied from
-
-Groups only add a dimension: block g of the rows meets block g of the columns.
+`padded` is x with zeros around it, and the sum multiplies them: an infinite or NaN weight over the padding makes
+NaN, as 0 * inf is NaN. All kernel sets do so. torch on its own does or does not, as its routine for that size has it.
 """
 
 import numpy as np
 
+from ...geometry import Geometry
 
-def _taps(g):
-    """Each kernel position with the rows and columns of the padded input that all windows read there."""
-    for kh in range(g.KH):
-        for kw in range(g.KW):
-            top, left = kh * g.DH, kw * g.DW
-            yield kh, kw, slice(top, top + g.SH * (g.OH - 1) + 1, g.SH), slice(left, left + g.SW * (g.OW - 1) + 1, g.SW)
+# ------------------------------------------------------------------------------------------------- the patch matrix
 
 
-def im2col(x, g):
+def im2col(x, g: Geometry):
     """(N, C, H, W) -> the patch matrix (N, C KH KW, OH OW): one column for each output pixel."""
     padded = np.zeros((g.N, g.C, *g.padded_size), x.dtype)
-    padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W] = x
+    _image_in(padded, g)[...] = x
     cols = np.empty((g.N, g.C, g.KH, g.KW, g.OH, g.OW), x.dtype)
-    for kh, kw, rows, columns in _taps(g):
-        cols[:, :, kh, kw] = padded[:, :, rows, columns]
+    for kh, kw, down, across in _taps(g):
+        cols[:, :, kh, kw] = padded[:, :, down, across]
     return cols.reshape(g.N, g.C * g.KH * g.KW, g.OH * g.OW)
 
 
-def col2im(cols, g):
-    """The transpose of im2col: an input pixel was copied into several columns, so it collects the sum of them all."""
+def col2im(cols, g: Geometry):
+    """The transpose of im2col: a pixel was copied into several columns, so it collects the sum of them all."""
     cols = cols.reshape(g.N, g.C, g.KH, g.KW, g.OH, g.OW)
     padded = np.zeros((g.N, g.C, *g.padded_size), cols.dtype)
-    for kh, kw, rows, columns in _taps(g):
-        padded[:, :, rows, columns] += cols[:, :, kh, kw]
+    for kh, kw, down, across in _taps(g):
+        padded[:, :, down, across] += cols[:, :, kh, kw]
+    return _image_in(padded, g)  # (N, C, H, W)
+
+
+def _image_in(padded, g: Geometry):
+    """The part of the padded image that is the image."""
     return padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W]
 
 
-def _by_group(matrix, G):
-    """(..., rows, columns) -> (..., G, rows / G, columns)."""
-    *images, rows, columns = matrix.shape
-    return matrix.reshape(*images, G, rows // G, columns)
+def _taps(g: Geometry):
+    """Each kernel position, with the rows and the columns of the padded image that all windows read there."""
+    for kh, kw in np.ndindex(g.KH, g.KW):
+        yield kh, kw, _read_by(kh, g.DH, g.SH, g.OH), _read_by(kw, g.DW, g.SW, g.OW)
 
 
-def conv2d(x, weight, bias, g):
+def _read_by(k, D, S, windows):
+    """What tap k reads along one axis: k D in the first window, S further in each next one."""
+    first = k * D
+    last = first + S * (windows - 1)
+    return slice(first, last + 1, S)
+
+
+# ------------------------------------------------------------------------------- the plain case: a single group
+
+
+def plain_conv2d(x, weight, bias, g: Geometry):
+    """What Conv2d computes as a rule: groups=1, with a bias. The derivation above, line by line."""
+    rows = weight.reshape(g.O, -1)  # (O, C KH KW)
+    cols = im2col(x, g)  # (N, C KH KW, OH OW)
+    output = rows @ cols + bias[:, None]  # (N, O, OH OW)
+    return output.reshape(g.output_shape)
+
+
+def plain_conv2d_backward(grad_output, x, weight, g: Geometry):
+    """(grad_input, grad_weight, grad_bias). All images share the weights, so their gradients are added."""
+    rows = weight.reshape(g.O, -1)  # (O, C KH KW)
+    cols = im2col(x, g)  # (N, C KH KW, OH OW)
+    grad = _matrices(grad_output, g)  # (N, O, OH OW)
+    grad_rows = grad @ cols.swapaxes(1, 2)  # (N, O, C KH KW)
+    grad_cols = rows.T @ grad  # (N, C KH KW, OH OW)
+    return col2im(grad_cols, g), grad_rows.sum(axis=0).reshape(weight.shape), grad.sum(axis=(0, 2))
+
+
+# --------------------------------------------------------------- in general: block g of rows meets block g of cols
+
+
+def conv2d(x, weight, bias, g: Geometry):
     """output = rows @ cols + bias."""
     rows = _by_group(weight.reshape(g.O, -1), g.G)  # (G, O/G, C/G KH KW)
     cols = _by_group(im2col(x, g), g.G)  # (N, G, C/G KH KW, OH OW)
@@ -60,20 +94,33 @@ def conv2d(x, weight, bias, g):
     return output if bias is None else output + bias[:, None, None]
 
 
-def conv2d_grad_input(grad_output, weight, g):
-    """grad_input = col2im(rows^T @ grad_output). Read the other way round, this is transposed convolution."""
+def conv2d_grad_input(grad_output, weight, g: Geometry):
+    """grad_input = col2im(rows^T @ grad). Read the other way round, this is transposed convolution."""
     rows = _by_group(weight.reshape(g.O, -1), g.G)  # (G, O/G, C/G KH KW)
-    grad = _by_group(grad_output.reshape(g.N, g.O, g.OH * g.OW), g.G)  # (N, G, O/G, OH OW)
+    grad = _by_group(_matrices(grad_output, g), g.G)  # (N, G, O/G, OH OW)
     return col2im(rows.swapaxes(-1, -2) @ grad, g)  # (N, C, H, W)
 
 
-def conv2d_grad_weight(grad_output, x, g):
-    """grad_weight = grad_output @ cols^T, summed over the images, which share the weights."""
+def conv2d_grad_weight(grad_output, x, g: Geometry):
+    """grad_weight = grad @ cols^T, summed over the images, which share the weights."""
     cols = _by_group(im2col(x, g), g.G)  # (N, G, C/G KH KW, OH OW)
-    grad = _by_group(grad_output.reshape(g.N, g.O, g.OH * g.OW), g.G)  # (N, G, O/G, OH OW)
-    return (grad @ cols.swapaxes(-1, -2)).sum(axis=0, dtype=x.dtype).reshape(g.weight_shape)
+    grad = _by_group(_matrices(grad_output, g), g.G)  # (N, G, O/G, OH OW)
+    grad_rows = (grad @ cols.swapaxes(-1, -2)).sum(axis=0, dtype=x.dtype)  # (G, O/G, C/G KH KW)
+    return grad_rows.reshape(g.weight_shape)
 
 
 def grad_bias(grad_output):
     """Every output of channel o adds bias[o] once, so its gradient is the sum over all axes but the channels'."""
-    return grad_output.sum(axis=(0, *range(2, grad_output.ndim)), dtype=grad_output.dtype)
+    all_but_channels = (0, *range(2, grad_output.ndim))
+    return grad_output.sum(axis=all_but_channels, dtype=grad_output.dtype)  # (O,)
+
+
+def _matrices(grad_output, g: Geometry):
+    """(N, O, OH, OW) -> (N, O, OH OW)."""
+    return grad_output.reshape(g.N, g.O, g.OH * g.OW)
+
+
+def _by_group(matrix, G):
+    """(..., R, P) -> (..., G, R / G, P): the rows of a matrix, or of a batch of them, in G equal blocks."""
+    *images, R, P = matrix.shape
+    return matrix.reshape(*images, G, R // G, P)

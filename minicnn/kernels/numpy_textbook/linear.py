@@ -1,12 +1,13 @@
 """The linear layer: each output is a weighted sum of all inputs.
 
-    output = x @ weight^T + bias        x (M, in), weight (out, in), output (M, out)
+    output = x @ weight^T + bias        x (M, in), weight (out, in), bias (out,), output (M, out)
 
 The bias's gradient is `grad_bias`, as for convolution: the sum over everything but the channels.
 """
 
 
 def linear(x, weight, bias):
+    """output[m, o] = bias[o] + sum over i of x[m, i] weight[o, i]."""
     output = x @ weight.T  # (M, out)
     return output if bias is None else output + bias
 

@@ -1,8 +1,8 @@
 """The losses and their gradients with respect to the input.
 
-Each has one loss per element (cross-entropy: per target), then the reduction: "none" keeps them, "sum" adds them, "mean"
-divides the sum by their number (cross-entropy: by the sum of the targets' weights). A gradient takes grad_output, the
-gradient with respect to what the loss returned: one number, or one for each loss with "none".
+Each has one loss per element (cross-entropy: per target), then the reduction: "none" keeps them, "sum" adds them,
+"mean" divides the sum by their number (cross-entropy: by the sum of the targets' weights). A gradient takes
+grad_output, the gradient with respect to what the loss returned: one number, or one for each loss with "none".
 """
 
 import numpy as np
@@ -14,10 +14,12 @@ _silent = np.errstate(divide="ignore", invalid="ignore", over="ignore")
 
 
 def _reduce(losses, reduction, divisor):
-    """The mean over nothing is 0 / 0 = NaN, as in torch."""
+    """The losses themselves, or one number. The mean over nothing is 0 / 0 = NaN, as in torch."""
     if reduction == "none":
         return losses
-    return losses.sum() / losses.dtype.type(divisor if reduction == "mean" else 1)
+    if reduction == "sum":
+        return losses.sum()
+    return losses.sum() / losses.dtype.type(divisor)
 
 
 def _reduce_grad(grad_output, reduction, divisor):
@@ -25,40 +27,49 @@ def _reduce_grad(grad_output, reduction, divisor):
     return grad_output / divisor if reduction == "mean" else grad_output
 
 
-# ---------------------------------------------------------------------------------------------- cross-entropy
+# ------------------------------------------------------------------------------- cross-entropy: the plain case
 #
-#     log p_c = x_c - log(sum over k of exp(x_k))              the logarithm of softmax
-#     loss    = - sum over c of q_c log p_c
+#     p_c   = exp(x_c) / sum over k of exp(x_k)                softmax: scores become probabilities
+#     loss  = - log p_y                                        y is the true class
 #
-# q_c is weight[y] for the class c = y and 0 elsewhere when the target is an index y, and target_c weight_c when the
-# target holds probabilities; label smoothing e mixes in the uniform distribution, (1 - e) q + e / C weight.
-# As d log p_c / d x_k = [c = k] - p_k, the gradient is          grad x_k = p_k (sum over c of q_c) - q_k.
+# As log p_y = x_y - log(sum over k of exp(x_k)), the gradient is     grad x_k = p_k - [k = y].
+
+
+def plain_cross_entropy(logits, target):
+    """logits (N, C), classes (N,) -> the mean of -log p_y, one number."""
+    p = _softmax(logits)  # (N, C)
+    images = np.arange(len(target))  # (N,)
+    return -np.log(p[images, target]).mean()
+
+
+def plain_cross_entropy_grad(logits, target):
+    """(N, C): p, less 1 at the true class, divided by N as the mean was."""
+    grad = _softmax(logits)  # (N, C)
+    images = np.arange(len(target))  # (N,)
+    grad[images, target] -= 1
+    return grad / len(target)
+
+
+def _softmax(logits):
+    return np.exp(_log_softmax(logits))
 
 
 def _log_softmax(logits):
-    """Shifting all logits by the largest changes no probability and keeps exp from overflowing."""
+    """log p_c. Shifting all logits by the largest changes no probability and keeps exp from overflowing."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def _class_weights(logits, weight):
-    """`weight`, or ones, in a shape that multiplies (N, C, ...)."""
-    weight = np.ones(logits.shape[1], logits.dtype) if weight is None else weight
-    return weight.reshape(-1, *[1] * (logits.ndim - 2))
-
-
-def _index_target(logits, target, weight, ignore_index):
-    """Which targets count; their classes as an index array (N, 1, ...); the weight of each, 0 where ignored."""
-    counts = target != ignore_index  # (N, ...)
-    classes = np.where(counts, target, 0).astype(np.int64)[:, None]  # (N, 1, ...)
-    weights = np.broadcast_to(_class_weights(logits, weight), logits.shape)
-    return counts, classes, np.where(counts, np.take_along_axis(weights, classes, axis=1)[:, 0], logits.dtype.type(0))
-
-
-def _probability_target(logits, target, weight, label_smoothing):
-    """q of the formula above."""
-    smooth = (1 - label_smoothing) * target + label_smoothing / logits.shape[1]
-    return (smooth * _class_weights(logits, weight)).astype(logits.dtype, copy=False)
+# ----------------------------------------------------------------------------------- cross-entropy: every option
+#
+#     loss  = - sum over c of q_c log p_c
+#
+# q_c is weight[y] for the class c = y and 0 elsewhere when the target is an index y, and target_c weight_c when the
+# target holds probabilities. Label smoothing e mixes in the uniform distribution: (1 - e) q + e / C weight. As
+# d log p_c / d x_k = [c = k] - p_k, the gradient is          grad x_k = p_k (sum over c of q_c) - q_k.
+#
+# Why the loss has two branches and not one q: where a logit is -inf, log p_c is -inf too. An index leaves that class
+# out and the loss stays finite; in the sum over all classes q_c log p_c is 0 * -inf, which is NaN.
 
 
 @_silent
@@ -66,37 +77,62 @@ def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reducti
     """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...)."""
     log_p = _log_softmax(logits)  # (N, C, ...)
     if target.dtype.kind == "f":
-        losses = -(_probability_target(logits, target, weight, label_smoothing) * log_p).sum(axis=1)  # (N, ...)
+        q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
+        losses = -(q * log_p).sum(axis=1)  # (N, ...)
         return _reduce(losses, reduction, losses.size)
     counts, classes, weights = _index_target(logits, target, weight, ignore_index)
     zero = logits.dtype.type(0)
-    losses = np.where(counts, -weights * np.take_along_axis(log_p, classes, axis=1)[:, 0], zero)  # (N, ...)
+    log_p_y = np.take_along_axis(log_p, classes, axis=1)[:, 0]  # (N, ...)
+    losses = np.where(counts, -weights * log_p_y, zero)  # (N, ...)
     loss = _reduce(losses, reduction, weights.sum())
     if not label_smoothing:
         return loss
-    uniform = np.where(counts, -(_class_weights(logits, weight) * log_p).sum(axis=1), zero)
-    share = label_smoothing / logits.shape[1]
-    return (1 - label_smoothing) * loss + share * _reduce(uniform, reduction, weights.sum())
+    all_classes = -(_class_weights(logits, weight) * log_p).sum(axis=1)  # (N, ...)
+    uniform = _reduce(np.where(counts, all_classes, zero), reduction, weights.sum())
+    return (1 - label_smoothing) * loss + label_smoothing / logits.shape[1] * uniform
 
 
 @_silent
 def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_smoothing, reduction):
     """grad log_p = -q * grad_output, 0 where the target is ignored; grad x = grad log_p - p sum(grad log_p)."""
-    p = np.exp(_log_softmax(logits))
+    p = _softmax(logits)  # (N, C, ...)
     if target.dtype.kind == "f":
-        q = _probability_target(logits, target, weight, label_smoothing)
-        counts, divisor = np.True_, q.size / q.shape[1]
+        q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
+        counts = np.True_
+        divisor = q.size / q.shape[1]
     else:
         counts, classes, weights = _index_target(logits, target, weight, ignore_index)
-        counts, divisor = counts[:, None], weights.sum()
-        q = np.zeros_like(logits)
+        counts = counts[:, None]  # (N, 1, ...)
+        divisor = weights.sum()
+        q = np.zeros_like(logits)  # (N, C, ...)
         np.put_along_axis(q, classes, (1 - label_smoothing) * weights[:, None], axis=1)
         q += label_smoothing / q.shape[1] * _class_weights(logits, weight)
-    share = _reduce_grad(grad_output, reduction, divisor)
+    share = _reduce_grad(grad_output, reduction, divisor)  # one number, or (N, ...)
     share = share[:, None] if reduction == "none" else share
-    grad_log_p = np.where(counts, -q * share, 0)
+    grad_log_p = np.where(counts, -q * share, 0)  # (N, C, ...)
     grad = grad_log_p - p * grad_log_p.sum(axis=1, keepdims=True)
     return grad.astype(logits.dtype, copy=False)  # (N, C, ...)
+
+
+def _class_weights(logits, weight):
+    """`weight`, or ones, in a shape that multiplies (N, C, ...)."""
+    weight = np.ones(logits.shape[1], logits.dtype) if weight is None else weight
+    return weight.reshape(-1, *[1] * (logits.ndim - 2))  # (C, 1, ...)
+
+
+def _index_target(logits, target, weight, ignore_index):
+    """Which targets count (N, ...), their classes as an index array (N, 1, ...), and the weight of each (N, ...)."""
+    counts = target != ignore_index
+    classes = np.where(counts, target, 0).astype(np.int64)[:, None]
+    weights = np.broadcast_to(_class_weights(logits, weight), logits.shape)  # (N, C, ...)
+    weights = np.take_along_axis(weights, classes, axis=1)[:, 0]  # (N, ...)
+    return counts, classes, np.where(counts, weights, logits.dtype.type(0))
+
+
+def _probability_target(logits, target, weight, label_smoothing):
+    """q of the formula above, (N, C, ...)."""
+    smooth = (1 - label_smoothing) * target + label_smoothing / logits.shape[1]
+    return (smooth * _class_weights(logits, weight)).astype(logits.dtype, copy=False)
 
 
 # ----------------------------------------------------------------------------------- binary cross-entropy, MSE
@@ -104,8 +140,13 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
 
 @_silent
 def binary_cross_entropy(p, target, weight, reduction):
-    """-weight (y log p + (1 - y) log(1 - p)); a logarithm counts as at least -100, so that p = 0 costs no infinity."""
-    losses = -(target * np.maximum(np.log(p), -100) + (1 - target) * np.maximum(np.log1p(-p), -100))
+    """-weight (y log p + (1 - y) log(1 - p)), where y is the target.
+
+    A logarithm counts as at least -100, so that p = 0 costs no infinity.
+    """
+    log_p = np.maximum(np.log(p), -100)
+    log_1_minus_p = np.maximum(np.log1p(-p), -100)
+    losses = -(target * log_p + (1 - target) * log_1_minus_p)
     losses = losses if weight is None else losses * weight
     return _reduce(losses, reduction, losses.size)
 
@@ -113,16 +154,18 @@ def binary_cross_entropy(p, target, weight, reduction):
 @_silent
 def binary_cross_entropy_grad(grad_output, p, target, weight, reduction):
     """(p - y) / (p (1 - p)), the denominator at least 1e-12, rounded to float32 as torch has it."""
-    grad = (p - target) / np.maximum((1 - p) * p, float(np.float32(1e-12)))
+    least = float(np.float32(1e-12))
+    grad = (p - target) / np.maximum((1 - p) * p, least)
     grad = grad if weight is None else grad * weight
-    return (grad * _reduce_grad(grad_output, reduction, p.size)).astype(p.dtype, copy=False)
+    grad = grad * _reduce_grad(grad_output, reduction, p.size)
+    return grad.astype(p.dtype, copy=False)
 
 
 @_silent
 def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reduction):
-    """The same with p = sigmoid(x), exact for any x: (1 - y) x + (1 + (pos_weight - 1) y) log(1 + exp(-x)).
+    """The same with p = sigmoid(x), exact for any x: (1 - y) x + (1 + (pos_weight - 1) y) softplus(-x).
 
-    log(1 + exp(-x)) = log(1 + exp(-|x|)) + max(-x, 0) does not overflow.
+    softplus(-x) = log(1 + exp(-x)) = log(1 + exp(-|x|)) + max(-x, 0), and the last form does not overflow.
     """
     positives = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     softplus = np.log1p(np.exp(-np.abs(logits))) + np.maximum(-logits, 0)
@@ -137,12 +180,13 @@ def binary_cross_entropy_with_logits_grad(grad_output, logits, target, weight, p
     positives = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     grad = (1 - target) - positives * sigmoid(-logits)
     grad = grad if weight is None else grad * weight
-    return (grad * _reduce_grad(grad_output, reduction, logits.size)).astype(logits.dtype, copy=False)
+    grad = grad * _reduce_grad(grad_output, reduction, logits.size)
+    return grad.astype(logits.dtype, copy=False)
 
 
 @_silent
 def mse_loss(x, target, weight, reduction):
-    """weight (x - y)^2; the mean divides by the sum of the weights."""
+    """weight (x - y)^2, where y is the target; the mean divides by the sum of the weights."""
     losses = np.square(x - target)
     if weight is None:
         return _reduce(losses, reduction, losses.size)
@@ -151,7 +195,10 @@ def mse_loss(x, target, weight, reduction):
 
 @_silent
 def mse_loss_grad(grad_output, x, target, weight, reduction):
-    """2 weight (x - y), in torch's order of products: another one may exceed the largest number where this does not."""
+    """2 weight (x - y).
+
+    The products are in torch's order: another one may exceed the largest number where this does not.
+    """
     if weight is None:
         grad = _reduce_grad(x.dtype.type(2), reduction, x.size) * (x - target) * grad_output
     else:

@@ -12,21 +12,27 @@ import numpy as np
 _NUMPY_MODE: dict[str, Any] = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def _sources(size, before, after, mode):
-    return np.pad(np.arange(size), (before, after), _NUMPY_MODE[mode])
-
-
 def pad(x, left, right, top, bottom, mode):
     """(N, C, H, W) -> (N, C, top + H + bottom, left + W + right)."""
-    *_, H, W = x.shape
-    return x[:, :, _sources(H, top, bottom, mode)[:, None], _sources(W, left, right, mode)]
+    _, _, H, W = x.shape
+    rows = sources(H, top, bottom, mode)  # (top + H + bottom,)
+    columns = sources(W, left, right, mode)  # (left + W + right,)
+    return x[:, :, rows[:, None], columns]
 
 
 def pad_grad(grad_output, left, right, top, bottom, mode):
     """The transpose of pad: every source collects the gradients of its copies."""
     N, C, HP, WP = grad_output.shape
-    H, W = HP - top - bottom, WP - left - right
-    places = _sources(H, top, bottom, mode)[:, None] * W + _sources(W, left, right, mode)  # (HP, WP)
-    grad_input = np.zeros((N * C, H * W), grad_output.dtype)
-    np.add.at(grad_input.T, places.ravel(), grad_output.reshape(N * C, HP * WP).T)
-    return grad_input.reshape(N, C, H, W)
+    H = HP - top - bottom
+    W = WP - left - right
+    rows = sources(H, top, bottom, mode)  # (HP,)
+    columns = sources(W, left, right, mode)  # (WP,)
+    places = rows[:, None] * W + columns  # (HP, WP), the place h W + w of each source
+    grad_input = np.zeros((H * W, N * C), grad_output.dtype)
+    np.add.at(grad_input, places.ravel(), grad_output.reshape(N * C, HP * WP).T)
+    return grad_input.T.reshape(N, C, H, W)
+
+
+def sources(size, before, after, mode):
+    """(before + size + after,): which row, or column, of the image stands in each of the padded one."""
+    return np.pad(np.arange(size), (before, after), _NUMPY_MODE[mode])

@@ -1,4 +1,7 @@
-"""Functions of one number, applied to each element. Each gradient is written with the output, which is at hand."""
+"""Functions of one number, applied to each element: any shape, and the result has it too.
+
+Each gradient is written with the output, which is at hand.
+"""
 
 import numpy as np
 
@@ -9,14 +12,14 @@ def relu(x):
 
 
 def relu_grad(grad_output, output):
-    """1 where the output is positive, 0 where it is not; NaN is not <= 0, so there the gradient passes, as in torch."""
+    """1 where the output is positive, 0 where it is not. NaN is not <= 0, so there the gradient passes, as in torch."""
     return np.where(output <= 0, grad_output.dtype.type(0), grad_output)
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)). With e = exp(-|x|) nothing overflows: 1 / (1 + e) for x >= 0, e / (1 + e) below."""
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    """1 / (1 + exp(-x)). Where exp(-x) overflows, below about -88.7 in float32 and -709.8 in float64, it is 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
 
 
 def sigmoid_grad(grad_output, output):

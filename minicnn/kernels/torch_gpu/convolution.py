@@ -6,6 +6,12 @@ padding of a transposed convolution), the image is framed here, exactly as far a
     conv(x) = conv0(frame(x))         conv0: the convolution without padding
 
 `frame` is linear, so the gradient to x goes through its transpose, which cuts the frame away again.
+
+The image is framed, too, where an infinite or NaN factor could meet the padding: 0 times it is NaN, as the textbook
+has it, and torch has it for some sizes only. On another device than the CPU nobody looks, as that would make each
+step wait; there cuDNN decides.
+
+`g` is the Geometry of the call (`minicnn.geometry`).
 """
 
 import torch
@@ -13,48 +19,60 @@ from torch.nn.functional import fold, unfold
 from torch.nn.functional import pad as zeros_around
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-from ...geometry import conv_size, conv_transpose_size
+from ...geometry import Geometry, conv_size, conv_transpose_size
 from .tensors import integers_by_the_textbook, on_tensors
 
 
-def _reach(g):
+def _reach(g: Geometry):
     """Rows and columns from the first padded zero to the last pixel that a window sees."""
-    return conv_transpose_size(g.OH, g.KH, g.SH, 0, g.DH, 0), conv_transpose_size(g.OW, g.KW, g.SW, 0, g.DW, 0)
+    RH = conv_transpose_size(g.OH, g.KH, g.SH, 0, g.DH, 0)
+    RW = conv_transpose_size(g.OW, g.KW, g.SW, 0, g.DW, 0)
+    return RH, RW
 
 
-def _torch_pads(g):
+def _torch_pads(g: Geometry):
     """Whether torch's padding gives as many windows as there should be."""
-    sizes = conv_size(g.H, g.KH, g.SH, 2 * g.PH, g.DH), conv_size(g.W, g.KW, g.SW, 2 * g.PW, g.DW)
-    return sizes == (g.OH, g.OW)
+    OH = conv_size(g.H, g.KH, g.SH, 2 * g.PH, g.DH)
+    OW = conv_size(g.W, g.KW, g.SW, 2 * g.PW, g.DW)
+    return (OH, OW) == (g.OH, g.OW)
 
 
-def _frame(x, g):
+def _may_meet_padding(factor, g: Geometry):
+    """Whether a number that is not finite may be multiplied by the zeros around the image, as far as one may look."""
+    return (g.PH > 0 or g.PW > 0) and factor.device.type == "cpu" and not torch.isfinite(factor).all()
+
+
+def _frame(x, g: Geometry):
     """(N, C, H, W) -> (N, C, *reach): zeros around the image, and without the pixels that no window sees."""
-    (HP, WP), (RH, RW) = g.padded_size, _reach(g)
-    return zeros_around(x, (g.PW, WP - g.PW - g.W, g.PH, HP - g.PH - g.H))[:, :, :RH, :RW]
+    HP, WP = g.padded_size
+    RH, RW = _reach(g)
+    padded = zeros_around(x, (g.PW, WP - g.PW - g.W, g.PH, HP - g.PH - g.H))  # (N, C, HP, WP)
+    return padded[:, :, :RH, :RW]
 
 
-def _unframe(framed, g):
+def _unframe(framed, g: Geometry):
     """The transpose of _frame: zero for the pixels that no window saw, and the padding is dropped."""
-    (HP, WP), (RH, RW) = g.padded_size, _reach(g)
-    return zeros_around(framed, (0, WP - RW, 0, HP - RH))[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W]
+    HP, WP = g.padded_size
+    RH, RW = _reach(g)
+    padded = zeros_around(framed, (0, WP - RW, 0, HP - RH))  # (N, C, HP, WP)
+    return padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W]
 
 
-def _window(g, padding):
+def _window(g: Geometry, padding):
     return {"stride": (g.SH, g.SW), "padding": padding, "dilation": (g.DH, g.DW), "groups": g.G}
 
 
 @on_tensors
 @integers_by_the_textbook
-def conv2d(x, weight, bias, g):
-    if _torch_pads(g):
+def conv2d(x, weight, bias, g: Geometry):
+    if _torch_pads(g) and not _may_meet_padding(weight, g):
         return torch.conv2d(x, weight, bias, **_window(g, (g.PH, g.PW)))  # (N, O, OH, OW)
     return torch.conv2d(_frame(x, g), weight, bias, **_window(g, 0))
 
 
 @on_tensors
 @integers_by_the_textbook
-def conv2d_grad_input(grad_output, weight, g):
+def conv2d_grad_input(grad_output, weight, g: Geometry):
     if _torch_pads(g):
         return conv2d_input(g.input_shape, weight, grad_output, **_window(g, (g.PH, g.PW)))  # (N, C, H, W)
     return _unframe(conv2d_input((g.N, g.C, *_reach(g)), weight, grad_output, **_window(g, 0)), g)
@@ -62,21 +80,21 @@ def conv2d_grad_input(grad_output, weight, g):
 
 @on_tensors
 @integers_by_the_textbook
-def conv2d_grad_weight(grad_output, x, g):
-    if _torch_pads(g):
+def conv2d_grad_weight(grad_output, x, g: Geometry):
+    if _torch_pads(g) and not _may_meet_padding(grad_output, g):
         return conv2d_weight(x, g.weight_shape, grad_output, **_window(g, (g.PH, g.PW)))  # (O, C/G, KH, KW)
     return conv2d_weight(_frame(x, g), g.weight_shape, grad_output, **_window(g, 0))
 
 
 @on_tensors
 @integers_by_the_textbook
-def im2col(x, g):
+def im2col(x, g: Geometry):
     return unfold(_frame(x, g), (g.KH, g.KW), (g.DH, g.DW), 0, (g.SH, g.SW))  # (N, C KH KW, OH OW)
 
 
 @on_tensors
 @integers_by_the_textbook
-def col2im(cols, g):
+def col2im(cols, g: Geometry):
     return _unframe(fold(cols, _reach(g), (g.KH, g.KW), (g.DH, g.DW), 0, (g.SH, g.SW)), g)  # (N, C, H, W)
 
 

@@ -4,14 +4,14 @@ from functools import lru_cache
 
 import torch
 
-from ..numpy_textbook.padding import _sources as textbook_sources
+from ..numpy_textbook.padding import sources
 from .tensors import on_tensors
 
 
 @lru_cache(64)
 def _sources(size, before, after, mode, device):
     """The textbook's table on the device; kept, because sending it there makes the device wait."""
-    return torch.from_numpy(textbook_sources(size, before, after, mode)).to(device)
+    return torch.from_numpy(sources(size, before, after, mode)).to(device)
 
 
 @on_tensors
