@@ -95,6 +95,11 @@ def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
         write_whole(path, table.getvalue().encode(errors="backslashreplace"))
 
 
+def sentence(error: BaseException) -> str:
+    """What an exception says, with one stop at its end."""
+    return f"{str(error).rstrip('.')}."
+
+
 def say_if_compiling(stream: str = "stdout") -> None:
     """What the first use of a kernel waits for, said on sys.stdout or sys.stderr."""
     text = "Compiling the kernels for this machine, once: some 15 seconds."
@@ -117,7 +122,7 @@ def finish(work: Callable[[], int]) -> int:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more, and complains
         if not status and not isinstance(error, BrokenPipeError):  # else it is said already, or nobody is interested
-            print(f"{error}.", file=sys.stderr)
+            print(sentence(error), file=sys.stderr)
         return status or 1
     return status
 

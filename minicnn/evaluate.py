@@ -14,7 +14,7 @@ import minicnn
 from minicnn import table
 from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, whole_number, write_csv
 from minicnn.data import MNIST, DataLoader, Dataset
-from minicnn.data.mnist import check_digits
+from minicnn.data.mnist import open_digits
 from minicnn.kernels.threads import MOST
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -152,10 +152,7 @@ def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
 
 def test_images(trained: Trained, folder: Path | None) -> MNIST:
     """A data set's test images, if they are such as the network can read."""
-    dataset = MNIST(folder, train=False, dtype=trained.dtype)
-    name = str(folder or "the bundled MNIST")
-    check_digits(dataset, name, f"{trained.config['network']} reads")
-    return dataset
+    return open_digits(folder, False, f"{trained.config['network']} reads", trained.dtype)
 
 
 def batch_size_of(trained: Trained) -> int:

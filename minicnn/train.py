@@ -19,7 +19,7 @@ from minicnn.data import DataLoader
 from minicnn.kernels.arrays import checkable_values
 from minicnn.nn import Module
 from minicnn.optim import Adam
-from minicnn.saved.run_folder import Metrics
+from minicnn.saved.run_folder import Metrics, best_of
 from minicnn.tasks import TASKS
 from minicnn.tasks.task import Batches, Criterion
 from minicnn.training.ending import Diverged, and_leave, ending, listen
@@ -169,6 +169,7 @@ def announce(training: Training) -> None:
     settings = training.settings
     config = training.run.config
     done = len(training.run.history)
+    begun = f"the weights in {settings.weights}" if settings.weights else f"initial weights from seed {settings.seed}"
     learnt = f", learnt for {done} epochs" if done else ""
     order = "a new order each epoch" if settings.shuffle else "the same order each epoch"
     device = f" on {settings.device}" if settings.device else ""
@@ -178,7 +179,7 @@ def announce(training: Training) -> None:
         f"Data      {settings.data or 'bundled MNIST'}: {settings.train_size:,} training"
         f" and {settings.val_size:,} validation images\n"
         f"Network   {config['network']}, {config['parameters']:,} parameters,"
-        f" initial weights from seed {settings.seed}{learnt}\n"
+        f" {begun}{learnt}\n"
         f"Training  epochs: {settings.epochs}, batch size: {settings.batch_size}, {order},"
         f" {training.task.loss}, Adam with learning rate {settings.lr:g}\n"
         f"Backend   {settings.backend}{device}, threads: {settings.threads}{processes}\n"
@@ -193,17 +194,23 @@ def show(training: Training) -> None:
     task = training.task
     results = task.examine(training.model.to("numpy"), DataLoader(training.val_images, settings.batch_size))
     if not settings.quiet:
-        say(training, f"\n{final_accuracy(run.history)}\n{task.report(results)}")
+        say(training, f"\n{final_accuracy(run.history, settings.best)}\n{task.report(results)}")
     if not settings.no_plots:
         task.draw(run.folder, run.history, first_filters(training.model), results)
     if not settings.quiet:
         say(training, f"\n{run.folder} holds {', '.join(run.files())}")
 
 
-def final_accuracy(history: Sequence[Metrics]) -> str:
+def final_accuracy(history: Sequence[Metrics], best_is_kept: bool) -> str:
+    """The last and the best accuracy, and whose weights are kept."""
     last = history[-1]
-    best = max(history, key=lambda metrics: metrics.val_accuracy)
-    return f"Final validation accuracy {last.val_accuracy:.4f}, best {best.val_accuracy:.4f} after epoch {best.epoch}"
+    best = best_of(history)
+    text = f"Final validation accuracy {last.val_accuracy:.4f}, best {best.val_accuracy:.4f} after epoch {best.epoch}"
+    if best_is_kept:
+        return f"{text}, whose weights are in best.safetensors"
+    if best is not last:
+        return f"{text}; kept are the weights of epoch {last.epoch} (--best keeps the best ones too)"
+    return text
 
 
 def say(training: Training, text: str) -> None:

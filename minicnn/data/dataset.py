@@ -1,7 +1,8 @@
 """A data set is a sequence of examples, each a tuple such as (image, label)."""
 
+import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,15 @@ import numpy as np
 class Dataset:
     """What a `DataLoader` can read. A subclass writes `__len__` and `__getitem__`, as in torch.
 
+        dataset[i]                one example, a tuple such as (image (1, 28, 28), label)
+        dataset.batch(indices)    the examples at B indices, stacked: (B, 1, 28, 28), (B,)
+
     A subclass that keeps its examples in arrays overrides `batch` too: one fancy index then
-    replaces a Python call for every example.
+    replaces a Python call for every example. Raises NotImplementedError from what a subclass
+    left out, and TypeError from `batch` if an example is not a tuple.
+
+    Often believed: a data set yields batches. In fact it yields single examples; batches, and
+    their order, are made by the `DataLoader`.
 
     >>> class Squares(Dataset):
     ...     def __len__(self):
@@ -45,9 +53,12 @@ class Dataset:
 class TensorDataset(Dataset):
     """Examples that lie in arrays: example i is the tuple of what the arrays hold at i.
 
-    tensors    one or more arrays or torch tensors (N, ...), of one length N and any dtype; kept as they are, not copied
+    `tensors` are arrays or torch tensors (N, ...) of one length N and any dtype. They are kept
+    as they are, not copied. As in torch an index may be a slice. Raises ValueError if the
+    lengths differ, and IndexError for an index outside -N ... N - 1.
 
-    An index may be a slice, as in torch. ValueError if the lengths differ.
+    Often believed: tensors must be made of arrays first. In fact arrays will do here, and so
+    will torch tensors, on any device.
 
     >>> digits = TensorDataset(np.zeros((3, 1, 28, 28), np.float32), np.array([5, 0, 4]))
     >>> image, label = digits[2]
@@ -78,7 +89,17 @@ class TensorDataset(Dataset):
 
 
 class Subset(Dataset):
-    """The examples of another data set at `indices`, in that order: subset[i] = dataset[indices[i]]. Nothing is copied.
+    """The examples of another data set at `indices`, in that order. Nothing is copied.
+
+        subset[i] = dataset[indices[i]]
+
+    `indices` are K integers in any sequence or iterator, kept as an int64 array (K,); the shapes
+    and dtypes of the examples are those of `dataset`. Raises IndexError if one lies outside
+    `dataset`, TypeError if they are not integers.
+
+    Often believed: a mask chooses examples, Subset(dataset, labels == 7). In fact torch would
+    take False and True for the indices 0 and 1; here that is a TypeError, and np.flatnonzero
+    makes indices of a mask.
 
     >>> from minicnn.data import MNIST
     >>> digits = MNIST()
@@ -103,9 +124,51 @@ class Subset(Dataset):
         return self.dataset.batch(self.indices[check_indices(indices, self)])
 
 
+def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
+    """Shuffle the examples and cut them into subsets that have none in common.
+
+    `lengths` are whole numbers that sum to len(dataset), or shares that sum to 1: then each part
+    gets its share rounded down, and the first ones get one more of what is left. Equal seeds
+    give equal parts; torch's parts, from its own generator, are others. Raises ValueError if the
+    lengths do not sum to all.
+
+    >>> from minicnn.data import MNIST
+    >>> train, val = random_split(MNIST(), [0.9, 0.1])
+    >>> len(train), len(val)
+    (4500, 500)
+
+    https://docs.pytorch.org/docs/stable/data.html
+    """
+    n = len(dataset)
+    sizes = _sizes(lengths, n)
+    if sum(sizes) != n or min(sizes, default=0) < 0:
+        raise ValueError(
+            f"random_split: the lengths must be whole numbers that sum to {n}, the number of examples,"
+            f" or shares that sum to 1; got {list(lengths)}."
+        )
+    order = np.random.default_rng(seed).permutation(n)
+    ends = np.cumsum(sizes)
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _sizes(lengths: Sequence[float], n: int) -> list[int]:
+    if not math.isclose(sum(lengths), 1) or not all(0 <= length <= 1 for length in lengths):
+        return [int(length) if int(length) == length else -1 for length in lengths]
+    sizes = [math.floor(n * share) for share in lengths]
+    for k in range(n - sum(sizes)):
+        sizes[k % len(sizes)] += 1
+    return sizes
+
+
 def check_index(index: int, dataset: Dataset) -> int:
     """`index` as an int. Indices below zero count from the end, as everywhere in Python."""
     n = len(dataset)
+    if isinstance(index, slice):
+        chosen = range(*index.indices(n))
+        raise TypeError(
+            f"{type(dataset).__name__} is indexed by one integer, got a slice;"
+            f" write Subset(dataset, {chosen}), or dataset.batch({chosen}) for arrays."
+        )
     index = operator.index(index)
     if not -n <= index < n:
         raise IndexError(

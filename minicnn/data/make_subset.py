@@ -21,7 +21,7 @@ def make_subset(source, target=BUNDLED, sizes=SIZES):
     """Writes the first `sizes[split]` examples of both splits; returns the paths."""
     written = []
     for split, size in sizes.items():
-        paths = find_files(Path(source), split)
+        paths = find_files(Path(source), split == "train")
         if not paths:
             raise FileNotFoundError(f"{source} holds no {split} images and labels in IDX format.")
         for path, array in zip(paths, read_pair(*paths), strict=True):

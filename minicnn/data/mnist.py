@@ -36,20 +36,26 @@ class MNIST(Dataset):
         MNIST("data", download=True)   the same, fetched first if it is not there
 
     A folder holds the IDX files, gzipped or not, itself or in `raw` or `MNIST/raw`, as torchvision
-    keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`. With `dtype=np.float64` the images have
-    that type, for gradient checks.
+    keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`. With
+    `dtype=np.float64` the images have that type, for gradient checks.
 
         dataset[i]                (1, 28, 28) float32 in [0, 1], int      what ToTensor makes of it
         dataset.batch(indices)    (B, 1, 28, 28) float32, (B,) int64
         images, or data           (N, 28, 28) uint8                       as stored
         labels, or targets        (N,) int64
 
+    Raises FileNotFoundError if the folder holds no such pair of files, ValueError if they do not
+    fit together or are damaged, ImportError if the download needs a package, RuntimeError if no
+    mirror answers.
+
     >>> digits = MNIST()
     >>> image, label = digits[0]
     >>> image.shape, image.dtype, float(image.max()), label
     ((1, 28, 28), dtype('float32'), 1.0, 5)
 
-    A misconception: the images are not black on white; ink is 1 and paper 0.
+    Often believed: the digits are black on white. In fact ink is 1 and paper 0; they look black
+    on white only through a reversed colour map.
+
     https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
     """
 
@@ -67,17 +73,15 @@ class MNIST(Dataset):
             raise ValueError(
                 f"MNIST: dtype must be float32 or float64, which hold what is between 0 and 1, got {dtype}."
             )
-        folder = BUNDLED if root is None else Path(root)
-        split = "train" if train else "t10k"
-        if download and not find_files(folder, split):
-            fetch(folder / "MNIST" / "raw", mirrors)
-        paths = find_files(folder, split)
+        self.root = BUNDLED if root is None else Path(root)
+        self.train = bool(train)
+        if download and not find_files(self.root, self.train):
+            fetch(self.root / "MNIST" / "raw", mirrors)
+        paths = find_files(self.root, self.train)
         if not paths:
             raise FileNotFoundError(
-                f"MNIST: {folder} was expected to hold {split}-images-idx3-ubyte and "
-                f"{split}-labels-idx1-ubyte (or either as .gz), itself or in raw or MNIST/raw; "
-                "found no such pair. Pass download=True to fetch them, or no root for the bundled "
-                "subset."
+                f"MNIST: {missing(self.root, self.train)} Pass download=True to fetch them,"
+                " or no root for the bundled subset."
             )
         if root is None:
             check_digests(paths)
@@ -86,6 +90,11 @@ class MNIST(Dataset):
         self.classes = [f"{digit} - {word}" for digit, word in enumerate(DIGITS)]
         if self.labels.max(initial=0) > 9:
             self.classes = [str(label) for label in range(self.labels.max() + 1)]
+
+    def __repr__(self) -> str:
+        split = "Train" if self.train else "Test"
+        where = "bundled with minicnn" if self.root == BUNDLED else self.root
+        return f"Dataset MNIST\n    Number of datapoints: {len(self)}\n    Root location: {where}\n    Split: {split}"
 
     def __len__(self) -> int:
         return len(self.images)
@@ -106,13 +115,28 @@ def to_float(images: np.ndarray, dtype: type | np.dtype = np.float32) -> np.ndar
     return np.divide(images, 255, dtype=np.float32).astype(dtype, copy=False)[..., np.newaxis, :, :]
 
 
-def find_files(root, split):
-    """A split's two files, images and labels, from the first folder that has both; else nothing."""
-    names = f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
+def names(train: bool) -> tuple[str, str]:
+    """The files of the training or the test images, and of their labels."""
+    split = "train" if train else "t10k"
+    return f"{split}-images-idx3-ubyte", f"{split}-labels-idx1-ubyte"
+
+
+def missing(folder: Path, train: bool) -> str:
+    """What is said of a folder without them."""
+    images, labels = names(train)
+    return (
+        f"{folder} was expected to hold {images} and {labels} (or either as .gz),"
+        " itself or in raw or MNIST/raw; found no such pair."
+    )
+
+
+def find_files(root: Path, train: bool) -> list[Path]:
+    """The two files, images and labels, from the first folder that has both; else nothing."""
     for folder in (root, root / "raw", root / "MNIST" / "raw"):
-        both = [(folder / name, folder / f"{name}.gz") for name in names]
-        pair = [next(filter(Path.is_file, choices), None) for choices in both]
-        if all(pair):
+        both = [(folder / name, folder / f"{name}.gz") for name in names(train)]
+        found = [next((path for path in choices if path.is_file()), None) for choices in both]
+        pair = [path for path in found if path is not None]
+        if len(pair) == 2:
             return pair
     return []
 
@@ -134,6 +158,22 @@ def read_pair(images_path, labels_path):
             f"MNIST: expected labels in 0..255; {labels_path} has them from {labels.min()} to {labels.max()}."
         )
     return images, labels.astype(np.int64)
+
+
+def open_digits(folder: Path | None, train: bool, who: str, dtype: np.dtype | type = np.float32) -> MNIST:
+    """The images that a command asks for with --data, None for the bundled ones.
+
+    FileNotFoundError or ValueError, unless they are such as the networks here take; `who` is
+    "SimpleCNN reads" or the like.
+    """
+    if folder is not None and not find_files(folder, train):
+        raise FileNotFoundError(
+            f"--data {missing(folder, train)} Leave --data out for the bundled images; the complete MNIST comes with "
+            f'python -c "from minicnn.data import MNIST; MNIST({str(folder)!r}, download=True)"'
+        )
+    dataset = MNIST(folder, train=train, dtype=dtype)
+    check_digits(dataset, "the bundled MNIST" if folder is None else f"--data {folder}", who)
+    return dataset
 
 
 def check_digits(dataset: MNIST, name: str, who: str) -> None:

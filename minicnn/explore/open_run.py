@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import nn
-from ..data import MNIST, DataLoader
-from ..data.mnist import check_digits
+from ..data import DataLoader
+from ..data.mnist import open_digits
 from ..saved.run_folder import epoch_of
 from ..saved.weights import load_weights
 from ..tasks import Classifier, Task
@@ -42,8 +42,7 @@ class RunFolder:
                 f" `{HOW}` makes one and says where."
             )
         self.data = data
-        self.test = MNIST(data, train=False)
-        check_digits(self.test, f"--data {data}", "This page shows")
+        self.test = open_digits(data, False, "This page shows")
         self.lock = threading.RLock()  # layers keep what backward needs: one walk at a time
         self._trained: Any = None
         self._version: Any = None  # of its files

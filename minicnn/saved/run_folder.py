@@ -4,6 +4,7 @@ config.json             what was asked for, enough to repeat it
 checkpoint.safetensors  the whole state after the last finished epoch, see checkpoints
 metrics.csv             one row per finished epoch, all digits
 model.safetensors       the weights after the last finished epoch, under torch's names
+best.safetensors        with --best: those after the epoch with the best validation accuracy, the first of several
 filters.safetensors     the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
 *.png                   the pictures, see plots
 
@@ -39,6 +40,11 @@ class Metrics(NamedTuple):
     val_loss: float
     val_accuracy: float
     seconds: float
+
+
+def best_of(history: Sequence[Metrics]) -> Metrics:
+    """The epoch with the best validation accuracy, the first of several."""
+    return max(history, key=lambda metrics: metrics.val_accuracy)
 
 
 class Run:
@@ -118,6 +124,8 @@ class Run:
         if self.history:
             weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
             save_weights(self.folder / "model.safetensors", weights)
+            if self.config.get("best") and best_of(self.history) is self.history[-1]:
+                save_weights(self.folder / "best.safetensors", weights)
             table = io.StringIO(newline="")
             # floats with repr: reading gives the same bits
             csv.writer(table).writerows([Metrics._fields, *self.history])

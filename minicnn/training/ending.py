@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from ..command import by_ctrl_c
+from ..command import by_ctrl_c, sentence
 from ..saved.run_folder import Run
 
 AGAIN = 2.0  # seconds until a signal is raised once more
@@ -64,10 +64,8 @@ def why(error: BaseException) -> tuple[int, str] | None:
         return 130, "Stopped."
     if isinstance(error, BrokenPipeError):
         return 1, "The output was closed."
-    if isinstance(error, Diverged):
-        return 1, str(error)
-    if isinstance(error, OSError):
-        return 1, f"{error}."
+    if isinstance(error, Diverged | OSError):
+        return 1, sentence(error)
     return None
 
 

@@ -6,18 +6,20 @@ What cannot be had is refused before anything is written.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import minicnn
-from minicnn.data import MNIST, DataLoader, Subset, TensorDataset
-from minicnn.data.mnist import check_digits
+from minicnn.data import DataLoader, Subset, TensorDataset
+from minicnn.data.mnist import open_digits
 from minicnn.kernels import arrays
 from minicnn.nn import Conv2d, Module
 from minicnn.optim import Adam
 from minicnn.saved.checkpoints import Checkpoint
 from minicnn.saved.run_folder import Run, SilentRun
+from minicnn.saved.weights import load_weights
 from minicnn.tasks import TASKS, Task, TaskDataset
 from minicnn.training import processes
 from minicnn.training.settings import Settings
@@ -59,6 +61,8 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
 
     task = TASKS[settings.task]
     model = task.network(settings.for_json())
+    if settings.weights is not None and checkpoint is None:
+        load_initial_weights(model, settings.weights)
     model.load_state_dict({name: value.astype(settings.dtype) for name, value in model.state_dict().items()})
     model.to(device)
     first_convolution(model).needs_input_grad = False  # below it are the pixels, which do not learn
@@ -85,8 +89,10 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
     if checkpoint is not None:
         check_fits(checkpoint, config)
         checkpoint.restore(model, optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr  # perhaps another one from now on
         train_data.epoch = len(checkpoint.history)
-    group = processes.join(device)
+    together = processes.join(device)
     return Training(
         settings=settings,
         task=task,
@@ -95,8 +101,8 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
         train_data=train_data,
         val_data=val_data,
         val_images=val_images,
-        processes=group,
-        run=open_run(settings, checkpoint, config, group.rank),
+        processes=together,
+        run=open_run(settings, checkpoint, config, together.rank),
     )
 
 
@@ -129,9 +135,17 @@ def find_device(settings: Settings) -> Any:
     return device
 
 
+def load_initial_weights(model: Module, path: Path) -> None:
+    """Weights from a file or a run folder in place of those from the seed."""
+    try:
+        model.load_state_dict(load_weights(path / "model.safetensors" if path.is_dir() else path))
+    except RuntimeError as error:
+        raise ValueError(f"--weights {path} does not fit: {error}") from error
+
+
 def first_images(settings: Settings, network: str, train: bool) -> Subset:
     """The first images of a data set that the networks can learn."""
-    dataset = MNIST(settings.data, train=train, dtype=np.dtype(settings.dtype))
+    dataset = open_digits(settings.data, train, f"{network} learns", np.dtype(settings.dtype))
     name = settings.data or "the bundled MNIST"
     size = settings.train_size if train else settings.val_size
     if size > len(dataset):
@@ -141,7 +155,6 @@ def first_images(settings: Settings, network: str, train: bool) -> Subset:
             f"{flag} {size}: {name} has {len(dataset)} {kind} images;"
             " ask for at most as many, or name the folder of a larger data set with --data."
         )
-    check_digits(dataset, str(name), f"{network} learns")
     return Subset(dataset, range(size))
 
 

@@ -34,6 +34,7 @@ THREADS = Kind(whole_number(1, MOST), "N")
 RATE = Kind(checked(float, lambda x: 0 < x < math.inf, "a finite number above 0"), "RATE")
 SHARE = Kind(checked(float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95"), "SHARE")
 FOLDER = Kind(Path, "DIR")
+FILE = Kind(Path, "FILE")
 SWITCH = Kind(lambda text: one_of("True", "False")(text) == "True", "")
 
 
@@ -55,6 +56,9 @@ class Settings:
     lr: Annotated[float, Flag("learning rate of Adam", RATE)]
     latent_dim: Annotated[int | None, Flag("numbers that a picture is made of", WHOLE)] = None
     seed: Annotated[int, Flag("decides the initial weights and the shuffling", SEED)] = 0
+    weights: Annotated[
+        Path | None, Flag("begin with the weights in this file or run folder (default: from the seed)", FILE)
+    ] = None
 
     # What computes it.
     backend: Annotated[str, Flag("kernel set that does the arithmetic: numba, numpy or torch", NAME)] = field(
@@ -78,8 +82,13 @@ class Settings:
     out: Annotated[Path | None, Flag("run folder, new or empty (default: a new one in runs/)", FOLDER)] = None
     resume: Annotated[
         Path | None,
-        Flag("go on with the training in this run folder, to the same bits as without the stop", FOLDER),
+        Flag(
+            "go on with the training in this run folder, to the same bits as without the stop; --epochs, --lr and"
+            " --data may be given anew",
+            FOLDER,
+        ),
     ] = None
+    best: Annotated[bool, Flag("keep the weights of the best epoch too, in best.safetensors")] = False
     allow_nan: Annotated[
         bool,
         Flag(
@@ -115,9 +124,9 @@ FLAGS: dict[str, Flag] = {
 DECISIVE = (
     "task",
     "batch_size",
-    "lr",
     "latent_dim",
     "seed",
+    "weights",
     "backend",
     "device",
     "tf32",
@@ -126,8 +135,9 @@ DECISIVE = (
     "train_size",
     "val_size",
     "shuffle",
+    "best",
 )
-CHANGEABLE = ("epochs", "data")  # the same images may lie elsewhere by now
+CHANGEABLE = ("epochs", "lr", "data")  # the same images may lie elsewhere by now
 
 # ------------------------------------------------------------------------------------------ from the command line
 
@@ -219,7 +229,8 @@ examples:
   python -m minicnn.train                                   the course's training
   python -m minicnn.train --epochs 1 --train-size 1000      a quick look
   python -m minicnn.train --task generator                  paint the digits in colour
-  python -m minicnn.train --resume runs/simplecnn-seed0 --epochs 20
+  python -m minicnn.train --resume runs/simplecnn-seed0 --epochs 20 --lr 1e-4
+  python -m minicnn.train --weights runs/simplecnn-seed0 --epochs 3 --lr 1e-4
   python -m minicnn.train --data data/mnist --train-size 60000 --val-size 10000 --shuffle""",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,

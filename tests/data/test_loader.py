@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicnn.data import DataLoader, Dataset, Subset
+from minicnn.data import MNIST, DataLoader, Dataset, Subset, TensorDataset, random_split
 
 
 class Pairs(Dataset):
@@ -143,3 +143,90 @@ def test_incomplete_data_sets_are_named():
         len(Dataset())
     with pytest.raises(NotImplementedError, match="Dataset must define __getitem__"):
         Dataset()[0]
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.integers(0, 2**32))
+def test_a_random_split_shares_out_all_examples_and_none_twice(lengths, seed):
+    n = sum(lengths)
+    parts = random_split(Pairs(n), lengths, seed)
+    assert [len(part) for part in parts] == lengths
+    assert sorted(index for part in parts for index in part.indices) == list(range(n))
+    again = random_split(Pairs(n), lengths, seed)
+    assert [part.indices.tolist() for part in again] == [part.indices.tolist() for part in parts]
+
+
+@pytest.mark.filterwarnings("ignore:Length of split")  # torch remarks on parts without examples
+@pytest.mark.parametrize("n", [0, 1, 7, 10, 5000])
+@pytest.mark.parametrize("shares", [[0.9, 0.1], [0.5, 0.25, 0.25], [1 / 3] * 3, [1.0], [0.5, 0.5, 0.0]])
+def test_shares_are_rounded_as_in_torch(n, shares):
+    torch_data = pytest.importorskip("torch.utils.data")
+    assert [len(part) for part in random_split(Pairs(n), shares)] == [
+        len(part) for part in torch_data.random_split(range(n), shares)
+    ]
+
+
+@pytest.mark.parametrize("lengths", [[3, 3], [5], [8, -1], [0.5, 0.6], [3.5, 3.5], []])
+def test_lengths_that_do_not_sum_to_all_are_refused(lengths):
+    with pytest.raises(ValueError, match=r"whole numbers that sum to 7, .* or shares that sum to 1; got \["):
+        random_split(Pairs(7), lengths)
+
+
+def test_a_tensor_dataset_is_torchs():
+    torch = pytest.importorskip("torch")
+    arrays = (np.arange(12.0).reshape(6, 2), np.arange(6))
+    tensors = tuple(map(torch.tensor, arrays))
+    theirs = torch.utils.data.TensorDataset(*tensors)
+    for columns in (arrays, tensors):
+        ours = TensorDataset(*columns)
+        assert len(ours) == len(theirs) == 6
+        assert all(a is b for a, b in zip(ours.tensors, columns, strict=True))
+        for index in (0, 5, -1, slice(1, 4), slice(None, None, 2)):
+            for found, expected in zip(ours[index], theirs[index], strict=True):
+                np.testing.assert_array_equal(np.asarray(found), expected.numpy())
+        images, labels = ours.batch([4, 0, -1])
+        assert (images.tolist(), labels.tolist()) == ([[8, 9], [0, 1], [10, 11]], [4, 0, 5])
+        with pytest.raises(IndexError, match="TensorDataset of 6 examples"):
+            ours[6]
+
+
+def test_tensors_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match=r"arrays of one length, got the shapes \(3, 2\), \(2,\)\."):
+        TensorDataset(np.zeros((3, 2)), np.zeros(2))
+    with pytest.raises(ValueError, match="got the shapes none"):
+        TensorDataset()
+
+
+def test_a_slice_of_a_data_set_says_the_line_to_write():
+    digits = Subset(MNIST(train=False), range(100))
+    with pytest.raises(TypeError) as refused:
+        digits[10:20:5]
+    assert str(refused.value) == (
+        "Subset is indexed by one integer, got a slice; write Subset(dataset, range(10, 20, 5)),"
+        " or dataset.batch(range(10, 20, 5)) for arrays."
+    )
+    assert len(Subset(digits, range(10, 20, 5))) == len(digits.batch(range(10, 20, 5))[1]) == 2
+
+
+def test_what_torchs_loader_takes_is_taken_or_answered_with_the_line_to_write():
+    plain = DataLoader(Pairs(5), 2, shuffle=True)
+    ported = DataLoader(Pairs(5), batch_size=2, shuffle=True, num_workers=4, pin_memory=True)
+    assert labels_of(ported) == labels_of(plain)
+    with pytest.raises(TypeError, match=r"takes no argument 'generator': write seed=0, or another seed"):
+        DataLoader(Pairs(5), generator=None)
+    with pytest.raises(TypeError, match=r"no argument 'sampler': give it .* Subset\(dataset, indices\)"):
+        DataLoader(Pairs(5), sampler=[1])
+    with pytest.raises(TypeError, match=r"no argument 'batchsize': it takes batch_size, shuffle"):
+        DataLoader(Pairs(5), batchsize=3)
+    with pytest.raises(ValueError, match="num_workers must be an integer of at least 0, got -1"):
+        DataLoader(Pairs(5), num_workers=-1)
+
+
+def test_they_say_what_they_are():
+    digits = MNIST(train=False)
+    assert repr(digits).splitlines() == [
+        "Dataset MNIST",
+        "    Number of datapoints: 1000",
+        "    Root location: bundled with minicnn",
+        "    Split: Test",
+    ]
+    assert repr(DataLoader(digits, 64)) == "DataLoader(MNIST of 1000 examples, batch_size=64, shuffle=False)"

@@ -42,7 +42,7 @@ NAMES = {
         ]
     ),
     "minicnn.optim": "Adam SGD",
-    "minicnn.data": "DataLoader Dataset MNIST Subset TensorDataset",
+    "minicnn.data": "DataLoader Dataset MNIST Subset TensorDataset random_split",
     "minicnn.models": "Autoencoder Generator ParityCNN SimpleCNN",
 }
 

@@ -1,6 +1,7 @@
 """`--resume`: a training that was killed goes on, and ends with the bits of one that never stopped."""
 
 import random
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import minicnn
 from minicnn import train
 from minicnn.train import main
-from tests.support.commands import config, refused, rows, start
+from tests.support.commands import config, refused, rows, start, weights
 
 FLAGS = ["--epochs", "4", "--train-size", "100", "--val-size", "20", "--batch-size", "16", "--shuffle", "--no-plots"]
 BACKENDS = list(minicnn.kernels.SETS)
@@ -62,6 +63,69 @@ def test_stopped_between_epochs_it_goes_on_as_if_it_had_not(backend):
     assert config("begun")["epochs"] == 4
 
 
+def test_another_learning_rate_holds_from_there_on():
+    flags = [*FLAGS, "--backend", "numpy", "--quiet"]
+    assert main([*flags, "--out", "whole", "--epochs", "3"]) == 0
+    for out, rate in (("same", "1e-3"), ("other", "1e-12")):
+        assert main([*flags, "--out", out, "--epochs", "2"]) == 0
+        after_two = weights(out)
+        assert main(["--resume", out, "--epochs", "3", "--lr", rate]) == 0
+    assert bits("same") == bits("whole")
+    assert config("other")["lr"] == 1e-12
+    for name, value in weights("other").items():  # so small a rate moves nothing by more than a rounding or two
+        np.testing.assert_allclose(value, after_two[name], rtol=0, atol=1e-9)
+    assert any(not np.array_equal(value, weights("other")[name]) for name, value in weights("whole").items())
+
+
+@pytest.mark.parametrize("kept", ["model.safetensors", ""])
+def test_a_training_may_begin_with_the_weights_of_another(capsys, kept):
+    flags = [*FLAGS, "--backend", "numpy"]
+    assert main([*flags, "--out", "first", "--epochs", "1"]) == 0
+    path = str(Path("first", kept))
+    capsys.readouterr()
+    assert main([*flags, "--weights", path, "--epochs", "1", "--lr", "1e-12", "--out", "second"]) == 0
+    assert f"parameters, the weights in {path}\n" in capsys.readouterr().out
+    before, after = weights("first"), weights("second")
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, rtol=0, atol=1e-9)
+    assert config("second")["weights"] == path
+    shutil.rmtree("first")  # going on needs it no longer
+    assert main(["--resume", "second", "--epochs", "2"]) == 0
+    assert config("second")["weights"] == path
+
+
+def test_weights_that_do_not_fit_are_refused(capsys):
+    flags = [*FLAGS, "--backend", "numpy", "--quiet"]
+    assert main([*flags, "--task", "parity", "--epochs", "1", "--out", "parity"]) == 0
+    capsys.readouterr()
+    assert refused(capsys, train, *flags, "--weights", "parity").startswith("--weights parity does not fit: ")
+    assert refused(capsys, train, *flags, "--weights", "nowhere") == "[Errno 2] No such file or directory: 'nowhere'"
+
+
+def test_the_best_epoch_is_kept_and_said(capsys, monkeypatch):
+    accuracies = iter([0.0, 0.25, 0.75, 0.75, 0.5])  # before the training, and after each epoch
+    monkeypatch.setattr(train, "evaluate", lambda *_, **__: (1.0, next(accuracies)))
+    assert main([*FLAGS, "--backend", "numpy", "--out", "run", "--epochs", "2", "--best"]) == 0
+    best = Path("run", "best.safetensors").read_bytes()
+    assert best == Path("run", "model.safetensors").read_bytes()
+    assert main(["--resume", "run", "--epochs", "4"]) == 0
+    assert Path("run", "best.safetensors").read_bytes() == best != Path("run", "model.safetensors").read_bytes()
+    expected = "Final validation accuracy 0.5000, best 0.7500 after epoch 2, whose weights are in best.safetensors\n"
+    assert expected in capsys.readouterr().out
+    assert refused(capsys, train, *FLAGS, "--resume", "run", "--seed", "1").startswith("--seed: run was begun with 0")
+
+
+def test_without_best_it_is_said_which_weights_are_kept():
+    from minicnn.saved.run_folder import Metrics
+
+    rows = [Metrics(epoch, 1.0, 0.5, 1.0, accuracy, 1.0) for epoch, accuracy in ((1, 0.5), (2, 0.75), (3, 0.625))]
+    assert train.final_accuracy(rows, False) == (
+        "Final validation accuracy 0.6250, best 0.7500 after epoch 2;"
+        " kept are the weights of epoch 3 (--best keeps the best ones too)"
+    )
+    assert train.final_accuracy(rows[:2], False) == "Final validation accuracy 0.7500, best 0.7500 after epoch 2"
+
+
 def test_what_was_finished_is_only_drawn_anew(capsys):
     assert main([*FLAGS, "--backend", "numpy", "--out", "run"]) == 0
     before = bits("run")
@@ -73,7 +137,7 @@ def test_what_was_finished_is_only_drawn_anew(capsys):
 def test_what_would_change_the_result_is_refused(capsys):
     assert main([*FLAGS, "--backend", "numpy", "--quiet", "--out", "run"]) == 0
     capsys.readouterr()
-    for flag, value, was in (("--lr", "0.1", "0.001"), ("--seed", "3", "0"), ("--backend", "numba", "numpy")):
+    for flag, value, was in (("--batch-size", "8", "16"), ("--seed", "3", "0"), ("--backend", "numba", "numpy")):
         expected = f"{flag}: run was begun with {was}, not {value}; to change it begin a new training."
         assert refused(capsys, train, "--resume", "run", "--epochs", "9", flag, value) == expected
     assert (

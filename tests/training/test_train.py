@@ -108,6 +108,8 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
         "quiet": False,
         "target_accuracy": None,
         "resume": None,
+        "weights": None,
+        "best": False,
         "allow_nan": False,
         "dtype": "float32",
         "device": "numpy",
@@ -297,8 +299,12 @@ def test_more_images_than_there_are_is_refused(capsys, flag, size, kind):
     )
 
 
-def test_a_missing_data_folder_is_refused(capsys):
-    assert "nowhere" in refused(capsys, "--data", "nowhere")
+def test_a_missing_data_folder_is_refused_with_the_line_that_fetches_the_data(capsys):
+    sentence = refused(capsys, "--data", "nowhere")
+    assert sentence.startswith(
+        "--data nowhere was expected to hold train-images-idx3-ubyte and train-labels-idx1-ubyte"
+    )
+    assert sentence.endswith("""python -c "from minicnn.data import MNIST; MNIST('nowhere', download=True)\"""")
 
 
 @pytest.mark.parametrize(
@@ -311,7 +317,7 @@ def test_a_missing_data_folder_is_refused(capsys):
 def test_data_that_the_network_cannot_learn_is_refused(tmp_path, capsys, form, found):
     folder = write_mnist(tmp_path / "other", count=100, **form)
     assert refused(capsys, "--data", folder) == (
-        f"SimpleCNN learns images of 28x28 pixels with labels from 0 to 9; {folder} has {found}"
+        f"SimpleCNN learns images of 28x28 pixels with labels from 0 to 9; --data {folder} has {found}"
     )
 
 
@@ -418,3 +424,12 @@ def test_a_full_disk_is_told_and_earlier_epochs_are_kept(capsys, monkeypatch):
     assert "No space left on device: 'out/model.safetensors'" in err
     assert "out holds the metrics of epoch 1 and the weights after that." in err
     assert len(metrics("out")) == 1
+
+
+def test_a_sentence_that_ends_with_a_stop_gets_no_other(capsys, monkeypatch):
+    def gone(*_):
+        raise FileExistsError("out is another training's folder now.")
+
+    monkeypatch.setattr(Run, "finish_epoch", gone)
+    assert main([*SMALL, "--out", "out"]) == 1
+    assert capsys.readouterr().err.startswith("\nout is another training's folder now. No epoch was finished")
