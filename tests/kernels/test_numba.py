@@ -4,6 +4,7 @@ That they compute on small arrays what the textbook computes is tested where the
 Compilation, threads and instructions are tested in engine/.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from minicnn import geometry
 from minicnn.agree import bounds
 from minicnn.kernels import numba_fast, numpy_textbook
-from minicnn.kernels.numba_fast import convolution, optimizers, pointwise
+from minicnn.kernels.numba_fast import convolution, optimizers, pointwise, pooling
 from minicnn.kernels.numba_fast.operands import lowering
 from minicnn.nn import functional as F
 from tests.support import oracle, strategies
@@ -165,6 +166,40 @@ def test_wide_pooling_is_the_textbooks_bit_for_bit(g, values, dtype, rng):
     assert_the_textbooks("max_pool2d", x, g)
     grad = strategies.integers(rng, g.output_shape).astype(dtype)
     assert_the_textbooks("max_pool2d_grad", grad, numpy_textbook.max_pool2d(x, g)[1], g)
+
+
+@given(wide_pools(), st.sampled_from(strategies.FLOATS), generators)
+def test_places_of_64_bits_are_the_textbooks_too(g, dtype, rng):
+    """Planes of more than 2^31 pixels need them; here every plane counts as one."""
+    x = strategies.specials(rng, g.input_shape).astype(dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pooling, "PLACES", 0)
+        assert_the_textbooks("max_pool2d", x, g)
+
+
+@pytest.mark.parametrize(("pixels", "place"), [(2**31, np.int32), (2**31 + 1, np.int64)])
+def test_the_places_of_a_plane_fit_into_their_type(monkeypatch, pixels, place):
+    """The last place is one less than the pixels: 2^31 - 1 is int32's largest number."""
+    taken = []
+    monkeypatch.setattr(pooling, "parallel", lambda *arguments: taken.append(arguments[-2]))
+    g = geometry.max_pool2d((1, 1, 1, pixels), (1, 2), stride=(1, pixels - 2))
+    pooling.max_pool2d(np.broadcast_to(np.int8(0), (0,)), g)
+    assert taken == [place]
+    assert pixels - 1 <= np.iinfo(place).max
+
+
+@pytest.mark.skipif(not os.environ.get("MINICNN_LONG"), reason="MINICNN_LONG=1: 3 and 13 GB")
+@pytest.mark.parametrize("columns", [512, 4])
+def test_the_maximum_of_a_plane_beyond_32_bits_is_found_where_it_stands(columns):
+    """With windows anywhere, and side by side: the two have loops of their own."""
+    rows = 2**31 // columns + 4
+    x = np.zeros((1, 1, rows, columns), np.uint8)
+    x[0, 0, -4:-2, :2] = [[5, 7], [3, 1]]
+    stride = 2 if columns == 4 else (rows - 4, columns // 2)
+    output, indices = F.max_pool2d(x, 2, stride, return_indices=True)
+    place = (rows - 4) * columns + 1
+    assert place > 2**31 - 1
+    assert (output[0, 0].max(), indices[0, 0].reshape(-1)[output.argmax()]) == (7, place)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int8"])

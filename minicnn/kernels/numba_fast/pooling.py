@@ -16,6 +16,7 @@ from .operands.products import U, fill
 
 BLOCK = 8  # windows; the loop over a constant number becomes vector instructions without a remainder
 SHARE = 1 << 14  # outputs for a part; fewer are one thread's work
+PLACES = 1 << 31  # pixels of a plane whose places 32 bits hold: twice as many in a register as 64
 
 
 def max_pool2d(x, g):
@@ -23,7 +24,8 @@ def max_pool2d(x, g):
     output = np.empty(g.output_shape, x.dtype)  # (N, C, OH, OW)
     indices = np.empty(g.output_shape, np.int64)  # (N, C, OH, OW)
     loops = _max_pool2d_pairs_loops if _side_by_side(g) else _max_pool2d_loops
-    parallel(loops, _parts(g), plain(x).reshape(-1), output.reshape(-1), indices.reshape(-1), g)
+    place = np.int32 if g.H * g.W <= PLACES else np.int64
+    parallel(loops, _parts(g), plain(x).reshape(-1), output.reshape(-1), indices.reshape(-1), place, g)
     return output, indices
 
 
@@ -57,14 +59,14 @@ def _side_by_side(g):
 
 
 @compiled(error_model="numpy")
-def _max_pool2d_loops(team, parts, x, output, indices, g):
+def _max_pool2d_loops(team, parts, x, output, indices, place, g):
     """Any window.
 
     `where` is -1 until a window has met the image: the first element wins, be it -inf.
     """
     planes = g.N * g.C
     best = np.zeros(g.OW, x.dtype)  # (OW)
-    where = np.empty(g.OW, np.int32)  # (OW)
+    where = np.empty(g.OW, place)  # (OW)
     firsts = np.empty(g.KW, np.int64)  # (KW): the first output whose tap kw lies inside the image
     counts = np.empty(g.KW, np.int64)  # (KW): how many there are
     for kw in range(g.KW):
@@ -79,8 +81,8 @@ def _max_pool2d_loops(team, parts, x, output, indices, g):
                 for kh in range(g.KH):
                     h = i * g.SH - g.PH + kh * g.DH
                     for kw in range(g.KW if 0 <= h < g.H else 0):
-                        place = h * g.W + firsts[kw] * g.SW + kw * g.DW - g.PW
-                        _compare_tap(best, where, firsts[kw], counts[kw], x, plane * g.H * g.W, place, g.SW)
+                        pixel = h * g.W + firsts[kw] * g.SW + kw * g.DW - g.PW
+                        _compare_tap(best, where, place, firsts[kw], counts[kw], x, plane * g.H * g.W, pixel, g.SW)
                 at = U((plane * g.OH + i) * g.OW)
                 for j in range(U(g.OW)):
                     output[at + j] = best[j]
@@ -89,8 +91,8 @@ def _max_pool2d_loops(team, parts, x, output, indices, g):
 
 
 @compiled()
-def _compare_tap(best, where, first, count, x, plane, place, SW):
-    """One tap of `count` windows, from window `first` on, whose pixel is `place`.
+def _compare_tap(best, where, place, first, count, x, plane, pixel, SW):
+    """One tap of `count` windows, from window `first` on, which reads `pixel`. `place` is an index's type.
 
     By eight, the last eight once more where eight does not divide the number: that
     changes nothing.
@@ -98,24 +100,24 @@ def _compare_tap(best, where, first, count, x, plane, place, SW):
     for j0 in range(0, count, BLOCK):
         j0 = max(min(j0, count - BLOCK), 0)
         b = U(first + j0)
-        s = U(plane + place + j0 * SW)
-        p = np.int32(place + j0 * SW)
+        s = U(plane + pixel + j0 * SW)
+        p = place(pixel + j0 * SW)
         if count >= BLOCK:
             for j in range(U(BLOCK)):
                 value = x[s + j * U(SW)]
                 wins = (value > best[b + j]) | (value != value) | (where[b + j] < 0)
                 best[b + j] = value if wins else best[b + j]
-                where[b + j] = p + np.int32(j) * np.int32(SW) if wins else where[b + j]
+                where[b + j] = p + place(j) * place(SW) if wins else where[b + j]
         else:
             for j in range(U(count)):
                 value = x[s + j * U(SW)]
                 if (value > best[b + j]) | (value != value) | (where[b + j] < 0):
                     best[b + j] = value
-                    where[b + j] = p + np.int32(j) * np.int32(SW)
+                    where[b + j] = p + place(j) * place(SW)
 
 
 @compiled()
-def _max_pool2d_pairs_loops(team, parts, x, output, indices, g):
+def _max_pool2d_pairs_loops(team, parts, x, output, indices, place, g):
     """Windows of 2 x 2 side by side.
 
     The four taps of a whole plane are laid out first, then compared in one long loop:
@@ -128,7 +130,7 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, g):
     second = np.empty(count, x.dtype)
     third = np.empty(count, x.dtype)
     fourth = np.empty(count, x.dtype)
-    here = np.empty(count, np.int32)
+    here = np.empty(count, place)
     for p in range(count):
         here[p] = p // g.OW * 2 * g.W + p % g.OW * 2
     k = take(team)
@@ -146,16 +148,16 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, g):
             at = U(plane * count)
             for p in range(U(count)):
                 best = first[p]
-                tap = np.int32(0)
+                tap = place(0)
                 wins = (second[p] > best) | (second[p] != second[p])
                 best = second[p] if wins else best
-                tap = np.int32(1) if wins else tap
+                tap = place(1) if wins else tap
                 wins = (third[p] > best) | (third[p] != third[p])
                 best = third[p] if wins else best
-                tap = np.int32(g.W) if wins else tap
+                tap = place(g.W) if wins else tap
                 wins = (fourth[p] > best) | (fourth[p] != fourth[p])
                 best = fourth[p] if wins else best
-                tap = np.int32(g.W + 1) if wins else tap
+                tap = place(g.W + 1) if wins else tap
                 output[at + p] = best
                 indices[at + p] = here[p] + tap
         k = take(team)
