@@ -13,6 +13,7 @@ except ValueError as error:
         "none, or draw no pictures (--no-plots)."
     ) from error
 
+from .dataset import draw_dataset
 from .painting import draw_latent, draw_painting, draw_samples, draw_walk
 from .predictions import draw_predictions
 from .training import (
@@ -26,6 +27,7 @@ from .training import (
 
 __all__ = [
     "draw_confusion",
+    "draw_dataset",
     "draw_filters",
     "draw_history",
     "draw_latent",

@@ -42,7 +42,7 @@ NAMES = {
         ]
     ),
     "minicnn.optim": "Adam SGD",
-    "minicnn.data": "DataLoader Dataset MNIST Subset TensorDataset random_split",
+    "minicnn.data": "DataLoader Dataset ImageDataset MNIST Subset TensorDataset open_dataset random_split",
     "minicnn.models": "Autoencoder Generator ParityCNN SimpleCNN",
 }
 
@@ -182,6 +182,7 @@ MAY_IMPORT = {
     "nn/module.py": {"kernels"},  # arrays: parameters move between devices
     "nn/": {"geometry", "nn"},
     "optim/": {"kernels", "nn.module", "optim"},
+    "data/__main__.py": {"command", "data", "plots", "table"},
     "data/": {"data"},
     "models.py": {"nn"},
     "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary"},

@@ -212,7 +212,7 @@ MUTANTS = {
         "for module in list(self.children()):",
         ("tests/nn/test_module.py", "-k", "needs_input_grad"),
     ),
-    # initial weights, optimisers, data
+    # initial weights, optimizers, data
     "the bound is He's without torch's sqrt(5)": Mutant(
         "nn/init.py", "math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))", "math.sqrt(2.0)", INIT
     ),
