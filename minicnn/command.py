@@ -65,7 +65,10 @@ def check_new(target: Path, force: bool) -> None:
 
 
 def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
-    """A new file whose ending keeps a slip from overwriting something else. With `dash`, - is the standard output."""
+    """A new file whose ending keeps a slip from overwriting something else.
+
+    With `dash`, - is the standard output.
+    """
 
     def parse(text: str) -> Path:
         if dash and text == "-":
@@ -81,12 +84,15 @@ def output_file(suffix: str, dash: bool = False) -> Callable[[str], Path]:
 
 
 def same_file(path: Path, other: Path) -> bool:
-    """Do both lead to one file? A name that leads nowhere, such as a link to itself, leads to none."""
+    """Whether both lead to one file. A link to itself, say, leads to none."""
     return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
 def write_csv(path: Path, rows: Iterable[Sequence]) -> None:
-    """Write a table to a file, or to STDOUT; floats with all their digits, names that are no UTF-8 escaped."""
+    """Write a table to a file, or to STDOUT.
+
+    Floats keep all their digits; in names, what is not UTF-8 is escaped.
+    """
     table = io.StringIO(newline="")
     csv.writer(table, lineterminator="\n").writerows(rows)
     if path == STDOUT:
@@ -107,7 +113,7 @@ def say_if_compiling(stream: str = "stdout") -> None:
 
 
 def finish(work: Callable[[], int]) -> int:
-    """Do the work; the command's exit status. What stops it is said in a line, not in a traceback."""
+    """Do the work. Returns the exit status; what stops it is said in a line."""
     status = 0
     try:
         try:

@@ -1,7 +1,7 @@
 """Weights from one format to the other: `python -m minicnn.convert A B`.
 
-    python -m minicnn.convert runs/simplecnn-seed0 weights.pt      for torch.load and load_state_dict
-    python -m minicnn.convert weights.pt weights.safetensors       what torch saved, for minicnn
+    python -m minicnn.convert runs/simplecnn-seed0 weights.pt    for torch.load
+    python -m minicnn.convert weights.pt weights.safetensors     what torch saved, for minicnn
 
 Keys, shapes and bits stay as they are. torch is needed for .pt and .pth only.
 """
@@ -25,7 +25,7 @@ WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put 
 
 
 def convert(source: Path, target: Path, force: bool = False, model: Module | None = None, prefix: str = "") -> str:
-    """Write the weights in `source`, a file or a run folder, to `target`. Returns what was written, as a table."""
+    """Write the weights in `source`, a file or a run folder, to `target`. Returns a table."""
     source = source / "model.safetensors" if source.is_dir() else source
     check_target(source, target, force)
     weights = load_weights(source)

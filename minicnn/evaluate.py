@@ -1,6 +1,7 @@
 """How good is a trained network? `python -m minicnn.evaluate RUN`
 
-From top to bottom: count, tabulate, print, the command line. A matrix of counts (truth, answer) holds all there is to know.
+From top to bottom: count, tabulate, print, the command line. Everything that is printed follows
+from one matrix of counts: how often each class (row) was taken for which class (column).
 """
 
 import argparse
@@ -34,7 +35,7 @@ class ClassScore(NamedTuple):
 
 
 def count_answers(trained: Trained, dataset: Dataset, batch_size: int) -> tuple[np.ndarray, float]:
-    """How often each class (row) was taken for each class (column), and the mean loss, averaged as in training."""
+    """The counts (truth, answer), (K, K), and the mean loss, averaged as in training."""
     task, criterion = trained.task, trained.task.criterion()
     K = len(task.classes)
     counts, total_loss = np.zeros((K, K), np.int64), 0.0
@@ -67,7 +68,7 @@ def worst_confusions(counts: np.ndarray, classes: Sequence[str], most: int = WOR
     return [f"{classes[i]} read as {classes[j]} ({wrong[i, j]}x)" for i, j in pairs if wrong[i, j]]
 
 
-# ------------------------------------------------------------------------------------ what is shown
+# -------------------------------------------------------------------------------- what is shown
 
 
 def class_table(scores: Sequence[ClassScore]) -> str:
@@ -106,7 +107,7 @@ def csv_rows(scores: Sequence[ClassScore], counts: np.ndarray) -> list[Sequence]
     return [head, *([*row, *line] for row, line in zip(scores, counts.tolist(), strict=True))]
 
 
-# ------------------------------------------------------------------------------------ the command
+# ---------------------------------------------------------------------------------- the command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

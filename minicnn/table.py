@@ -1,4 +1,7 @@
-"""Tables as text, for a terminal or for a Markdown page. Every cell is text already: nothing guesses what is a number."""
+"""Tables as text, for a terminal or for a Markdown page.
+
+Every cell is text already, so nothing has to guess what is a number.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +11,8 @@ Rows = Sequence[Sequence[str]]
 def lines(rows: Rows, align: str, least: Sequence[int] = ()) -> list[str]:
     """Each row as a line. `align` has < or > for each column.
 
-    A column is as wide as its widest cell, and at least as wide as `least` says: so a table can be printed row by row.
+    A column is as wide as its widest cell, and at least as wide as `least` says. With `least` a
+    table can be printed row by row, while its figures are measured.
     """
     return ["  ".join(cells).rstrip() for cells in _padded(rows, align, least)]
 

@@ -1,8 +1,9 @@
-"""Train the course's SimpleCNN on MNIST: `python -m minicnn.train`; `--task` trains the course's exercises.
+"""Train the course's SimpleCNN on MNIST: `python -m minicnn.train`.
 
-From top to bottom: one epoch, the whole training, what is said and shown, the command. The network's own work is in models
-and nn, what a task is in tasks, the run folder and the weights in saved. What a training is asked for, how it is prepared
-and how it ends before its time is in training.
+From top to bottom: one epoch, the whole training, what is said and shown, the command.
+
+Elsewhere: the networks in `models` and `nn`; what --task chooses from in `tasks`; weights and
+run folder in `saved`; settings, preparation and how a training is stopped in `training`.
 """
 
 import math
@@ -41,9 +42,9 @@ def train_epoch(
     processes: Processes = ONE_PROCESS,
     allow_nan: bool = False,
 ) -> tuple[float, float]:
-    """Learn from each batch once. Returns mean loss and accuracy, measured while the weights change.
+    """Learn from each batch once. Returns mean loss and accuracy, as they were on the way.
 
-    Diverged, unless `allow_nan`, at the first loss that is not finite.
+    Raises Diverged at the first loss that is not finite, unless `allow_nan`.
     """
     model.train()
     steps: list[Step] = []
@@ -81,7 +82,8 @@ def evaluate(
 def averages(steps: Sequence[Step], processes: Processes) -> tuple[float, float]:
     """Mean loss and accuracy over all images.
 
-    Only here do the losses become Python numbers (of 64 bits): float() in each step would make a GPU wait.
+    The losses become Python numbers (of 64 bits) only here: float() in each step would make a
+    GPU wait.
     """
     sums = [
         sum(float(loss) * size for loss, _, size in steps if size),  # the last batch may be smaller and counts less
@@ -92,16 +94,16 @@ def averages(steps: Sequence[Step], processes: Processes) -> tuple[float, float]
     return total_loss / seen, right / seen
 
 
-# ----------------------------------------------------------------------------------------- the whole training
+# --------------------------------------------------------------------------- the whole training
 
 CAUSES = (
-    "Most often the learning rate is too high (it is {lr:g}: try a tenth), or the data hold numbers that are not finite."
-    " --allow-nan goes on nevertheless."
+    "Most often the learning rate is too high (it is {lr:g}: try a tenth), or the data hold numbers"
+    " that are not finite. --allow-nan goes on nevertheless."
 )
 
 
 def train(training: Training) -> None:
-    """Train until as many epochs are finished as were asked for. After each, keep everything and say how far it got."""
+    """Train until all epochs are finished. After each, keep everything and say so."""
     model = training.model
     run = training.run
     epochs = training.settings.epochs
@@ -130,7 +132,7 @@ def train(training: Training) -> None:
 def learn_and_validate(
     training: Training, criterion: Criterion, name: str
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """One epoch: mean loss and accuracy while it learnt, and on the validation images after it."""
+    """One epoch: mean loss and accuracy on the way, and then on the validation images."""
     allow_nan = training.settings.allow_nan
     no_bar = True if training.quiet else None  # None: no bar unless the output is a terminal
     learnt = train_epoch(
@@ -161,7 +163,7 @@ def validate(training: Training, criterion: Criterion) -> tuple[float, float]:
     )
 
 
-# ------------------------------------------------------------------------------------- what is said and shown
+# ----------------------------------------------------------------------- what is said and shown
 
 
 def announce(training: Training) -> None:
@@ -218,7 +220,7 @@ def say(training: Training, text: str) -> None:
         print(text, flush=True)
 
 
-# ------------------------------------------------------------------------------------------------- the command
+# ---------------------------------------------------------------------------------- the command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -245,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prepare_or_refuse(arguments: Sequence[str] | None) -> Training:
-    """The training that the command line asks for. What cannot be had ends the program with a sentence."""
+    """The training that the command line asks for; what cannot be had ends the program."""
     parser = make_parser()
     try:
         return prepare(*read_flags(parser, arguments))

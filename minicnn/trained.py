@@ -1,4 +1,4 @@
-"""A trained network, read back from its run folder: for predict, evaluate, onnx and whoever else wants it."""
+"""A trained network, read back from its run folder."""
 
 import csv
 import json
@@ -17,11 +17,13 @@ LARGEST_CONFIG = 2**20  # bytes
 
 
 class Trained:
-    """The network of a run folder, in eval mode. What is no such folder, or of another kind, is a ValueError that says why.
+    """The network of a run folder, in eval mode.
 
-    trained = Trained("runs/simplecnn-seed0", Classifier)      a run of any task, without Classifier
-    trained.probabilities(images)    (N, 28, 28) uint8 -> (N, K)
-    trained.task.classes             K names
+        trained = Trained("runs/simplecnn-seed0", Classifier)
+        trained.probabilities(images)    (N, 28, 28) uint8 -> (N, K)
+        trained.task.classes             K names
+
+    Without a kind of task a run of any task will do. ValueError says why a folder will not.
     """
 
     def __init__(self, folder: str | Path, kind: type[Task] = Task):
@@ -80,7 +82,8 @@ def read_config(folder: Path) -> dict[str, Any]:
         content = file.read(LARGEST_CONFIG + 1)
     if len(content) > LARGEST_CONFIG:
         raise ValueError(
-            f"{path} has more than {LARGEST_CONFIG:,} bytes; a training writes a few hundred. Train again, or copy it anew."
+            f"{path} has more than {LARGEST_CONFIG:,} bytes; a training writes a few hundred."
+            " Train again, or copy it anew."
         )
     try:
         config = json.loads(content.decode())

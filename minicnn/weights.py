@@ -1,4 +1,4 @@
-"""`load_weights` and `save_weights` under their public name; they are written in `saved.weights`."""
+"""The public name of `load_weights` and `save_weights`, which stand in `saved.weights`."""
 
 from .saved.weights import load_weights, save_weights
 

@@ -93,9 +93,9 @@ class Subset(Dataset):
 
         subset[i] = dataset[indices[i]]
 
-    `indices` are K integers in any sequence or iterator, kept as an int64 array (K,); the shapes
-    and dtypes of the examples are those of `dataset`. Raises IndexError if one lies outside
-    `dataset`, TypeError if they are not integers.
+    `indices` are K integers in any sequence or iterator, kept as an int64 array (K,). The
+    examples keep their shapes and dtypes. Raises IndexError if an index lies outside `dataset`,
+    TypeError if the indices are not integers.
 
     Often believed: a mask chooses examples, Subset(dataset, labels == 7). In fact torch would
     take False and True for the indices 0 and 1; here that is a TypeError, and np.flatnonzero
@@ -127,10 +127,10 @@ class Subset(Dataset):
 def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
     """Shuffle the examples and cut them into subsets that have none in common.
 
-    `lengths` are whole numbers that sum to len(dataset), or shares that sum to 1: then each part
-    gets its share rounded down, and the first ones get one more of what is left. Equal seeds
-    give equal parts; torch's parts, from its own generator, are others. Raises ValueError if the
-    lengths do not sum to all.
+    `lengths` are whole numbers that sum to len(dataset), or shares that sum to 1. Of shares,
+    each part gets its own rounded down, and the first parts get one more of what is left.
+    Equal seeds give equal parts; torch, with its own generator, makes others. Raises ValueError
+    if the lengths do not sum to all.
 
     >>> from minicnn.data import MNIST
     >>> train, val = random_split(MNIST(), [0.9, 0.1])

@@ -25,7 +25,10 @@ def fetch(
     digests: Mapping[str, str] | None = None,
     retries: int = 2,
 ) -> None:
-    """Puts the files named in `digests` into `folder`, each from the first mirror which has it."""
+    """Put the files named in `digests` into `folder`, each from the first mirror that has it.
+
+    ImportError without pooch, RuntimeError if no mirror has one of them: then nothing is kept.
+    """
     pooch = _import_pooch()
     digests = DIGESTS if digests is None else digests
     folder = Path(folder)

@@ -7,7 +7,7 @@
     4 n      the shape, unsigned
     rest     the elements, last dimension fastest
 
-All numbers are big-endian. The whole may be gzipped; its first bytes show it, not the file's name.
+All numbers are big-endian. The whole may be gzipped: the first bytes show it, not the name.
 """
 
 import gzip
@@ -35,8 +35,8 @@ MAX_DIMS = 32
 def read_idx(path: str | os.PathLike) -> np.ndarray:
     """The array in an IDX file, in the machine's byte order.
 
-    Anything else than one whole array is a ValueError. A header is only a claim: it is compared
-    with the file's size before memory is spent, and no more than it promises is decompressed.
+    ValueError for anything but one whole array. A header is only a claim: it is compared with
+    the file's size before memory is spent, and no more than it promises is decompressed.
     """
     path = Path(path)
     with path.open("rb") as file:
@@ -84,7 +84,10 @@ def _read_header(stream, path):
 
 
 def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
-    """Writes `array` as an IDX file, gzipped if `path` ends in .gz; equal arrays, equal bytes."""
+    """Write `array` as an IDX file, gzipped if `path` ends in .gz; equal arrays, equal bytes.
+
+    ValueError for a dtype or a shape that the format cannot hold.
+    """
     array = np.asarray(array)
     codes = {dtype.newbyteorder("="): code for code, dtype in DTYPES.items()}
     code = codes.get(array.dtype.newbyteorder("="))

@@ -19,17 +19,18 @@ LEAVE_OUT = "it takes batch_size, shuffle, seed and drop_last; leave it out"
 
 
 class DataLoader:
-    """Cuts each epoch's order into batches of `batch_size` examples; one `for` loop is one epoch.
+    """Cuts each epoch's order into batches; one `for` loop is one epoch.
 
-    A batch is what `dataset.batch` returns, such as images (B, 1, 28, 28) float32 and labels
-    (B,) int64. The last one holds the n % batch_size examples that are left, unless `drop_last`.
+    A batch of B = `batch_size` examples is what `dataset.batch` returns, such as images
+    (B, 1, 28, 28) float32 and labels (B,) int64. The last batch holds the n % B examples that
+    are left, unless `drop_last`.
 
     With `shuffle` the order of epoch e is a pure function of (seed, e), not of what was drawn
     before. So whoever resumes a training needs no generator's state, only `loader.epoch = e`.
 
-    `num_workers` and `pin_memory` are taken and change nothing: a batch is one fancy index, made
-    in this process when it is asked for. Raises TypeError or ValueError that names the argument;
-    for arguments that torch has and this has not, it says what to write instead.
+    `num_workers` and `pin_memory` are taken and change nothing: a batch is one fancy index,
+    made in this process when it is asked for. Raises TypeError or ValueError that names the
+    argument; of an argument that only torch has, it says what to write instead.
 
     >>> from minicnn.data import MNIST
     >>> loader = DataLoader(MNIST(), batch_size=64, shuffle=True)

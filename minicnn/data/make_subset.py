@@ -2,8 +2,8 @@
 
     python -m minicnn.data.make_subset FOLDER
 
-The same images give the same bytes with the same zlib; another zlib may pack them differently. What
-is printed belongs into BUNDLED_DIGESTS in mnist.py.
+The same images give the same bytes with the same zlib; another zlib may pack them
+differently. What is printed belongs into BUNDLED_DIGESTS in mnist.py.
 """
 
 import argparse

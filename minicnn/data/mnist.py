@@ -28,25 +28,26 @@ def _alias(name):
 class MNIST(Dataset):
     """Grey images of handwritten digits with their labels.
 
-    By Yann LeCun, Corinna Cortes and Christopher J.C. Burges; commonly given licence: CC BY-SA 3.0.
+    By Yann LeCun, Corinna Cortes and Christopher J.C. Burges; the licence that is commonly
+    given is CC BY-SA 3.0.
 
         MNIST()                        the bundled subset: the first 5,000 training images
         MNIST(train=False)             ... and the first 1,000 test images
         MNIST("data")                  the complete set (60,000 / 10,000) in a folder
         MNIST("data", download=True)   the same, fetched first if it is not there
 
-    A folder holds the IDX files, gzipped or not, itself or in `raw` or `MNIST/raw`, as torchvision
-    keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`. With
-    `dtype=np.float64` the images have that type, for gradient checks.
+    A folder holds the IDX files, gzipped or not, itself or in `raw` or `MNIST/raw`, as
+    torchvision keeps them. Any data set in this format will do: `MNIST("data/FashionMNIST")`.
+    With `dtype=np.float64` the images have that type, for gradient checks.
 
-        dataset[i]                (1, 28, 28) float32 in [0, 1], int      what ToTensor makes of it
+        dataset[i]                (1, 28, 28) float32 in [0, 1], int    as ToTensor makes it
         dataset.batch(indices)    (B, 1, 28, 28) float32, (B,) int64
-        images, or data           (N, 28, 28) uint8                       as stored
+        images, or data           (N, 28, 28) uint8                     as stored
         labels, or targets        (N,) int64
 
-    Raises FileNotFoundError if the folder holds no such pair of files, ValueError if they do not
-    fit together or are damaged, ImportError if the download needs a package, RuntimeError if no
-    mirror answers.
+    Raises FileNotFoundError if the folder holds no such pair of files, ValueError if they do
+    not fit together or are damaged, ImportError if the download needs a package, RuntimeError
+    if no mirror answers.
 
     >>> digits = MNIST()
     >>> image, label = digits[0]
@@ -111,7 +112,10 @@ class MNIST(Dataset):
 
 
 def to_float(images: np.ndarray, dtype: type | np.dtype = np.float32) -> np.ndarray:
-    """uint8 (..., H, W) in 0..255 becomes float32 (..., 1, H, W) in [0, 1]; nowhere else. float64 holds the same numbers."""
+    """uint8 (..., H, W) in 0..255 -> float32 (..., 1, H, W) in [0, 1], here alone.
+
+    With float64 the numbers are those of float32.
+    """
     return np.divide(images, 255, dtype=np.float32).astype(dtype, copy=False)[..., np.newaxis, :, :]
 
 
@@ -177,7 +181,7 @@ def open_digits(folder: Path | None, train: bool, who: str, dtype: np.dtype | ty
 
 
 def check_digits(dataset: MNIST, name: str, who: str) -> None:
-    """ValueError unless these are such images as the networks here take; `who` is "SimpleCNN reads" or the like."""
+    """ValueError unless these are 28x28 pixels with labels from 0 to 9."""
     if not len(dataset):
         raise ValueError(f"{name} has no images; expected at least one.")
     height, width = dataset.images.shape[1:]

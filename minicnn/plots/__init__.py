@@ -9,8 +9,8 @@ try:
     import matplotlib  # noqa: F401 - reads its environment
 except ValueError as error:
     raise ValueError(
-        f"MPLBACKEND must name a backend of Matplotlib, got {os.environ.get('MPLBACKEND')!r}: unset it, as these pictures need "
-        "none, or draw no pictures (--no-plots)."
+        f"MPLBACKEND must name a backend of Matplotlib, got {os.environ.get('MPLBACKEND')!r}:"
+        " unset it, as these pictures need none, or draw no pictures (--no-plots)."
     ) from error
 
 from .dataset import draw_dataset

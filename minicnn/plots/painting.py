@@ -1,4 +1,4 @@
-"""What a generator paints: beside the originals, on a walk through latent space, and on a map of it."""
+"""What a generator paints: beside originals, on a walk through latent space, on a map of it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ def draw_painting(
 
 
 def draw_samples(path: str | Path, originals: np.ndarray, painted: np.ndarray) -> None:
-    """Originals (K, R, 3, H, W), R of each class, and beneath each what the network makes of it."""
+    """Originals (K, R, 3, H, W), R of each class, each above what the network makes of it."""
     classes, rows, _, height, width = originals.shape
     figure = Figure(figsize=(1.15 * classes + 0.9, 2.45 * rows + 0.5), layout="constrained", facecolor=NIGHT)
     for row, axes in enumerate(figure.subplots(rows, squeeze=False).flat):
@@ -72,7 +72,10 @@ def draw_latent(
     there: np.ndarray,
     cells: int,
 ) -> None:
-    """The codes as points (N, 2) in their classes' colours; beside it, in the cells of a grid, what is painted there."""
+    """The codes as points (N, 2) in their classes' colours; beside them, what is painted there.
+
+    It is a grid of cells: `there` (M, 3, H, W) is what is painted from the M codes `places`.
+    """
     figure = Figure(figsize=(14.5, 7.8), layout="constrained", facecolor=NIGHT)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     for digit, colour in enumerate(colours):
@@ -117,5 +120,5 @@ def tiles(pictures: np.ndarray) -> np.ndarray:
 
 
 def visible(picture: np.ndarray) -> np.ndarray:
-    """(3, H, W) -> (H, W, 3) in [0, 1]: a network may paint darker than black, brighter than white, or fail."""
+    """(3, H, W) -> (H, W, 3) in [0, 1]; a network may paint darker than black, or NaN."""
     return np.nan_to_num(picture, nan=0.0).clip(0, 1).transpose(1, 2, 0)

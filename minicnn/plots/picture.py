@@ -1,4 +1,4 @@
-"""A picture becomes a file: drawn in memory first, so that no half of one is ever found in a run folder."""
+"""A picture becomes a file. It is drawn in memory first, so that no half is ever found."""
 
 import io
 from pathlib import Path

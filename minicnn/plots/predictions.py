@@ -15,7 +15,7 @@ from .training import OTHER, RIGHT
 def draw_predictions(
     path: Path, answers: Sequence[tuple[Path, Digit, np.ndarray]], classes: Sequence[str], total: int
 ) -> None:
-    """The first of `total` answers: each image as it came, as the network sees it, and the probabilities as bars."""
+    """The first of `total` answers: each image, as the network sees it, and bars."""
     columns = min(2, len(answers))
     rows = -(-len(answers) // columns)
     figure = Figure(figsize=(6.5 * columns, 2.5 * rows + 0.3), layout="constrained")

@@ -27,7 +27,7 @@ def draw_run(
     probabilities: np.ndarray,
     classes: Sequence[str] | None = None,
 ) -> None:
-    """All pictures of a classifier's run. `classes` are the names of the classes, if they are not just numbers."""
+    """All pictures of a classifier's run. `classes` are names, if they are not just numbers."""
     draw_history(folder / "history.png", history)
     draw_filters(folder / "filters.png", weight)
     draw_confusion(folder / "confusion.png", labels, probabilities, classes)
@@ -56,7 +56,7 @@ def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
 
 
 def draw_filters(path: str | Path, weight: np.ndarray) -> None:
-    """The filters of a convolution (O, C, KH, KW), channel 0 of each, on one grey scale for all."""
+    """The filters of a convolution (O, C, KH, KW): channel 0 of each, all on one grey scale."""
     columns = math.ceil(math.sqrt(len(weight)))
     rows = math.ceil(len(weight) / columns)
     figure = Figure(figsize=(1.5 * columns + 1.2, 1.5 * rows + 0.6), layout="constrained")

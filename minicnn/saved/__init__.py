@@ -1,1 +1,1 @@
-"""What lies on disk: weights, checkpoints, run folders, and how a file is written whole. It knows no task."""
+"""What lies on disk: weights, checkpoints, run folders. Nothing here knows what was learnt."""

@@ -1,14 +1,15 @@
-"""A training's whole state in one file, from which it goes on as if it had never stopped, to the same bits.
+"""A training's whole state in one file: it goes on from there as if it had never stopped.
 
 checkpoint.safetensors holds
 
     model.<name>               the weights
-    optimizer.<i>.<name>       what the optimiser keeps for parameter i: Adam's averages and step count
-    random.key                 the Mersenne Twister of the initial weights; the order of the images needs nothing kept,
-                               it follows from seed and epoch
+    optimizer.<i>.<name>       what the optimizer keeps for parameter i, as Adam's averages
+    random.key                 the Mersenne Twister of the initial weights
 
-and in its header, as JSON, the configuration, the metrics so far (so: the epoch) and the optimiser's options. A digest over all of
-it tells a damaged file from a whole one. It is no pickle: reading it runs nothing.
+and in its header, as JSON, the configuration, the metrics of the finished epochs and the
+optimizer's options. The order of the images needs nothing kept: it follows from seed and epoch.
+A digest over everything tells a damaged file from a whole one. The file is not a pickle:
+reading it runs nothing.
 """
 
 import hashlib
@@ -40,7 +41,10 @@ class Checkpoint(NamedTuple):
     arrays: dict[str, np.ndarray]
 
     def restore(self, model: Module, optimizer: Optimizer) -> None:
-        """Weights, optimiser and random stream as they were; a network that does not fit is refused whole."""
+        """Weights, optimizer and random stream as they were.
+
+        ValueError if the network or the optimizer is another one. The network stays as it was.
+        """
         weights = {name.removeprefix("model."): a for name, a in self.arrays.items() if name.startswith("model.")}
         found, wanted = ({dtype_name(array) for array in group} for group in (weights.values(), model.parameters()))
         if weights and found != wanted:
@@ -79,13 +83,14 @@ def save(
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint. ValueError says why a file is none."""
+    """Read a checkpoint. ValueError says why a file is not one."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if metadata.get("minicnn") != FORMAT:
                 raise ValueError(
-                    f"{path} is no checkpoint of this version: expected format {FORMAT}, got {metadata.get('minicnn')!r}."
+                    f"{path} is no checkpoint of this version: expected format {FORMAT},"
+                    f" got {metadata.get('minicnn')!r}."
                 )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
@@ -97,7 +102,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def read_header(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The header, if it is one that `save` writes: a digest that fits says that a file is whole, not who wrote it."""
+    """The header, if `save` may have written it: a digest that fits does not say who did."""
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -109,7 +114,8 @@ def read_header(path: Path, text: str, arrays: Mapping[str, np.ndarray]) -> dict
     for epoch, row in enumerate(header["history"], 1):
         if not isinstance(row, list) or row[:1] != [epoch] or set(map(type, row[1:])) - {float}:
             raise ValueError(
-                f"{path} is no checkpoint of a training: row {epoch} of its history must be the epoch, {epoch}, and floats."
+                f"{path} is no checkpoint of a training: row {epoch} of its history must be the epoch, {epoch},"
+                " and floats."
             )
     key = arrays.get("random.key", np.zeros(0))
     if (key.dtype, key.shape) != (np.dtype(np.uint32), (624,)) or not 0 <= header["position"] <= 624:

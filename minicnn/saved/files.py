@@ -1,4 +1,4 @@
-"""A file is written whole or not at all: a program that is killed meanwhile, or a full disk, leaves the old one."""
+"""A file is written whole or not at all. Whoever is killed meanwhile leaves the old one."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ UNFINISHED = ".unfinished"  # behind the name of a file that is being written
 def write_whole(path: Path, content: bytes) -> None:
     """Write all of `content` or nothing: a reader finds the old file or the new, never a half.
 
-    The half is a new file of this writer's alone: two at once do not mix, and no link that lies there leads elsewhere.
+    Until it is whole it has a name of its own. So two writers do not mix, and no link that lies
+    there leads elsewhere. OSError names the file that was to be written.
     """
     unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:

@@ -4,11 +4,12 @@ config.json             what was asked for, enough to repeat it
 checkpoint.safetensors  the whole state after the last finished epoch, see checkpoints
 metrics.csv             one row per finished epoch, all digits
 model.safetensors       the weights after the last finished epoch, under torch's names
-best.safetensors        with --best: those after the epoch with the best validation accuracy, the first of several
-filters.safetensors     the first layer's filters after each epoch: epoch-000 (before training), epoch-001 ...
+best.safetensors        with --best: those after the epoch with the best validation accuracy
+filters.safetensors     the first layer's filters: epoch-000 (before training), epoch-001 ...
 *.png                   the pictures, see plots
 
-Every file is written whole or not at all, so a training that is killed leaves the files of a finished epoch.
+Every file is written whole or not at all. So a training that is killed leaves the files of a
+finished epoch.
 """
 
 import csv
@@ -32,7 +33,7 @@ from .weights import load_weights, save_weights
 
 
 class Metrics(NamedTuple):
-    """One epoch, a row of metrics.csv. Training figures are measured while the weights change."""
+    """One epoch, a row of metrics.csv. Training figures are those on the way."""
 
     epoch: int
     train_loss: float
@@ -50,8 +51,8 @@ def best_of(history: Sequence[Metrics]) -> Metrics:
 class Run:
     """A run folder that belongs to one training alone.
 
-    With `folder=None` it is runs/<name>, or runs/<name>-2, -3, ... when that exists. A folder that
-    is asked for must be new or empty: earlier results are never overwritten.
+    With `folder=None` it is runs/<name>, or runs/<name>-2, -3, ... when that exists. A folder
+    that is asked for must be new or empty, because earlier results are never overwritten.
     """
 
     def __init__(self, folder: Path | None, name: str, config: Mapping[str, Any]) -> None:
@@ -61,12 +62,14 @@ class Run:
         self.filters: dict[str, np.ndarray] = {}
         self.shown = 0
         self._lock()
-        refuse_used(self.folder)  # of two trainings started at once, both may have seen it empty, and one may be done
+        # Once more, under the lock: two trainings started together can both have found the
+        # folder empty, and the other one may already have finished in it.
+        refuse_used(self.folder)
         write_whole(self.folder / "config.json", self._config().encode())
 
     @classmethod
     def reopen(cls, folder: Path, config: Mapping[str, Any], history: Sequence[Sequence[float]]) -> "Run":
-        """The folder of a training that stopped after the epochs in `history`; it goes on with `config`."""
+        """The folder of a training that goes on after the epochs in `history`."""
         if {len(row) for row in history} - {len(Metrics._fields)}:
             raise ValueError(f"{folder}: each epoch of its history must be {', '.join(Metrics._fields)}.")
         run = cls.__new__(cls)
@@ -94,7 +97,7 @@ class Run:
         self.identity = identity(self.folder)
 
     def finish_epoch(self, metrics: Metrics, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
-        """Add the row, and keep all that goes with it; an epoch without a checkpoint does not count as finished."""
+        """Add the row and keep all that goes with it; without a checkpoint it does not count."""
         self.history.append(metrics)
         try:
             self.save(model, optimizer, filters)
@@ -109,9 +112,11 @@ class Run:
         self.show(model)
 
     def save(self, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
-        """The filters first, as no other file holds the earlier ones; one too many is left out when the training goes on.
+        """Write the filters, then the checkpoint.
 
-        Then the checkpoint: everything else is written anew from it.
+        A kill may fall between the two. Everything can be written anew from the checkpoint but
+        the filters of earlier epochs, so these are there before it. Filters of an epoch without
+        a checkpoint are left out when the training goes on.
         """
         if identity(self.folder) != self.identity:
             raise FileExistsError(f"{self.folder} was removed meanwhile, and is another training's folder now.")
@@ -193,13 +198,13 @@ def claim_folder(folder: Path) -> Path:
 
 
 def identity(folder: Path) -> tuple[int, int]:
-    """Which folder it is, whatever its name: a lock lies in a folder, but files are found by its name."""
+    """Which folder it is. Its name does not say that: another folder may have got the name."""
     found = folder.stat()
     return found.st_dev, found.st_ino
 
 
 def refuse_used(folder: Path) -> None:
-    """Only what a training leaves that was killed before it had anything to keep may lie there."""
+    """FileExistsError, unless nothing lies there but what a kill at the very start leaves."""
     if any(path.name != ".lock" and path.suffix != UNFINISHED for path in folder.iterdir()):
         raise FileExistsError(
             f"{folder} exists and is not empty; earlier results are never overwritten:"
@@ -208,7 +213,7 @@ def refuse_used(folder: Path) -> None:
 
 
 def refuse_stale(folder: Path, epochs: int) -> None:
-    """Between reading the checkpoint and getting the folder, another training may have gone on there and ended."""
+    """FileExistsError if another training went on there since the checkpoint was read."""
     now = len(checkpoints.load(folder / "checkpoint.safetensors").history)
     if now != epochs:
         raise FileExistsError(
@@ -217,7 +222,7 @@ def refuse_stale(folder: Path, epochs: int) -> None:
 
 
 def earlier_filters(path: Path, epochs: int) -> dict[str, np.ndarray]:
-    """What was kept until then; nothing, where the file is missing or damaged: it is for looking at alone."""
+    """The filters up to that epoch; nothing if the file is damaged."""
     try:
         kept = load_weights(path)
     except (OSError, ValueError):
@@ -227,6 +232,6 @@ def earlier_filters(path: Path, epochs: int) -> dict[str, np.ndarray]:
 
 
 def epoch_of(name: str) -> int | None:
-    """Of an entry in filters.safetensors: 7 for epoch-007, 1000 for epoch-1000; None for another name."""
+    """The epoch of an entry in filters.safetensors: epoch-007 -> 7, another name -> None."""
     found = re.fullmatch("epoch-([0-9]{3,9})", name)
     return int(found[1]) if found else None

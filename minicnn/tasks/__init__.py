@@ -1,4 +1,7 @@
-"""What can be learnt: `python -m minicnn.train --task NAME`. Read `task` first, then `classifier`, `digits`, `parity`, `painting`."""
+"""What can be learnt: `python -m minicnn.train --task NAME`.
+
+Read `task` first, then `classifier`, `digits`, `parity`, `painting`.
+"""
 
 from .classifier import Classifier
 from .digits import Digits

@@ -10,7 +10,7 @@ from .classifier import Classifier
 
 
 class Digits(Classifier):
-    """Ten classes: ten logits, cross-entropy, and the class with the largest logit is the answer."""
+    """Ten classes, ten logits, cross-entropy. The largest logit is the answer."""
 
     name = "digits"
     question = "which digit is it?"

@@ -1,4 +1,4 @@
-"""Paint the digit in colour. The course's second exercise: a generator of transposed convolutions."""
+"""The course's second exercise, a generator of transposed convolutions: paint the digit."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,9 @@ from ..nn import MSELoss
 from .task import Task, gather
 
 MOST_LATENT = 10_000
-COLOURS = {  # the class's number is its place: colours that are told apart at a glance, and 3, 5, 8 and 4, 9 the most easily
+# The colour of each class, in their order. All are told apart at a glance, and most easily
+# those of the digits that look alike: 3, 5, 8 and 4, 9.
+COLOURS = {
     "red": "#ff4b55",
     "orange": "#ff9130",
     "yellow": "#ffdb3b",
@@ -45,11 +47,12 @@ class Paintings(NamedTuple):
 
 
 class Painting(Task):
-    """An encoder turns the digit into a few numbers, the generator paints it from them: large, and in its class's colour.
+    """An encoder turns the digit into a few numbers, a generator paints it from them.
 
-    Both learn together from the squared differences to the picture that is wanted. To choose the colour, the numbers
-    have to say which digit it is, though nobody asked; where they are in doubt, the colours mix. A picture is right if
-    its ink is nearest to the colour of its own class.
+    The picture is large, and in its class's colour. Both networks learn together from the
+    squared differences to the picture that is wanted. To choose the colour, the numbers must
+    say which digit it is, though nobody asked for that; in doubt the colours mix. A picture is
+    right if its ink is nearest to the colour of its own class.
     """
 
     name = "generator"
@@ -116,10 +119,10 @@ class Painting(Task):
 
 
 def enlarge(images: np.ndarray, size: int = 100) -> np.ndarray:
-    """(N, 1, 28, 28) -> (N, 1, 100, 100): bilinear, then twice the contrast, so that strokes keep a crisp edge.
+    """(N, 1, 28, 28) -> (N, 1, 100, 100), bilinear, then twice the contrast for crisp edges.
 
-    An output pixel lies between two input pixels and takes from each the more, the nearer it is. Along one axis that
-    is a matrix (100, 28), as interpolation is linear.
+    An output pixel lies between two input pixels, and takes more from the nearer one. As
+    interpolation is linear, it is a matrix (100, 28) along each axis.
     """
     pixels = np.arange(images.shape[-1])
     centres = np.clip((np.arange(size) + 0.5) * len(pixels) / size - 0.5, 0, pixels[-1])
@@ -131,8 +134,9 @@ def enlarge(images: np.ndarray, size: int = 100) -> np.ndarray:
 def nearest_colour(pictures: np.ndarray) -> np.ndarray:
     """The class (N,) whose colour is nearest to that of the ink in each picture (N, 3, H, W).
 
-    Nearest in direction: thick and thin strokes, bright and dim ones are alike. Channels are squared, then the faint
-    glow that a network leaves on the large black background weighs nothing against the ink.
+    Nearest in direction, so that thick and thin, bright and dim strokes are alike. The channels
+    are squared, so that the faint glow which a network leaves on the large black background
+    weighs nothing against the ink.
     """
     ink = (pictures * pictures).sum((2, 3))  # (N, 3)
     directions = np.square(RGB) / np.linalg.norm(np.square(RGB), axis=1, keepdims=True)  # (10, 3)
@@ -140,7 +144,7 @@ def nearest_colour(pictures: np.ndarray) -> np.ndarray:
 
 
 def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, float]:
-    """The codes (N, L) seen from the direction in which they spread most, (N, 2), and the variance's share in that."""
+    """Codes (N, L) -> (N, 2) in the plane where they spread most; its share of the variance."""
     centred = np.where(np.isfinite(codes), codes, 0).astype(np.float64)
     centred -= centred.mean(axis=0)
     _, spread, axes = np.linalg.svd(centred, full_matrices=False)
@@ -150,7 +154,7 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def scattered(plane: np.ndarray, cells: int) -> np.ndarray:
-    """Indices of points that lie apart: of each cell of a grid over the plane, the one nearest to the cell's centre."""
+    """Indices of points that lie apart: in each cell of a grid, the nearest to its centre."""
     low, high = plane.min(axis=0), plane.max(axis=0)
     place = (plane - low) / np.maximum(high - low, 1e-12) * cells  # in cells
     cell = np.minimum(place.astype(int), cells - 1)

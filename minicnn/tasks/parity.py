@@ -11,11 +11,12 @@ from .classifier import Classifier
 
 
 class Parity(Classifier):
-    """Two classes, one output: the probability that the digit is odd, taught by binary cross-entropy.
+    """Two classes, one output: the probability that the digit is odd, and binary cross-entropy.
 
-    The answer is "odd" above a probability of 0.5. The notebook's way of counting, `_, predicted = torch.max(outputs, 1)`,
-    asks which of the outputs is largest; of one output that is always number 0. So the accuracy would freeze at the share
-    of even digits, 0.493 of the training images, however well the network learns.
+    The answer is "odd" above a probability of 0.5. The notebook counts otherwise:
+    `_, predicted = torch.max(outputs, 1)` asks which of the outputs is largest, and of one
+    output that is always number 0. So its accuracy would freeze at the share of even digits,
+    0.493 of the training images, however well the network learns.
     """
 
     name = "parity"

@@ -15,9 +15,10 @@ Criterion = CrossEntropyLoss | BCELoss | MSELoss
 
 
 class Task:
-    """A network, what it is to answer, and what is shown at the end. It keeps no state: one object serves all runs.
+    """A network, what it is to answer, and what is shown at the end.
 
-    examine(model, batches of images and labels)  ->  results, whatever `report` and `draw` want to show of them
+    A task keeps no state: one object serves all runs. `examine` returns whatever `report` and
+    `draw` want to show.
     """
 
     name: str  # --task NAME
@@ -37,7 +38,7 @@ class Task:
         raise NotImplementedError
 
     def count_right(self, outputs: np.ndarray, targets: np.ndarray) -> Any:
-        """How many of the answers are right; an integer that may still be on its way from a device."""
+        """How many of the answers are right: an integer, perhaps still on a device."""
         raise NotImplementedError
 
     def examine(self, model: Module, batches: Batches) -> Any:

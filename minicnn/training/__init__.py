@@ -1,1 +1,1 @@
-"""What stands behind `python -m minicnn.train`: its settings, its preparation, several processes."""
+"""What stands behind `python -m minicnn.train`: settings, preparation, processes, endings."""

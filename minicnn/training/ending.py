@@ -1,8 +1,8 @@
-"""How a training ends before its time: Ctrl-C, SIGTERM, a loss that is not finite, a full disk. Signals and exit codes stand here.
+"""How a training ends before its time: Ctrl-C, SIGTERM, a full disk, a loss that is not finite.
 
-with Ending() as end:
+with ending() as end:
     ...                 the training
-return end.status       0, or what a shell expects after a signal: 130, 143
+return end.status       0; 1 after an error; 130 or 143 after a signal, as shells expect
 """
 
 import contextlib
@@ -42,7 +42,7 @@ class Ending:
 
 @contextlib.contextmanager
 def ending() -> Iterator[Ending]:
-    """A `with` block in which whatever ends a training becomes an exit status and a sentence on the standard error."""
+    """A `with` block in which what ends a training becomes an exit status and a sentence."""
     end = Ending()
     try:
         yield end
@@ -54,7 +54,7 @@ def ending() -> Iterator[Ending]:
 
 
 def why(error: BaseException) -> tuple[int, str] | None:
-    """The exit status and the reason in words, or None for an exception that is not one of ours."""
+    """The exit status and the reason in words; None for an exception of another kind."""
     asked = Signals.asked
     if asked is not None:
         do_not_raise_again()  # within an import, or a compiled kernel, it may come out as another exception
@@ -69,7 +69,7 @@ def why(error: BaseException) -> tuple[int, str] | None:
     return None
 
 
-# ------------------------------------------------------------------------------------------------------- signals
+# -------------------------------------------------------------------------------------- signals
 
 
 class Signals:
@@ -91,8 +91,8 @@ def listen() -> None:
 def end_by_signal(number: int, frame: Any) -> NoReturn:
     """End the training wherever it is.
 
-    Python drops an exception that is raised in a `__del__` or in a library's callback. So the exception comes again every
-    two seconds, until `ending` has it.
+    Python drops an exception that is raised in a `__del__` or in a library's callback. So it is
+    raised again every two seconds, until `ending` has caught it.
     """
     if number in ENDS:
         Signals.asked = ENDS[signal.Signals(number)]

@@ -1,6 +1,6 @@
-"""From the settings of a training to what it consists of: data, network, device, run folder. Nothing is learnt yet.
+"""From the settings of a training to what it consists of: data, network, device, run folder.
 
-What cannot be had is refused before anything is written.
+Nothing is learnt yet. What cannot be had is refused before anything is written.
 """
 
 import hashlib
@@ -107,7 +107,10 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
 
 
 def set_up_computing(settings: Settings) -> tuple[Settings, Any]:
-    """Backend, threads and random numbers for the whole process; the settings as they are then, and the device."""
+    """Backend, threads and random numbers, for the whole process.
+
+    Returns the settings with the threads and the device that were found, and the device itself.
+    """
     minicnn.set_backend(settings.backend)
     device = find_device(settings)
     minicnn.set_num_threads(settings.threads or max(1, minicnn.get_num_threads() // processes.on_this_machine()))
@@ -159,7 +162,7 @@ def first_images(settings: Settings, network: str, train: bool) -> Subset:
 
 
 def digest(*subsets: Subset) -> str:
-    """SHA-256 of the pixels and labels that are used: by it a training knows its data again, wherever they lie."""
+    """SHA-256 of the pixels and labels, by which a training knows its data again."""
     found = hashlib.sha256()
     for subset in subsets:
         dataset: Any = subset.dataset  # MNIST
@@ -169,7 +172,7 @@ def digest(*subsets: Subset) -> str:
 
 
 def on_device(dataset: TaskDataset, device: Any) -> TaskDataset:
-    """The images moved to a torch device once. For NumPy they stay bytes, and become floats batch by batch."""
+    """The images moved to a torch device once; NumPy's become floats batch by batch."""
     if device == "numpy":
         return dataset
     images, labels = dataset.digits.batch(range(len(dataset)))
@@ -178,7 +181,7 @@ def on_device(dataset: TaskDataset, device: Any) -> TaskDataset:
 
 
 def check_fits(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
-    """ValueError if the training would not go on as it began. (The settings agree already: see `settings.resumed`.)"""
+    """ValueError if network, data or processes are others than when the training began."""
     for name, what in (("network", "network"), ("data_sha256", "data"), ("processes", "number of processes")):
         was = checkpoint.config.get(name)
         now = config[name]
@@ -187,7 +190,7 @@ def check_fits(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
 
 
 def open_run(settings: Settings, checkpoint: Checkpoint | None, config: Mapping[str, Any], rank: int) -> Run:
-    """A new run folder, or that of the training that goes on. The first process alone writes into it."""
+    """A new run folder, or the one that is resumed. The first process alone writes."""
     history = checkpoint.history if checkpoint else []
     if rank:
         return SilentRun(config, history)

@@ -1,13 +1,15 @@
-"""Several processes train one network: each computes the gradient of its share of every batch, and all take the average.
+"""Several processes train one network.
 
     torchrun --nproc-per-node=2 -m minicnn.train --backend torch
 
-`torch.distributed` carries the messages (gloo between CPUs, nccl between GPUs). This file decides what is summed: the
-mean loss over a batch is the mean over the processes' shares, weighted with their sizes n_r, and so is its gradient:
+Each computes the gradient of its share of every batch, and all take the average.
+`torch.distributed` carries the messages (gloo between CPUs, nccl between GPUs); this file
+decides what is summed. The mean loss over a batch is the mean over the processes' shares,
+weighted with their sizes n_r, and so is its gradient:
 
     grad = (sum over r of n_r grad_r) / (sum over r of n_r)
 
-A share may be smaller than another, or empty, because the last batch of an epoch is what was left over.
+A share may be smaller than another, or empty: the last batch of an epoch is what was left over.
 """
 
 import os
@@ -21,7 +23,7 @@ from ..nn import Parameter
 
 
 class Processes:
-    """The processes of a training, as one of them sees them: `size` in number, of which it is number `rank`."""
+    """The processes of a training as one of them sees them: it is number `rank` of `size`."""
 
     rank: int
     size: int
@@ -31,7 +33,7 @@ class Processes:
         raise NotImplementedError
 
     def average(self, parameters: Iterable[Parameter], n: int) -> None:
-        """Replace each gradient, the mean over this process's `n` images, by the mean over the images of all."""
+        """Replace each gradient, a mean over `n` images, by the mean over all images."""
         raise NotImplementedError
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
@@ -125,5 +127,5 @@ def place_on_this_machine() -> int:
 
 
 def join(device: Any) -> Processes:
-    """This process's place among those that torchrun started; `device` is the torch device that it computes on."""
+    """The processes that torchrun started; this one computes on the torch device `device`."""
     return ManyProcesses(device) if started() > 1 else ONE_PROCESS

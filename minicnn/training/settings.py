@@ -1,6 +1,7 @@
-"""The settings of a training: one frozen object, a flag of `python -m minicnn.train` for each.
+"""The settings of a training: one frozen object, and a flag of the command for each.
 
-Read `Settings` first. Below it: how the flags become settings, and how those of a training that is resumed are read back.
+Read `Settings` first. Below it: how the flags become settings, and how a training that goes on
+gets its own back.
 """
 
 import argparse
@@ -139,7 +140,7 @@ DECISIVE = (
 )
 CHANGEABLE = ("epochs", "lr", "data")  # the same images may lie elsewhere by now
 
-# ------------------------------------------------------------------------------------------ from the command line
+# ------------------------------------------------------------------------ from the command line
 
 
 def read_flags(
@@ -162,7 +163,7 @@ def with_defaults(given: Mapping[str, Any]) -> Settings:
 
 
 def resumed(given: Mapping[str, Any]) -> tuple[Settings, checkpoints.Checkpoint]:
-    """The settings with which a training began, changed to those that are given now, and its checkpoint."""
+    """The settings with which a training began, but for those given now; its checkpoint."""
     folder = given["resume"]
     if "out" in given:
         raise ValueError("--resume goes on in the folder it names; leave out --out.")
@@ -198,7 +199,7 @@ def load(folder: Path) -> checkpoints.Checkpoint:
 
 
 def from_config(checkpoint: checkpoints.Checkpoint) -> Settings:
-    """The settings with which a training began. What its version of minicnn did not know has its default."""
+    """The settings with which a training began; what older versions lacked has its default."""
     found = {}
     for name in DECISIVE + CHANGEABLE:
         value = checkpoint.config.get(name)
@@ -211,7 +212,7 @@ def from_config(checkpoint: checkpoints.Checkpoint) -> Settings:
     return with_defaults(found)
 
 
-# ---------------------------------------------------------------------------------------------------- the help
+# ------------------------------------------------------------------------------------- the help
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -248,7 +249,7 @@ examples:
 
 
 def default_in_words(setting: Field) -> str:
-    """Behind the help of a flag: everybody's default, or that of the digits and those that differ."""
+    """Behind the help of a flag: its default, or that of digits and those that differ."""
     if setting.name == "backend":
         return f" (default: {get_backend()})"
     if setting.default is not MISSING and setting.default is not None and setting.default is not False:

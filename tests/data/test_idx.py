@@ -1,4 +1,4 @@
-"""The IDX reader: what was written comes back; what is damaged is named, and costs no memory."""
+"""The IDX reader: what was written comes back; damage is named, and costs no memory."""
 
 import gzip
 import struct

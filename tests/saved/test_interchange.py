@@ -1,4 +1,4 @@
-"""Weights travel between minicnn and torch unchanged, and files that are something else are refused with a reason."""
+"""Weights travel between minicnn and torch unchanged; other files are refused with a reason."""
 
 import os
 import pickle
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
 
 @st.composite
 def states(draw):
-    """Arrays of any bits (NaN and -0.0 among them), any shape and memory layout, under names such as torch gives."""
+    """Arrays of any bits (NaN, -0.0), any shape and layout, under names such as torch's."""
     rng = np.random.default_rng(draw(strategies.seeds))
     names = draw(st.lists(st.from_regex(r"[a-z]{1,5}(\.[a-z0-9]{1,5}){0,2}", fullmatch=True), max_size=4, unique=True))
     state = {}
@@ -60,7 +60,7 @@ def tensors(state):
     return {name: torch.from_numpy(array) for name, array in plain(state).items()}
 
 
-# --------------------------------------------------------------------------------------------- bit for bit
+# ---------------------------------------------------------------------------------- bit for bit
 
 
 @given(states())
@@ -145,7 +145,7 @@ def test_strided_tied_and_half_tensors_come_as_they_are(folder):
     assert bits(load_weights(folder / "even.safetensors")) == bits(found)
 
 
-# ------------------------------------------------------------------------------------------------- refused
+# -------------------------------------------------------------------------------------- refused
 
 
 def torch_file(value, **options):
@@ -315,7 +315,7 @@ def test_without_torch_only_torchs_format_is_refused_and_the_extra_named(tmp_pat
     assert not (tmp_path / "b.pt").exists()
 
 
-# ----------------------------------------------------------------------------------------- the command line
+# ----------------------------------------------------------------------------- the command line
 
 
 def test_a_run_folder_goes_to_torch_and_back(tmp_path, capsys):

@@ -115,7 +115,7 @@ def test_a_folder_that_another_training_has_replaced_is_left_to_it(tmp_path):
 
 
 def test_filters_are_kept_beyond_a_thousand_epochs(tmp_path):
-    """Names have three digits or more: compared as texts, epoch-101 would come after epoch-1000."""
+    """Names have three digits or more; as texts, epoch-101 would come after epoch-1000."""
     kept = {f"epoch-{epoch:03d}": np.full(1, epoch) for epoch in (0, 1, 101, 999, 1000, 1001)}
     save_weights(tmp_path / "f", kept | {"epoch-": np.zeros(1), "epoch-²": np.zeros(1), "other": np.zeros(1)})
     assert earlier_filters(tmp_path / "f", 1000).keys() == kept.keys() - {"epoch-1001"}
@@ -153,7 +153,7 @@ def test_many_writers_of_one_file_do_not_mix(tmp_path):
 
 @pytest.mark.parametrize("written", range(1, 10))
 def test_a_training_killed_after_any_file_loses_no_epochs_filters(tmp_path, monkeypatch, written):
-    """The initial state takes two files, after config.json; an epoch four. What is killed goes on, and nothing is missing."""
+    """After config.json the initial state takes two files, an epoch four."""
     replace, done = os.replace, []
 
     def killed(*paths):

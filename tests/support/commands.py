@@ -55,7 +55,7 @@ def names(folder):
 
 
 def refused(capsys, command, *arguments):
-    """The sentence with which a command refuses its arguments: status 2, no run folder, nothing else said."""
+    """The sentence with which a command refuses its arguments: status 2, and no run folder."""
     with pytest.raises(SystemExit) as stopped:
         command.main([str(argument) for argument in arguments])
     assert stopped.value.code == 2
@@ -69,7 +69,7 @@ def refused(capsys, command, *arguments):
 
 
 def environment(**more):
-    """Of a process that finds minicnn here, and does not share the cores with the tests beside it."""
+    """Of a process that finds minicnn here, and leaves the cores to the tests beside it."""
     return {**os.environ, "PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **more}
 
 

@@ -1,4 +1,4 @@
-"""Several processes follow one process: the same mean gradient, however the images are shared."""
+"""Several processes follow one: the same mean gradient, however the images are shared."""
 
 import subprocess
 import sys

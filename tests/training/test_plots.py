@@ -133,7 +133,7 @@ def test_a_diverged_run_can_still_be_drawn(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-# ------------------------------------------------------------------------------------- paintings
+# ------------------------------------------------------------------------------------ paintings
 
 
 def paintings(*shape):

@@ -1,4 +1,4 @@
-"""`python -m minicnn.predict` and `python -m minicnn.evaluate`: what they answer, show, write and refuse."""
+"""minicnn.predict and minicnn.evaluate: what they answer, show, write and refuse."""
 
 import contextlib
 import csv
@@ -65,7 +65,7 @@ def answers(capsys, run, names, *flags):
     return read_csv(out)
 
 
-# --------------------------------------------------------------------------------------------- predict
+# -------------------------------------------------------------------------------------- predict
 
 
 def test_images_of_mnist_get_the_very_answers_of_the_run(run, capsys):
@@ -106,7 +106,7 @@ def photographed(digit):
 
 @pytest.mark.parametrize("change", [enlarged, coloured, moved, photographed, lambda digit: 255 - digit])
 def test_changed_digits_are_recognised_nearly_as_often(run, capsys, change):
-    """If each right answer were lost with probability 0.02, more than 10 of 200 would be lost once in 400 times."""
+    """If one answer in 50 were lost, more than 10 of 200 would be lost once in 400 times."""
     originals = Trained(run).probabilities(TEST.images[:200]).argmax(axis=1)
     before = (originals == TEST.labels[:200]).sum()
     rows = answers(capsys, run, save_digits(200, change))
@@ -272,7 +272,7 @@ def test_a_parity_run_says_even_or_odd(run, capsys):
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
-# --------------------------------------------------------------------------------- both: no such run
+# ---------------------------------------------------------------------------- both: no such run
 
 
 @pytest.mark.parametrize(("module", "more"), [(predict, ["x.png"]), (evaluate, [])])
@@ -377,7 +377,7 @@ def test_no_image_is_refused(run, capsys):
     assert refused(capsys, predict, run) == "the following arguments are required: image"
 
 
-# -------------------------------------------------------------------------------------------- evaluate
+# ------------------------------------------------------------------------------------- evaluate
 
 
 def test_the_runs_own_figures_come_out_to_the_last_digit(run, capsys):
@@ -461,12 +461,12 @@ def test_another_data_set_in_a_folder(run, capsys):
 def test_data_sets_that_it_cannot_read_are_refused(run, capsys):
     reads = "SimpleCNN reads images of 28x28 pixels with labels from 0 to 9; "
     small = write_test_images("small", np.zeros((3, 8, 9), np.uint8), [0, 1, 2])
-    assert refused(capsys, evaluate, run, "--data", small) == f"{reads}small has 8x9 and labels up to 2."
+    assert refused(capsys, evaluate, run, "--data", small) == f"{reads}--data small has 8x9 and labels up to 2."
     letters = write_test_images("letters", np.zeros((3, 28, 28), np.uint8), [0, 1, 25])
-    assert refused(capsys, evaluate, run, "--data", letters) == f"{reads}letters has 28x28 and labels up to 25."
+    assert refused(capsys, evaluate, run, "--data", letters) == f"{reads}--data letters has 28x28 and labels up to 25."
     empty = write_test_images("empty", np.zeros((0, 28, 28), np.uint8), [])
-    assert refused(capsys, evaluate, run, "--data", empty) == "empty has no images; expected at least one."
-    assert refused(capsys, evaluate, run, "--data", "nowhere").startswith("MNIST: nowhere was expected to hold ")
+    assert refused(capsys, evaluate, run, "--data", empty) == "--data empty has no images; expected at least one."
+    assert refused(capsys, evaluate, run, "--data", "nowhere").startswith("--data nowhere was expected to hold ")
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ def test_a_value_that_does_not_fit_is_refused(run, capsys, flag, value, expected
     assert refused(capsys, evaluate, run, flag, value) == sentence
 
 
-# ------------------------------------------------------------------------------------------- processes
+# ------------------------------------------------------------------------------------ processes
 
 
 def start(module, *arguments, **variables):

@@ -1,4 +1,4 @@
-"""minicnn's training against the course's torch code: same weights, same images, same losses."""
+"""minicnn's training and the course's torch code: same weights, same images, same losses."""
 
 import numpy as np
 import pytest

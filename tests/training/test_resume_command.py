@@ -1,4 +1,4 @@
-"""`--resume`: a training that was killed goes on, and ends with the bits of one that never stopped."""
+"""`--resume`: a killed training goes on, and ends with the bits of one that never stopped."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""A short training run of the course's network follows torch's: same seed, same digits, same losses."""
+"""A short training of the course's network follows torch's: same seed, digits and losses."""
 
 import numpy as np
 import pytest

@@ -349,7 +349,10 @@ def flags() -> Reader:
                 except SystemExit as error:
                     if error.code not in (0, 2):
                         raise NotRefusedProperly(f"{parser.prog}: exit status {error.code}") from error
-            return settings.parse(train, words)
+            try:
+                return settings.read_flags(train, words)
+            except (OSError, ValueError) as error:
+                train.error(str(error))  # as the command does
 
     return Reader(seeds, read)
 

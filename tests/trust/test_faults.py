@@ -1,4 +1,4 @@
-"""Whatever befalls a training, its folder opens, what was finished is kept, and a sentence says what happened.
+"""Whatever befalls a training: its folder opens, finished epochs are kept, a sentence says why.
 
 MINICNN_LONG=1 kills a hundred trainings for each backend; without it a few.
 """
@@ -46,7 +46,7 @@ def start(*flags, before="", module="minicnn.train", **settings):
 
 
 def finish(process):
-    """Status, output, errors; never a traceback, but that of an exception which a library's callback could not let through."""
+    """Status, output, errors; no traceback, but that of an exception that Python drops."""
     out, err = process.communicate(timeout=120)
     ignored = re.findall(r"^Exception ignored in.*\nTraceback", err, re.MULTILINE)
     assert err.count("Traceback") == len(ignored), err
@@ -67,7 +67,7 @@ def save_digit():
 
 
 def epochs_in(folder):
-    """Opens every file in a run folder. How many epochs it holds, None where nothing was kept yet."""
+    """Opens every file in a run folder. Returns its epochs, None where nothing was kept yet."""
     files = {path.name: path for path in folder.iterdir()} if folder.exists() else {}
     unfinished = {name for name in files if name.endswith(".unfinished")}
     assert len(unfinished) <= 1
@@ -89,11 +89,11 @@ def epochs_in(folder):
     return len(checkpoint.history)
 
 
-# ------------------------------------------------------------------------------------------------- being killed
+# --------------------------------------------------------------------------------- being killed
 
 
 def wait(process, file, moments, lasts):
-    """Until any moment of a training, or, every other time, until shortly after it has written its first file."""
+    """Until any moment of a training or, every other time, until its first file is written."""
     if moments.random() < 0.5:
         time.sleep(moments.uniform(0, lasts))
         return
@@ -195,7 +195,7 @@ def end():
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_a_signal_within_an_import_is_none_of_the_imports_errors(name):
-    """A compiled module that is interrupted while it starts says "initialization failed" instead."""
+    """A compiled module that is interrupted while it starts says "initialization failed"."""
     turn = """
 def end():
     try:
@@ -260,12 +260,12 @@ def test_a_killed_training_leaves_no_half_of_a_picture():
     assert os.listdir() == ["picture.png"]
 
 
-# --------------------------------------------------------------------------------------- nowhere to write
+# ----------------------------------------------------------------------------- nowhere to write
 
 
 @pytest.fixture
 def small_disk():
-    """A file system of five megabytes: room for one epoch's files, not for another checkpoint beside them."""
+    """A file system of five megabytes: one epoch's files fit, another checkpoint does not."""
     Path("disk").mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", "disk"], check=False, capture_output=True, text=True
@@ -297,7 +297,7 @@ def limited(size):
 
 
 def test_a_file_that_may_not_grow_is_told_and_what_was_finished_is_kept():
-    """The system's limit for files instead of a full disk: the first epoch's checkpoint holds Adam's averages, and is too long."""
+    """The system's limit for files, as of a full disk: Adam's averages make one too long."""
     status, _, err = run(*NUMPY, "--out", "run", before=limited(1_500_000))
     assert (status, epochs_in(Path("run"))) == (1, 0)
     assert err == (
@@ -400,7 +400,7 @@ def test_a_table_that_cannot_be_written_leaves_the_one_before(module):
     assert Path("table.csv").read_bytes() == before
 
 
-# --------------------------------------------------------------------------------------------- nobody listens
+# ------------------------------------------------------------------------------- nobody listens
 
 
 COMMANDS = {
@@ -500,7 +500,7 @@ def test_ctrl_c_stops_a_comparison_with_torch():
 
 
 def closing(stream, module, *flags):
-    """Status, output, errors of a command that a shell starts without one of the two: ">&-" or "2>&-"."""
+    """Status, output, errors of a command that a shell starts without one stream."""
     done = subprocess.run(
         ["sh", "-c", f'exec "$0" -m {module} "$@" {stream}', sys.executable, *flags],
         check=False,
@@ -528,7 +528,7 @@ def test_errors_that_nobody_reads_do_not_get_into_a_table_nor_a_table_that_nobod
     assert err.splitlines()[1:] == ["1 of 2 images could not be read."]
 
 
-# ------------------------------------------------------------------------------------------------- two at once
+# ---------------------------------------------------------------------------------- two at once
 
 
 @pytest.mark.parametrize("attempt", range(times(2, 30)))
@@ -555,7 +555,7 @@ def test_of_two_that_go_on_at_once_the_second_refuses():
     assert finish(first)[0] == 143
 
 
-# --------------------------------------------------------------------------------------------------- no network
+# ----------------------------------------------------------------------------------- no network
 
 
 def test_the_bundled_data_need_no_network():
@@ -571,7 +571,7 @@ sys.addaudithook(refuse)
     assert subprocess.run([sys.executable, *flags], check=False, capture_output=True).returncode == 1  # it does refuse
 
 
-# ----------------------------------------------------------------------------------------- strange environments
+# ------------------------------------------------------------------------- strange environments
 
 
 @pytest.mark.parametrize("module", ["minicnn.train", "minicnn.predict"])
@@ -589,7 +589,7 @@ def test_matplotlib_is_told_to_draw_with_what_does_not_exist(module):
     assert run(*flags, "--no-plots", module=module, env={"MPLBACKEND": "banana"})[0] == 0
 
 
-# -------------------------------------------------------------------------------------------- strange terminals
+# ---------------------------------------------------------------------------- strange terminals
 
 
 @pytest.mark.parametrize("module", ["train", "predict", "evaluate", "convert", "summary", "onnx", "agree"])
