@@ -1,17 +1,17 @@
-"""`python -m benchmarks`: how fast minicnn is beside torch on the same CPU, with the same number of threads."""
+"""`python -m benchmarks`: how fast minicnn is beside torch on the same CPU.
+
+All contenders get the same number of threads.
+"""
 
 import argparse
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-try:
-    import torch  # noqa: F401
-except ImportError:
-    sys.exit("The benchmarks compare with torch: pip install 'minicnn[torch]'")
-
 from minicnn.command import new_file, whole_number
+from minicnn.kernels.threads import cores
 
 from . import machine, report, work
 from .agreement import Disagreement
@@ -24,14 +24,17 @@ class Session:
     """One run: measures, prints as it goes, and collects what --json and --plot want."""
 
     def __init__(self, args: argparse.Namespace, command: list[str]):
-        self.quick, self.threads = args.quick, args.threads
-        self.plan = Plan.quick(args.repeats or 2) if args.quick else Plan(args.repeats or Plan.rounds)
+        self.quick = args.quick
+        # Quickly on one: on a busy machine two of torch's threads wait a long time for each other.
+        self.threads = args.threads or (1 if args.quick else cores())
+        self.plan = Plan.quick(args.repeats or 1) if args.quick else Plan(args.repeats or Plan.rounds)
         self.contenders = contenders(args.compile)
         self.peaks: dict[int, float] = {}
-        self.document: dict[str, Any] = {"machine": machine.describe(args.threads, command)}
+        self.document: dict[str, Any] = {"machine": machine.describe(self.threads, command)}
         self.document |= {"quick": args.quick, "results": [], "scale": [], "cold": []}
 
     def start(self) -> None:
+        self.others = machine.Others()
         for n in sorted({1, self.threads}):
             machine.set_threads(n)
             found = machine.matrix_product_peak(*((768, 4) if self.quick else ()))
@@ -50,7 +53,7 @@ class Session:
                 self.document["results"].append(row := self.measure(one, command, n))
                 say(report.result(row))
 
-    # ------------------------------------------------------------------------------------------ the commands
+    # --------------------------------------------------------------------- the commands
 
     def step(self) -> None:
         self.table("step", "One training step of the course's network.", [work.Step(64, work.STEP)])
@@ -63,7 +66,7 @@ class Session:
     def layers(self) -> None:
         N = 16 if self.quick else 64
         about = f"Each layer of the notebook on its shapes, forward plus backward, batch {N}."
-        self.table("layers", about, work.notebook(N), sorted({1, self.threads}))
+        self.table("layers", about, work.notebook(N), [self.threads] if self.quick else sorted({1, self.threads}))
 
     def shapes(self) -> None:
         about = "Shapes from elsewhere, forward plus backward" + (", quick: one image each." if self.quick else ".")
@@ -99,9 +102,12 @@ class Session:
             say(report.fact(fact))
 
     def close(self) -> None:
+        self.document["machine"]["others"] = self.others.used()
         for lines in (report.bars(self.document["results"]), report.first_calls(self.document["results"])):
             for line in lines:
                 say(line)
+        if (doubt := report.doubts(self.document)) is not None:
+            say(f"\n{doubt}")
 
 
 COMMANDS: dict[str, Callable[[Session], None]] = {
@@ -122,10 +128,12 @@ def say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     command = list(sys.argv[1:] if arguments is None else arguments)
     if command[:1] == ["curve"]:  # nothing is timed there, so it has flags of its own
+        demand_torch()
         from . import curve
 
         return curve.main(command[1:])
     args = make_parser().parse_args(command)
+    demand_torch()
     session = Session(args, command)
     status = 0
     try:
@@ -145,17 +153,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def demand_torch() -> None:
+    """After the flags are read, so that `--help` answers without it."""
+    if importlib.util.find_spec("torch") is None:
+        sys.exit("The benchmarks compare with torch: pip install 'minicnn[torch]'")
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description=__doc__.split(": ", 1)[1],
+        description="How fast minicnn is beside torch on the same CPU, with the same number of threads.",
         epilog="`python -m benchmarks curve` asks whether both learn the same, not how fast; it has its own --help.",
     )
     parser.add_argument(
         "command", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; without a name all of them", type=a_command
     )
-    parser.add_argument("--quick", action="store_true", help="does it run? under a minute, figures mean nothing")
-    parser.add_argument("--threads", type=whole_number(1), default=machine.available_cores(), metavar="N")
+    parser.add_argument("--quick", action="store_true", help="does it run? a minute; its figures mean nothing")
+    parser.add_argument("--threads", type=whole_number(1), metavar="N", help="for everybody (all cores)")
     parser.add_argument("--repeats", type=whole_number(1), metavar="N", help="rounds in which all take their turn")
     parser.add_argument("--compile", action="store_true", help="torch.compile takes part in step and inference")
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write everything, each sample included")

@@ -1,16 +1,20 @@
 """Two correct results in float32 are not the same bits. How far apart may they lie?
 
-Each of the n additions in a sum rounds its partial sum, which is about as large as the largest result M, by at most
-u M, u = eps / 2. Taken as independent, n such errors make about sqrt(n) u M (Higham and Mary, 2019), and the errors of two
-computations in different orders together less than sqrt(n) eps M. Eight times that never happens by chance. Through a
-network the layers' bounds add up. So
+Each of the n additions in a sum rounds its partial sum, which is about as large as the
+largest result M, by at most u M, u = eps / 2. Taken as independent, n such errors make
+about sqrt(n) u M (Higham and Mary, 2019), and the errors of two computations in
+different orders together less than sqrt(n) eps M. Eight times that never happens by
+chance. Through a network the layers' bounds add up. So
 
-    |found - expected|  <=  8 roundings eps max |expected|        roundings: sqrt(n), summed over the layers
+    |found - expected|  <=  8 roundings eps max |expected|
 
-Adam's first step is w - lr f(g) with f(g) = g / (|g| + 1e-8), almost the sign: a gradient near 0 may move the weight
-either way. f grows with g, so a gradient known up to d gives an f between f(g - d) and f(g + d). To that come the roundings of w and
-of some ten operations on lr f, in both computations.
-An epoch is chaotic: it is judged by its figures, its steps by the step.
+with roundings = sqrt(n), summed over the layers.
+
+Adam's first step is w - lr f(g) with f(g) = g / (|g| + 1e-8), almost the sign: a
+gradient near 0 may move the weight either way. f grows with g, so a gradient known up
+to d gives an f between f(g - d) and f(g + d). To that come the roundings of w and of
+some ten operations on lr f, in both computations. An epoch is chaotic: it is judged by
+its figures, its steps by the step.
 """
 
 import numpy as np

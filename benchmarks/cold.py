@@ -1,6 +1,8 @@
-"""What a user waits for and what it takes: the first start, the second, the imports, the peak memory.
+"""What a user waits for and what it takes: the first start, the second, the imports,
+the peak memory.
 
-Each figure comes from a fresh process. `first` has an empty cache for compiled kernels, as after installing.
+Each figure comes from a fresh process. `first` has an empty cache for compiled kernels,
+as after installing.
 """
 
 import csv
@@ -25,7 +27,9 @@ def fact(what: str, value: float, unit: str, bar: float | None = None, note: str
 
 
 def cold(threads: int) -> Iterator[Fact]:
-    """All figures, each as soon as it is known. The bars are for the numba set; without it the textbook shows what it takes."""
+    """All figures, each as soon as it is known. The bars are for the numba set; without
+    it the textbook shows what it takes.
+    """
     judged = offered("numba")
     backend = "numba" if judged else "numpy"
 
@@ -85,7 +89,9 @@ def run(command: list[str], env: dict[str, str], cwd: Path) -> subprocess.Comple
 
 
 def to_first_epoch(module: list[str], env: dict[str, str], cwd: Path) -> tuple[float, list[str]]:
-    """Seconds from starting `python -m ...` to its line after epoch 1, and the lines until then."""
+    """Seconds from starting `python -m ...` to its line after epoch 1, and the lines
+    until then.
+    """
     command = [sys.executable, "-u", "-m", *module]
     started, said = time.perf_counter(), []
     with subprocess.Popen(

@@ -1,38 +1,31 @@
-"""Who does the work. Each contender turns a work into a Task: the same data, the same weights, its own way."""
+"""Who does the work.
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+Each contender turns a work into a Task: the same data, the same weights, its own way.
+"""
+
 from typing import Protocol
 
 from minicnn import kernels
 
-from .agreement import Results
+from .ours import Minicnn
+from .task import Task
 from .work import Work
-
-
-@dataclass
-class Task:
-    """`run()` does the work once, and is all that is timed; `results()` are the arrays of the latest run."""
-
-    run: Callable[[], None]
-    results: Callable[[], Results]
-    inside: Callable[[], AbstractContextManager] = nullcontext  # entered around a turn, outside the clock
 
 
 class Contender(Protocol):
     name: str
 
     def task(self, work: Work) -> Task | None:
-        """None: it does not take part, because it would do nothing different here from another contender."""
+        """None: it does not take part, as it would do the same as another contender."""
 
 
 def contenders(compiled: bool = False) -> list[Contender]:
-    """torch eager first, which all are compared with; of minicnn's CPU kernel sets those that there are."""
-    from .ours import Minicnn
-    from .theirs import Torch
+    """torch eager first, to which all are compared; then minicnn's kernel sets for the CPU."""
+    from .theirs import Torch  # here, so that `--help` answers without torch
 
-    theirs: list[Contender] = [Torch(), Torch(tuned=True)] + [Torch(compiled=True)] * compiled
+    theirs: list[Contender] = [Torch(), Torch(tuned=True)]
+    if compiled:
+        theirs.append(Torch(compiled=True))
     return theirs + [Minicnn(backend) for backend in ("numpy", "numba") if offered(backend)]
 
 

@@ -1,8 +1,10 @@
-"""`python -m benchmarks curve`: minicnn and the notebook's torch code learn side by side; do they follow the same curve?
+"""`python -m benchmarks curve`: minicnn and the notebook's torch code learn side by
+side; do they follow the same curve?
 
-Both start from the same seed, hence from the same weights, and see the same batches. In float64 rounding is so small that
-the losses must agree for a hundred steps. In float32 they agree for ten; then rounding, which training magnifies, leads
-each to weights of its own, and only how well they do in the end can be compared.
+Both start from the same seed, hence from the same weights, and see the same batches. In
+float64 rounding is so small that the losses must agree for a hundred steps. In float32
+they agree for ten; then rounding, which training magnifies, leads each to weights of
+its own, and only how well they do in the end can be compared.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import torch
 import minicnn
 from minicnn import kernels
 from minicnn.command import new_file, whole_number
+from minicnn.kernels.threads import cores
 from minicnn.models import SimpleCNN
 from minicnn.nn import CrossEntropyLoss
 from minicnn.optim import Adam
@@ -37,7 +40,9 @@ STEPS_SHOWN = {*range(1, 11), 20, 50, 100, 200, 500, 1000, 2000, 5000}
 
 
 class Curve(NamedTuple):
-    """What one training leaves: its first weights, the loss of each step, the figures of each epoch."""
+    """What one training leaves: its first weights, the loss of each step, the figures
+    of each epoch.
+    """
 
     weights: dict[str, np.ndarray]
     losses: list[float]
@@ -56,11 +61,13 @@ class Plan(NamedTuple):
         return min(self.epochs, FLOAT64_EPOCHS) if dtype == "float64" else self.epochs
 
 
-# -------------------------------------------------------------------------------------------------- training
+# ----------------------------------------------------------------------------- training
 
 
 def follow_reference(plan: Plan, seed: int, dtype: str) -> Curve:
-    """The notebook's code. In float64 it starts from the float32 weights and images, converted."""
+    """The notebook's code. In float64 it starts from the float32 weights and images,
+    converted.
+    """
     torch.manual_seed(seed)
     model = reference.SimpleCNN().to(getattr(torch, dtype))
     weights = {name: value.numpy().copy() for name, value in model.state_dict().items()}
@@ -103,17 +110,19 @@ class NotingLoss(CrossEntropyLoss):
 
 
 def deviation(found: Sequence[float], expected: Sequence[float]) -> np.ndarray:
-    """|found - expected| / |expected|, element by element; NaN and infinity are as far off as can be."""
+    """|found - expected| / |expected|, element by element; infinite for NaN and infinity."""
     a, b = np.float64(found), np.float64(expected)
     with np.errstate(invalid="ignore"):
         return np.nan_to_num(np.abs(a - b) / np.abs(b), nan=np.inf)
 
 
-# ---------------------------------------------------------------------------------------------------- claims
+# ------------------------------------------------------------------------------- claims
 
 
 class Claim(NamedTuple):
-    """What should hold, how far it is from that, and whether it does: None when too little was trained to say."""
+    """What should hold, how far it is from that, and whether it does: None when too
+    little was trained to say.
+    """
 
     what: str
     backend: str
@@ -155,11 +164,13 @@ def judge(found: dict[str, dict[str, list[Curve]]]) -> Iterator[Claim]:
                 yield Claim(text, backend, value, 0.5, value <= 0.5 if enough else None, note if enough else TOO_LITTLE)
 
 
-# --------------------------------------------------------------------------------------------------- showing
+# ------------------------------------------------------------------------------ showing
 
 
 def steps_table(curves: dict[str, list[Curve]], seed: int) -> Iterator[str]:
-    """The first steps and some later ones: each loss, and how far it is from the reference's."""
+    """The first steps and some later ones: each loss, and how far it is from the
+    reference's.
+    """
     others = [name for name in curves if name != REFERENCE]
     yield f"\n{'step':>5}{REFERENCE + ' loss':>22}" + "".join(
         f"{name + ' loss':>20}{'deviation':>11}" for name in others
@@ -174,15 +185,17 @@ def steps_table(curves: dict[str, list[Curve]], seed: int) -> Iterator[str]:
 
 def epochs_table(curves: dict[str, list[Curve]], seed: int, epochs: Sequence[int]) -> Iterator[str]:
     """A line for each epoch and contender."""
-    yield f"\n{'epoch':>5}  {'':12}{'train loss':>16}{'deviation':>11}{'accuracy':>10}{'val loss':>16}{'deviation':>11}{'accuracy':>10}"
+    columns = f"{'train loss':>16}{'deviation':>11}{'accuracy':>10}{'val loss':>16}{'deviation':>11}{'accuracy':>10}"
+    yield f"\n{'epoch':>5}  {'':12}{columns}"
     for e in epochs:
         right = curves[REFERENCE][seed].epochs[e]
         for name in curves:
             it = curves[name][seed].epochs[e]
             away = [deviation([getattr(it, k)], [getattr(right, k)])[0] for k in ("train_loss", "val_loss")]
             first, second = ("", "") if name == REFERENCE else (f"{value:.1e}" for value in away)
+            number = e + 1 if name == REFERENCE else ""
             yield (
-                f"{e + 1 if name == REFERENCE else '':>5}  {name:12}{it.train_loss:>16.10f}{first:>11}{it.train_accuracy:>10.4f}"
+                f"{number:>5}  {name:12}{it.train_loss:>16.10f}{first:>11}{it.train_accuracy:>10.4f}"
                 f"{it.val_loss:>16.10f}{second:>11}{it.val_accuracy:>10.4f}"
             )
 
@@ -191,7 +204,9 @@ COLOURS = {REFERENCE: "#8a8a8a", "numpy": "#d95f02", "numba": "#1f6fb4", "torch"
 
 
 def draw(path: Path, found: dict[str, dict[str, list[Curve]]], title: str) -> None:
-    """The losses on each other, the accuracies on each other, and the deviations on a logarithmic axis."""
+    """The losses on each other, the accuracies on each other, and the deviations on a
+    logarithmic axis.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 7.5), layout="constrained")
@@ -244,7 +259,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-# --------------------------------------------------------------------------------------------- the command line
+# --------------------------------------------------------------------- the command line
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -285,7 +300,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def document(about: dict, plan: Plan, found: dict[str, dict[str, list[Curve]]], claims: list[Claim]) -> dict[str, Any]:
-    """Everything but the weights; a loss that is no number would be no JSON either, so it is null."""
+    """Everything but the weights; a loss that is no number would be no JSON either, so
+    it is null.
+    """
 
     def number(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
@@ -324,7 +341,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--train-size", default=5000, help="the first N training images (5000)", **number)
     parser.add_argument("--val-size", default=1000, help="the first N test images (1000)", **number)
-    parser.add_argument("--threads", default=machine.available_cores(), **number)
+    parser.add_argument("--threads", default=cores(), **number)
     parser.add_argument("--json", type=new_file, metavar="FILE", help="write every loss, figure and verdict")
     parser.add_argument(
         "--plot", type=new_file, metavar="FILE", help="draw the curves on each other, and the deviations"

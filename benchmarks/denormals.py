@@ -1,7 +1,9 @@
-"""`python -m benchmarks.denormals`: does a training step take longer where numbers are denormal, smaller than any normal one?
+"""`python -m benchmarks.denormals`: does a training step take longer where numbers are
+denormal, smaller than any normal one?
 
-Processors may handle each of them in software, a hundred times as slowly. Here they are put where training could meet them:
-in the images, in the weights, and in the gradients, in their averages in Adam (1e-40) and in those of their squares (1e-18).
+Processors may handle each of them in software, a hundred times as slowly. Here they are
+put where training could meet them: in the images, in the weights, and in the gradients,
+in their averages in Adam (1e-40) and in those of their squares (1e-18).
 """
 
 import statistics
@@ -10,14 +12,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from minicnn.kernels.threads import cores
 from minicnn.models import SimpleCNN
 from minicnn.nn import CrossEntropyLoss
 from minicnn.optim import Adam
 
 from . import machine, work
-from .contenders import Task
 from .measure import Plan, ratios, take_turns
 from .ours import Minicnn
+from .task import Task
 
 USUAL = "usual numbers"
 BAR = 2.0
@@ -25,7 +28,9 @@ BACKENDS = ("numba", "numpy")
 
 
 def step(pixels: float = 1.0, weights: float = 1.0, gradients: float = 1.0) -> tuple[SimpleCNN, Callable[[], None]]:
-    """SimpleCNN and a training step whose images, weights or gradients are so many times as large as usual."""
+    """SimpleCNN and a training step whose images, weights or gradients are so many
+    times as large as usual.
+    """
     one = work.Step(64, ())
     images, labels = one.data()
     images, scale = images * np.float32(pixels), np.float32(gradients)
@@ -57,7 +62,7 @@ def main() -> int:
     worst = 0.0
     for backend in BACKENDS:
         inside = Minicnn(backend).inside
-        for threads in sorted({1, machine.available_cores()}):
+        for threads in sorted({1, cores()}):
             machine.set_threads(threads)
             rounds = take_turns({name: Task(run, dict, inside) for name, (_, run) in cases.items()}, Plan(total=2.0))
             for name in cases:

@@ -1,12 +1,14 @@
 """How it is timed: everybody checked, then in turns, all in one process with equal threads.
 
-A machine's speed changes while one measures, so the contenders take turns, and a ratio is taken within a round, between
-neighbours in time; reported is the median over the rounds. A turn is a burst of calls whose first ones do not count.
+A machine's speed changes while one measures, so the contenders take turns, and a ratio
+is taken within a round, between neighbours in time; reported is the median over the
+rounds. A turn is a burst of calls whose first ones do not count.
 
-Before each turn all rest, because idle threads are not idle: those of OpenBLAS, of torch's OpenMP and of minicnn spin for a
-while, lest they fall asleep between two calls, on cores that the next one needs. Measured without the rest, a training
-step of torch right after one NumPy product took 107 ms (89 and 14 in the second and third call, then 10.5), and inference
-of 64 images by minicnn 8.0 ms for a tenth of a second (then 3.3).
+Before each turn all rest, because idle threads are not idle: those of OpenBLAS, of
+torch's OpenMP and of minicnn spin for a while, lest they fall asleep between two calls,
+on cores that the next one needs. Measured without the rest, a training step of torch
+right after one NumPy product took 107 ms (89 and 14 in the second and third call, then
+10.5), and inference of 64 images by minicnn 8.0 ms for a tenth of a second (then 3.3).
 """
 
 import statistics
@@ -16,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .agreement import demand
-from .contenders import Contender, Task
+from .contenders import Contender
 from .machine import clock, set_threads
-from .work import EAGER, OURS, Work
+from .task import Task
+from .work import EAGER, OURS, Bar, Work
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class Plan:
 
 
 def measure(work: Work, contenders: Sequence[Contender], threads: int, peak: float, plan: Plan) -> dict[str, Any]:
-    """One work, done by all who take part: everything that the report says of it. Raises Disagreement."""
+    """One work, done by all who take part: everything that the report says of it.
+    Raises Disagreement.
+    """
     set_threads(threads)
     tasks = {c.name: task for c in contenders if (task := c.task(work)) is not None}
     first = {name: call(task) for name, task in tasks.items()}  # the first calls: they compile, and are compared
@@ -70,12 +75,18 @@ def measure(work: Work, contenders: Sequence[Contender], threads: int, peak: flo
         "multiply_adds": work.multiply_adds,
         "contenders": {name: entry(name) for name in tasks},
         "bars": [
-            {**bar._asdict(), "ratio": ratio, "met": ratio <= bar.bar if plan.judged else None}
+            judge(bar, ratios(rounds, OURS, bar.against), plan)
             for bar in work.bars
             if OURS in tasks and bar.against in tasks
-            for ratio in [statistics.median(ratios(rounds, OURS, bar.against))]
         ],
     }
+
+
+def judge(bar: Bar, found: Sequence[float], plan: Plan) -> dict[str, Any]:
+    """What was promised beside what was measured: the median of the rounds' ratios."""
+    ratio, low, high = middle(found)
+    met = ratio <= bar.bar if plan.judged else None
+    return {**bar._asdict(), "ratio": ratio, "ratio_quartiles": [low, high], "met": met}
 
 
 def call(task: Task) -> float:
@@ -84,7 +95,9 @@ def call(task: Task) -> float:
 
 
 def take_turns(tasks: dict[str, Task], plan: Plan) -> list[dict[str, list[float]]]:
-    """For each round the samples of each contender in it, in seconds. Whoever is slow sits out the later rounds."""
+    """For each round the samples of each contender in it, in seconds. Whoever is slow
+    sits out the later rounds.
+    """
     tries = 2 if plan.calls > 2 else 1
     seconds = {name: min(call(task) for _ in range(tries)) for name, task in tasks.items()}
     calls = {name: max(1, min(plan.calls, int(plan.turn / s))) for name, s in seconds.items()}

@@ -13,7 +13,7 @@ from minicnn.optim import Adam
 from minicnn.train import evaluate, train_epoch
 
 from .agreement import Results
-from .contenders import Task
+from .task import Task
 from .work import Epoch, Inference, Layer, Network, Step, Work
 
 

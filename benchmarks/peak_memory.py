@@ -1,7 +1,8 @@
-"""Run a module and say what it took: `python -m benchmarks.peak_memory FILE MODULE [ARGUMENTS]`.
+"""Run a module and say what it took: `python -m benchmarks.peak_memory FILE MODULE
+[ARGUMENTS]`.
 
-The high-water mark is read from inside, at the end: the one that a parent is told of a child (ru_maxrss) begins at the
-parent's own size, because a child starts as its copy.
+The high-water mark is read from inside, at the end: the one that a parent is told of a
+child (ru_maxrss) begins at the parent's own size, because a child starts as its copy.
 """
 
 import resource

@@ -10,6 +10,7 @@ from .work import EAGER, OURS
 WIDTH = 112
 COLUMNS = (20, 9, 15, 13, 13, 7, 12, 9)  # at least so wide; two spaces lie between two of them
 ALIGN = "<>>>>>>>"
+QUIET = 0.05  # the share of the cores that others may keep busy while it measures
 HEAD = ("", "median ms", "quartiles", "/ torch eager", "quartiles", "at most", "G mul-adds/s", "of peak")
 
 
@@ -20,15 +21,26 @@ def table_line(*cells: str) -> str:
 
 def header(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    load, cores = machine["load"] or 0.0, machine["cores"]
-    busy = f"\nNote      {load} processes share {cores} cores: others are at work here and disturb the figures."
     return (
         f"Machine   {machine['cpu']}, {machine['cores']} cores, {machine['system']}, load {machine['load']}\n"
         f"Versions  {versions}\n"
         f"Threads   {machine['threads']} for everybody\n"
         f"Command   {machine['command']}\n"
-        f"Started   {machine['started']}{busy if load > cores else ''}"
+        f"Started   {machine['started']}"
     )
+
+
+def doubts(document: dict[str, Any]) -> str | None:
+    """Why the figures of this run mean nothing, as a sentence; None if they mean something."""
+    if document["quick"]:
+        return "A quick run: its figures mean nothing."
+    others, cores = document["machine"].get("others"), document["machine"]["cores"]
+    if others is not None and others > QUIET * cores:
+        return (
+            f"A disturbed run: others kept {others:.1f} of the {cores} cores busy while it measured,"
+            " so its figures mean nothing. Run it again on a quiet machine."
+        )
+    return None
 
 
 def peaks(found: dict[int, float]) -> str:
@@ -65,12 +77,16 @@ def ms(value: float) -> str:
 
 
 def bars(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """What was promised of `OURS` beside what was measured."""
-    judged = [(row, bar) for row in rows for bar in row["bars"]]
+    """What was promised of `OURS` beside what was measured; a quick run is not judged."""
+    judged = [(row, bar) for row in rows for bar in row["bars"] if bar["met"] is not None]
     if not judged:
         return
-    yield section("bars", f"How many times as long as the other {OURS} takes: measured, at most, aim.")
-    lines = [("work", "threads", "against", "measured", "bar", "aim", "")]
+    yield section(
+        "limits",
+        f"How many times as long as the other {OURS} takes. `At most` is the limit that this project sets itself;\n"
+        "`aim` is what it works towards and does not promise.",
+    )
+    lines = [("work", "threads", "against", "measured", "at most", "aim", "")]
     for row, bar in judged:
         figures = (f"{bar[name]:.2f}" for name in ("ratio", "bar", "aim"))
         lines.append((row["work"], str(row["threads"]), bar["against"], *figures, verdict(bar)))
@@ -79,9 +95,9 @@ def bars(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def verdict(bar: dict[str, Any]) -> str:
-    if bar["met"] is None:
-        return "not judged: a quick run"
-    return "reaches the aim" if bar["ratio"] <= bar["aim"] else "meets the bar" if bar["met"] else "MISSES THE BAR"
+    if bar["ratio"] <= bar["aim"]:
+        return "reaches the aim"
+    return "within the limit" if bar["met"] else "OVER THE LIMIT"
 
 
 def first_calls(rows: list[dict[str, Any]]) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""torch as a contender: eager as the course writes it, tuned (channels_last, fused Adam), or compiled."""
+"""torch as a contender: eager as the course writes it, tuned (channels_last, fused
+Adam), or compiled.
+"""
 
 import numpy as np
 import torch
@@ -7,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from reference import simple_cnn as reference
 
 from .agreement import Results
-from .contenders import Task
+from .task import Task
 from .work import COMPILED, EAGER, TUNED, Epoch, Inference, Layer, Network, Step, Work
 
 
@@ -25,7 +27,9 @@ class Torch:
         return Task(*getattr(self, work.kind)(work))
 
     def tensor(self, array: np.ndarray | None) -> torch.Tensor | None:
-        """A copy; images lie in memory as this contender likes them, so that it need not turn them round itself."""
+        """A copy; images lie in memory as this contender likes them, so that it need
+        not turn them round itself.
+        """
         if array is None:
             return None
         last = self.tuned and array.ndim == 4

@@ -1,7 +1,9 @@
-"""What is timed: the layers and the training step of the notebook, shapes from elsewhere, and the bar beside each.
+"""What is timed: the layers and the training step of the notebook, shapes from
+elsewhere, and the bar beside each.
 
-A work knows its data, how many multiply-adds its definition asks for, and how many roundings may pile up in one result.
-It knows nothing of who does it: the contenders have a method for each `kind` of work.
+A work knows its data, how many multiply-adds its definition asks for, and how many
+roundings may pile up in one result. It knows nothing of who does it: the contenders
+have a method for each `kind` of work.
 """
 
 import math
@@ -112,7 +114,9 @@ class Layer:
 
     @property
     def multiply_adds(self) -> int:
-        """Forward, the gradient to the weights, and the gradient to the input where it is asked for."""
+        """Forward, the gradient to the weights, and the gradient to the input where it
+        is asked for.
+        """
         return self.forward_multiply_adds * (2 + self.input_grad)
 
     @property
@@ -229,7 +233,9 @@ class Inference(Network):
 
 @dataclass(frozen=True)
 class Epoch(Network):
-    """One epoch in batches of N, as `minicnn.train` and `reference/` do it: loader, metrics, validation."""
+    """One epoch in batches of N, as `minicnn.train` and `reference/` do it: loader,
+    metrics, validation.
+    """
 
     kind: ClassVar[str] = "epoch"
     name: str = "epoch"
@@ -250,7 +256,9 @@ Work = Layer | Step | Inference | Epoch
 
 
 def scale(quick: bool = False) -> Iterator[tuple[str, int, Work]]:
-    """(axis, place on it, work): the step against the batch size, a convolution against image size and channels."""
+    """(axis, place on it, work): the step against the batch size, a convolution against
+    image size and channels.
+    """
     for N in (16, 64) if quick else (16, 32, 64, 128, 256, 512, 1024):
         yield "batch size", N, Step(N, name=f"batch size {N}")
     N = 2 if quick else 16

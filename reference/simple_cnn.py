@@ -2,8 +2,8 @@
 
     python -m reference.simple_cnn
 
-It shares no code with what it judges: it imports nothing of minicnn and reads the IDX files by its
-own few lines.
+It shares no code with what it judges: it imports nothing of minicnn and reads the IDX
+files by its own few lines.
 """
 
 import argparse
@@ -53,7 +53,9 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def load_images(folder: Path | str | None = None, train: bool = True, size: int | None = None) -> tuple[Tensor, Tensor]:
-    """The first `size` images (N, 1, 28, 28), float32 in [0, 1], and labels (N,) of a folder."""
+    """The first `size` images (N, 1, 28, 28), float32 in [0, 1], and labels (N,) of a
+    folder.
+    """
     kind = "train" if train else "t10k"
     images, labels = (
         read_idx(find_file(Path(folder or BUNDLED), f"{kind}-{name}-ubyte"))[:size]
@@ -66,7 +68,9 @@ def load_images(folder: Path | str | None = None, train: bool = True, size: int 
 
 
 def find_file(folder: Path, name: str) -> Path:
-    """The file of that name, gzipped or not, in `folder` or where torchvision keeps it below."""
+    """The file of that name, gzipped or not, in `folder` or where torchvision keeps it
+    below.
+    """
     for place in (folder, folder / "MNIST" / "raw"):
         for path in (place / name, place / f"{name}.gz"):
             if path.is_file():

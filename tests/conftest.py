@@ -23,7 +23,8 @@ minicnn.set_num_threads(1)  # the arrays are small, and the test processes share
 
 @pytest.fixture(params=("numpy", "numba"), scope="module")
 def backend(request):
-    """Runs a test once on each kernel set that torch may judge: `pytestmark = pytest.mark.usefixtures("backend")`.
+    """Runs a test once on each kernel set that torch may judge: `pytestmark =
+    pytest.mark.usefixtures("backend")`.
 
     The torch set is judged by the textbook instead (test_torch_set.py).
     """

@@ -1,4 +1,6 @@
-"""Is it alive? The course's example, one gradient by hand, and a network that learns; without torch, in two seconds."""
+"""Is it alive? The course's example, one gradient by hand, and a network that learns;
+without torch, in two seconds.
+"""
 
 import numpy as np
 

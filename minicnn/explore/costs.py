@@ -1,6 +1,5 @@
 """Where the parameters and the time are: counted from the layers, and measured on this machine when asked."""
 
-import os
 import threading
 import time
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, nn
-from ..kernels.threads import get_num_threads, set_num_threads
+from ..kernels.threads import cores, get_num_threads, set_num_threads
 from ..models import SimpleCNN
 from ..summary import summary
 from . import ask
@@ -23,10 +22,6 @@ _busy = threading.Lock()
 def _model(run: RunFolder | None) -> nn.Module:
     """A network of the run's kind with weights of its own, so that nobody waits for it; without a run SimpleCNN."""
     return SimpleCNN() if run is None else run.rebuild()[1]
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def answer(run: RunFolder | None) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from threadpoolctl import threadpool_limits
 MOST = 1024  # more are surely a mistake
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Those that this process may use, which in a container are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_threads = _cores()
+_threads = cores()
 
 
 def set_num_threads(n: int) -> None:

@@ -1,4 +1,5 @@
-"""The line budget: `python -m tests.project.budget` counts what a reader has to read, and fails when it is too much.
+"""The line budget: `python -m tests.project.budget` counts what a reader has to read,
+and fails when it is too much.
 
 Blank lines do not count; everything else does, docstrings and comments too.
 """

@@ -1,4 +1,6 @@
-"""The public names and their signatures, which are torch's; what importing costs; and who may import whom."""
+"""The public names and their signatures, which are torch's; what importing costs; and
+who may import whom.
+"""
 
 import ast
 import importlib
@@ -18,8 +20,8 @@ ROOT = Path(minicnn.__file__).resolve().parent
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 NAMES = {
-    "minicnn": """data get_backend get_num_threads gradcheck manual_seed models nn optim set_backend set_num_threads summary
-        use_backend""",
+    "minicnn": """data get_backend get_num_threads gradcheck manual_seed models nn optim set_backend set_num_threads
+        summary use_backend""",
     "minicnn.nn": """BCELoss BCEWithLogitsLoss Conv2d ConvTranspose2d CrossEntropyLoss Flatten Linear MSELoss MaxPool2d
         Module Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
     "minicnn.nn.functional": " ".join(
@@ -71,7 +73,7 @@ def test_every_public_name_has_a_docstring(module):
         assert inspect.getdoc(getattr(found, name)), name
 
 
-# ------------------------------------------------------------------------------------------------- signatures
+# --------------------------------------------------------------------------- signatures
 
 CONSTRUCTORS = [
     *(
@@ -93,7 +95,9 @@ def arguments(function):
 
 
 def torchs_arguments(function, name):
-    """The same of torch's function; of built-in ones, which have no signature, from their docstring's first line."""
+    """The same of torch's function; of built-in ones, which have no signature, from
+    their docstring's first line.
+    """
     try:
         found = arguments(function)
     except ValueError:
@@ -162,7 +166,7 @@ def test_module_has_torchs_methods_with_torchs_first_arguments():
     ]
 
 
-# --------------------------------------------------------------------------------------------------- importing
+# ---------------------------------------------------------------------------- importing
 
 
 def test_importing_minicnn_imports_none_of_the_heavy_libraries():
@@ -172,8 +176,8 @@ def test_importing_minicnn_imports_none_of_the_heavy_libraries():
     assert done.stdout.strip() == "[]"
 
 
-# Room -> what of minicnn it may import ("" is minicnn as a whole). The first entry that a file's path starts with counts;
-# a file without an entry may import nothing.
+# Room -> what of minicnn it may import ("" is minicnn as a whole). The first entry that
+# a file's path starts with counts; a file without an entry may import nothing.
 MAY_IMPORT = {
     "geometry.py": set(),
     "kernels/__init__.py": {"kernels"},

@@ -1,4 +1,6 @@
-"""minicnn follows the notebook's code, and `python -m benchmarks curve` would say so if it did not."""
+"""minicnn follows the notebook's code, and `python -m benchmarks curve` would say so if
+it did not.
+"""
 
 import json
 
@@ -72,7 +74,7 @@ def test_another_learning_rate_is_noticed(monkeypatch, capsys):
     assert printed.count("DOES NOT HOLD") == 2  # the first loss of float32 and float64 alike comes before Adam
 
 
-# -------------------------------------------------------------------------------------------------- judging
+# ------------------------------------------------------------------------------ judging
 
 
 def made_up(losses, accuracy=0.9, weight=1.0, epochs=10):
@@ -120,7 +122,7 @@ def test_final_accuracies_are_judged_on_average(accuracies, epochs, value, holds
     assert claim.holds is holds
 
 
-# --------------------------------------------------------------------------------------------- the rest of it
+# ----------------------------------------------------------------------- the rest of it
 
 
 @pytest.mark.parametrize(

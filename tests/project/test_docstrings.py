@@ -1,4 +1,6 @@
-"""Every public docstring has its example and its link; and the sentences that no other test evaluates are true."""
+"""Every public docstring has its example and its link; and the sentences that no other
+test evaluates are true.
+"""
 
 import inspect
 
@@ -44,7 +46,7 @@ def test_a_layer_says_what_it_costs_and_puts_a_misconception_right(layer):
         assert "ept for backward:" in text
 
 
-# --------------------------------------------------------------------------------------------------- the formulas
+# ------------------------------------------------------------------------- the formulas
 
 
 @given(seeds, pairs(1, 4), pairs(1, 4))
@@ -105,7 +107,9 @@ def test_pooling_and_relu_may_change_places(seed):
 
 
 def test_what_the_layers_say_they_keep_is_what_summary_measures():
-    """Conv2d, ConvTranspose2d and Linear the input, MaxPool2d 8 bytes an output, pointwise layers the output."""
+    """Conv2d, ConvTranspose2d and Linear the input, MaxPool2d 8 bytes an output,
+    pointwise layers the output.
+    """
     image = (2, 6, 6)
     for layer, shape, size in [
         (nn.Conv2d(2, 3, 3), image, 4 * 72),

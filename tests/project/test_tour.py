@@ -1,4 +1,6 @@
-"""The tour: its two files are a pair, its outputs are fit to be read, and it runs from top to bottom."""
+"""The tour: its two files are a pair, its outputs are fit to be read, and it runs from
+top to bottom.
+"""
 
 import re
 import sys
@@ -59,7 +61,9 @@ def test_it_can_be_read_on_a_web_page(stored):
 
 
 def unpaired(notebook):
-    """The torch cells that no minicnn cell with a check follows, and the minicnn cells that follow none."""
+    """The torch cells that no minicnn cell with a check follows, and the minicnn cells
+    that follow none.
+    """
     code = ["", *(cell.source for cell in notebook.cells if cell.cell_type == "code"), ""]
     torchs, ours = ([source.startswith(f"# {name}\n") for source in code] for name in ("torch", "minicnn"))
     checked = [re.search(r"^ *(agree|must)\(", source, re.MULTILINE) is not None for source in code]
@@ -103,7 +107,9 @@ def test_the_tours_checks_can_fail(helpers):
 
 @pytest.mark.tour
 def test_it_runs_from_top_to_bottom(stored):
-    """Whatever fails inside, a check too, fails here; what the cells put out is of the kinds that are stored."""
+    """Whatever fails inside, a check too, fails here; what the cells put out is of the
+    kinds that are stored.
+    """
     executed = execute(read_text())
     assert not outputs(executed, "error")
 

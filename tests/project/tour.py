@@ -1,8 +1,9 @@
 """Executes the tour and writes its outputs: `python -m tests.project.tour` (`make tour`).
 
-`reference/tour.py` is what people edit and what diffs show; `reference/tour.ipynb` has the same cells with their
-outputs, to be read on a web page. Nothing goes into the outputs that would differ without a reason: no times, no
-paths, and each cell's id is a digest of its source.
+`reference/tour.py` is what people edit and what diffs show; `reference/tour.ipynb` has
+the same cells with their outputs, to be read on a web page. Nothing goes into the
+outputs that would differ without a reason: no times, no paths, and each cell's id is a
+digest of its source.
 """
 
 import hashlib
@@ -32,7 +33,9 @@ def read_text() -> nbformat.NotebookNode:
 
 
 def execute(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Run all cells in a new kernel, as Jupyter does in the notebook's folder; the first error stops it and is raised."""
+    """Run all cells in a new kernel, as Jupyter does in the notebook's folder; the
+    first error stops it and is raised.
+    """
     language = notebook.metadata.language_info
     client = NotebookClient(
         notebook,
