@@ -25,7 +25,8 @@ class Session:
 
     def __init__(self, args: argparse.Namespace, command: list[str]):
         self.quick = args.quick
-        # Quickly on one: on a busy machine two of torch's threads wait a long time for each other.
+        # Quickly on one: on a busy machine two of torch's threads wait a long time for
+        # each other.
         self.threads = args.threads or (1 if args.quick else cores())
         self.plan = Plan.quick(args.repeats or 1) if args.quick else Plan(args.repeats or Plan.rounds)
         self.contenders = contenders(args.compile)

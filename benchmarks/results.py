@@ -53,7 +53,9 @@ def median(row: Row, name: str) -> str:
 
 
 def judged(row: Row, against: str) -> str:
-    """The ratio to `against`: median of the rounds, quartiles, the limit; empty if none is set."""
+    """The ratio to `against`: median of the rounds, quartiles, the limit; empty if none
+    is set.
+    """
     bar = next((bar for bar in row["bars"] if bar["against"] == against), None)
     if bar is None:
         return ""
@@ -103,9 +105,11 @@ def about(document: dict[str, Any]) -> str:
     machine = document["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     doubt = doubts(document)
+    command = re.sub(r" --(json|plot) \S+", "", machine["command"])
+    threads = f"{machine['threads']} thread{'s' * (machine['threads'] > 1)}"
     return (
-        f"`{machine['command']}` on {machine['cpu']}, {machine['cores']} cores,"
-        f" {machine['threads']} threads for everybody, float32,\non {machine['started'][:10]}; {versions}.\n"
+        f"`{command}` on {machine['cpu']}, {machine['cores']} cores,"
+        f" {threads} for everybody, float32,\non {machine['started'][:10]}; {versions}.\n"
         + (f"\n**{doubt}**\n" if doubt else "")
     )
 
