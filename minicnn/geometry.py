@@ -8,13 +8,53 @@ Notation, here and in the kernels:
     S stride, P padding, D dilation        each with a letter H (down) or W (across) behind it
     G groups                               output block g sees input block g alone
 
-Arguments that make no sense in themselves raise ValueError, arrays that do not fit them RuntimeError, as in torch.
+The sizes come first, then the Geometry that carries them to the kernels, then how an operation's arguments become
+one, then the checks. Arguments that make no sense in themselves raise ValueError or TypeError, arrays that do not
+fit them RuntimeError, as in torch. `who` is the name with which an error begins: the function that was called.
 """
 
 import operator
 from collections import namedtuple
 
 IntPair = int | tuple[int, int]
+
+
+# --------------------------------------------------------------------------------------- the sizes, along one axis
+
+
+def conv_size(size: int, K: int, S: int, padding: int, D: int) -> int:
+    """floor((size + padding - D (K - 1) - 1) / S) + 1, where `padding` counts both sides."""
+    return (size + padding - D * (K - 1) - 1) // S + 1
+
+
+def conv_transpose_size(size: int, K: int, S: int, P: int, D: int, OP: int) -> int:
+    """(size - 1) S - 2 P + D (K - 1) + OP + 1: the input size that `conv_size` maps to `size`."""
+    return (size - 1) * S - 2 * P + D * (K - 1) + OP + 1
+
+
+def same_padding(K: int, D: int) -> tuple[int, int]:
+    """(before, after): with D (K - 1) zeros in all, stride 1 keeps the size. The odd one comes after, as in torch."""
+    total = D * (K - 1)
+    return total // 2, total - total // 2
+
+
+def pool_size(size: int, K: int, S: int, P: int, D: int, ceil_mode: bool) -> int:
+    """conv_size, rounded up with ceil_mode; a window that would start past the image and its left padding is dropped."""
+    span = size + 2 * P - D * (K - 1) - 1
+    if not ceil_mode:
+        return span // S + 1
+    out = -(-span // S) + 1
+    starts_past_the_image = (out - 1) * S >= size + P
+    return out - 1 if starts_past_the_image else out
+
+
+def has_empty_window(size: int, S: int, P: int, D: int, out: int) -> bool:
+    """True when some window's taps fall left and right of the image but never into it: possible for P > 0, D > size."""
+    starts_in_the_padding = range(min(out, -(-P // S)))
+    return D > size and any((o * S - P) % D >= size for o in starts_in_the_padding)
+
+
+# ------------------------------------------------------------------------------------ what travels to the kernels
 
 
 class Geometry(namedtuple("Geometry", "N C H W  O G  KH KW  SH SW  PH PW  DH DW  OH OW")):
@@ -47,6 +87,128 @@ class Geometry(namedtuple("Geometry", "N C H W  O G  KH KW  SH SW  PH PW  DH DW 
         return HP, WP
 
 
+# --------------------------------------------------------------------------- from an operation's arguments to it
+
+
+def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1, who="conv2d") -> Geometry:
+    """The geometry of `conv2d`: input (N, C, H, W) or (C, H, W), weight (O, C/G, KH, KW)."""
+    N, C, H, W = _batch(input_shape)
+    O, CG, KH, KW = weight_shape
+    SH, SW = pair(stride, "stride", 1, who)
+    DH, DW = pair(dilation, "dilation", 1, who)
+    G = positive(groups, "groups", who)
+    (PT, PB), (PL, PR) = conv_padding(padding, (KH, KW), (SH, SW), (DH, DW), who)
+    if C != CG * G or min(O, CG, KH, KW) < 1:
+        raise RuntimeError(
+            f"{who}: weight {tuple(weight_shape)} with groups={G} takes {CG * G} channels, "
+            f"but the input has {C}: {_as_read(input_shape, CG * G)}"
+        )
+    check_groups(C, O, G, who)
+    OH = conv_size(H, KH, SH, PT + PB, DH)
+    OW = conv_size(W, KW, SW, PL + PR, DW)
+    _check_conv_axis("height", H, K=KH, S=SH, padding=PT + PB, D=DH, out=OH, who=who)
+    _check_conv_axis("width", W, K=KW, S=SW, padding=PL + PR, D=DW, out=OW, who=who)
+    return Geometry(N=N, C=C, H=H, W=W, O=O, G=G, KH=KH, KW=KW, SH=SH, SW=SW, PH=PT, PW=PL, DH=DH, DW=DW, OH=OH, OW=OW)
+
+
+def conv_transpose2d(
+    input_shape, weight_shape, stride=1, padding=0, output_padding=0, groups=1, dilation=1, who="conv_transpose2d"
+) -> Geometry:
+    """The geometry of the convolution that this one transposes: what goes in here is that one's *output*.
+
+    Input (N, C, h, w) or (C, h, w) and weight (C, O/G, KH, KW) give the Geometry with O = C, OH = h, OW = w, whose H
+    and W are the sizes that come out here.
+    """
+    N, C, h, w = _batch(input_shape)
+    CW, OG, KH, KW = weight_shape
+    SH, SW = pair(stride, "stride", 1, who)
+    PH, PW = pair(padding, "padding", 0, who)
+    DH, DW = pair(dilation, "dilation", 1, who)
+    G = positive(groups, "groups", who)
+    OPH, OPW = check_output_padding(output_padding, (SH, SW), (DH, DW), who)
+    if C != CW or min(OG, KH, KW) < 1:
+        raise RuntimeError(
+            f"{who}: weight {tuple(weight_shape)} takes {CW} channels, "
+            f"but the input has {C}: {_as_read(input_shape, CW)}"
+        )
+    check_groups(C, OG * G, G, who)
+    H = conv_transpose_size(h, KH, SH, PH, DH, OP=OPH)
+    W = conv_transpose_size(w, KW, SW, PW, DW, OP=OPW)
+    _check_conv_transpose_axis("height", h, K=KH, S=SH, P=PH, D=DH, OP=OPH, out=H, who=who)
+    _check_conv_transpose_axis("width", w, K=KW, S=SW, P=PW, D=DW, OP=OPW, out=W, who=who)
+    return Geometry(
+        N=N, C=OG * G, H=H, W=W, O=C, G=G, KH=KH, KW=KW, SH=SH, SW=SW, PH=PH, PW=PW, DH=DH, DW=DW, OH=h, OW=w
+    )
+
+
+def max_pool2d(
+    input_shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, who="max_pool2d"
+) -> Geometry:
+    """The geometry of `max_pool2d`, for input (N, C, H, W) or (C, H, W).
+
+    Every channel is pooled by itself, so O = G = C. A stride of None is the kernel size.
+    """
+    N, C, H, W = _batch(input_shape)
+    KH, KW = pair(kernel_size, "kernel_size", 1, who)
+    SH, SW = (KH, KW) if stride is None else pair(stride, "stride", 1, who)
+    PH, PW = check_pool_padding(padding, (KH, KW), who)
+    DH, DW = pair(dilation, "dilation", 1, who)
+    OH = pool_size(H, KH, SH, PH, DH, ceil_mode)
+    OW = pool_size(W, KW, SW, PW, DW, ceil_mode)
+    common = {"input_shape": tuple(input_shape), "ceil_mode": ceil_mode, "who": who}
+    _check_pool_axis("height", H, K=KH, S=SH, P=PH, D=DH, out=OH, **common)
+    _check_pool_axis("width", W, K=KW, S=SW, P=PW, D=DW, out=OW, **common)
+    return Geometry(N=N, C=C, H=H, W=W, O=C, G=C, KH=KH, KW=KW, SH=SH, SW=SW, PH=PH, PW=PW, DH=DH, DW=DW, OH=OH, OW=OW)
+
+
+def conv_padding(padding, kernel_size, stride, dilation, who: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(above, below), (left, right), for numbers, "same" and "valid"."""
+    if not isinstance(padding, str):
+        PH, PW = pair(padding, "padding", 0, who)
+        return (PH, PH), (PW, PW)
+    if padding not in ("same", "valid"):
+        raise ValueError(f"{who}: padding must be an int, a pair, 'same' or 'valid', got {padding!r}.")
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    if tuple(stride) != (1, 1):
+        raise ValueError(f"{who}: padding='same' needs stride 1, got {stride}; give the padding as numbers instead.")
+    return same_padding(kernel_size[0], dilation[0]), same_padding(kernel_size[1], dilation[1])
+
+
+def output_padding_for(output_size, input_shape, kernel_size, stride, padding, dilation, who: str) -> tuple[int, int]:
+    """The output_padding with which a transposed convolution reaches `output_size`: (height, width), or a whole shape.
+
+    A stride S maps S input sizes to one output size; torch does not count what a dilation allows beyond them.
+    """
+    try:
+        wanted = tuple(operator.index(size) for size in output_size)
+    except TypeError:
+        raise TypeError(f"{who}: output_size must be a tuple of ints, got {output_size!r}.") from None
+    if len(input_shape) not in (3, 4) or len(wanted) not in (2, len(input_shape)):
+        raise ValueError(
+            f"{who}: output_size must give (height, width) or as many numbers as the input has dimensions, "
+            f"got {output_size!r} for an input of shape {tuple(input_shape)}."
+        )
+    sizes = zip(input_shape[-2:], kernel_size, stride, padding, dilation, strict=True)
+    least = [conv_transpose_size(*axis, 0) for axis in sizes]
+    most = [size + S - 1 for size, S in zip(least, stride, strict=True)]
+    if not all(low <= size <= high for low, size, high in zip(least, wanted[-2:], most, strict=True)):
+        raise ValueError(
+            f"{who}: output_size {wanted[-2:]} cannot be reached from an input of {tuple(input_shape[-2:])}; "
+            f"the sizes from {tuple(least)} to {tuple(most)} can."
+        )
+    return (wanted[-2] - least[0], wanted[-1] - least[1])
+
+
+def _batch(input_shape) -> tuple[int, int, int, int]:
+    """(N, C, H, W), where (C, H, W) is one image."""
+    N, C, H, W = (1, *input_shape) if len(input_shape) == 3 else input_shape
+    return N, C, H, W
+
+
+# ------------------------------------------------------------------------------------------------------ the checks
+
+
 def pair(value, name: str, least: int, who: str, what: str = "an int or a pair of ints") -> tuple[int, int]:
     """`value` or `(value_h, value_w)` as two ints, each at least `least`."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
@@ -72,140 +234,16 @@ def check_groups(C: int, O: int, G: int, who: str) -> None:
             raise ValueError(f"{who}: {name} must be divisible by groups, but {channels} is not divisible by {G}.")
 
 
-# ------------------------------------------------------------------------------------------------- convolution
-
-
-def conv_size(size: int, K: int, S: int, padding: int, D: int) -> int:
-    """floor((size + padding - D (K - 1) - 1) / S) + 1, where `padding` counts both sides."""
-    return (size + padding - D * (K - 1) - 1) // S + 1
-
-
-def conv_padding(padding, kernel_size, stride, dilation, who: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """(above, below), (left, right). "same" keeps the size: D (K - 1) in all, the odd one below and right, as torch."""
-    if not isinstance(padding, str):
-        PH, PW = pair(padding, "padding", 0, who)
-        return (PH, PH), (PW, PW)
-    if padding not in ("same", "valid"):
-        raise ValueError(f"{who}: padding must be an int, a pair, 'same' or 'valid', got {padding!r}.")
-    if padding == "same" and tuple(stride) != (1, 1):
-        raise ValueError(f"{who}: padding='same' needs stride 1, got {stride}; give the padding as numbers instead.")
-    TH, TW = (D * (K - 1) if padding == "same" else 0 for K, D in zip(kernel_size, dilation, strict=True))
-    return (TH // 2, TH - TH // 2), (TW // 2, TW - TW // 2)
-
-
-def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1, who="conv2d") -> Geometry:
-    """The geometry of `conv2d`: input (N, C, H, W), weight (O, C/G, KH, KW)."""
-    N, C, H, W = input_shape
-    O, CG, KH, KW = weight_shape
-    SH, SW = pair(stride, "stride", 1, who)
-    DH, DW = pair(dilation, "dilation", 1, who)
-    G = positive(groups, "groups", who)
-    (PT, PB), (PL, PR) = conv_padding(padding, (KH, KW), (SH, SW), (DH, DW), who)
-    if C != CG * G or min(O, CG, KH, KW) < 1:
-        raise RuntimeError(
-            f"{who}: weight {tuple(weight_shape)} with groups={G} takes {CG * G} channels, but the input has {C}: "
-            f"its shape is {tuple(input_shape)}, read as (N, C, H, W)."
-        )
-    check_groups(C, O, G, who)
-    OH, OW = conv_size(H, KH, SH, PT + PB, DH), conv_size(W, KW, SW, PL + PR, DW)
-    for axis, size, K, S, P, D, out in (("height", H, KH, SH, PT + PB, DH, OH), ("width", W, KW, SW, PL + PR, DW, OW)):
-        if size < 1 or out < 1:
-            raise RuntimeError(
-                f"{who}: {axis} {size} becomes floor(({size} + {P} of padding - dilation {D} * (kernel_size {K} - 1) - 1) "
-                f"/ stride {S}) + 1 = {out}; input and output must each be at least 1. Give a larger input or padding."
-            )
-    return Geometry(N, C, H, W, O, G, KH, KW, SH, SW, PT, PL, DH, DW, OH, OW)
-
-
-# -------------------------------------------------------------------------------------- transposed convolution
-
-
-def conv_transpose_size(size: int, K: int, S: int, P: int, D: int, OP: int) -> int:
-    """(size - 1) S - 2 P + D (K - 1) + OP + 1: the input size that `conv_size` maps to `size`."""
-    return (size - 1) * S - 2 * P + D * (K - 1) + OP + 1
-
-
-def output_padding_for(output_size, input_shape, kernel_size, stride, padding, dilation, who: str) -> tuple[int, int]:
-    """The output_padding with which a transposed convolution reaches `output_size`: (height, width), or a whole shape."""
-    try:
-        wanted = tuple(operator.index(size) for size in output_size)
-    except TypeError:
-        raise TypeError(f"{who}: output_size must be a tuple of ints, got {output_size!r}.") from None
-    if len(input_shape) not in (3, 4) or len(wanted) not in (2, len(input_shape)):
-        raise ValueError(
-            f"{who}: output_size must give (height, width) or as many numbers as the input has dimensions, "
-            f"got {output_size!r} for an input of shape {tuple(input_shape)}."
-        )
-    sizes = zip(input_shape[-2:], kernel_size, stride, padding, dilation, strict=True)
-    least = [conv_transpose_size(*axis, 0) for axis in sizes]
-    most = [size + S - 1 for size, S in zip(least, stride, strict=True)]
-    if not all(low <= size <= high for low, size, high in zip(least, wanted[-2:], most, strict=True)):
-        raise ValueError(
-            f"{who}: output_size {wanted[-2:]} cannot be reached from an input of {tuple(input_shape[-2:])}; "
-            f"the sizes from {tuple(least)} to {tuple(most)} can."
-        )
-    return (wanted[-2] - least[0], wanted[-1] - least[1])
-
-
 def check_output_padding(output_padding, stride, dilation, who: str) -> tuple[int, int]:
     """Output padding picks one of the sizes that a stride rounds down to the same output: so it is less than S or D."""
     OP = pair(output_padding, "output_padding", 0, who)
     for op, S, D in zip(OP, stride, dilation, strict=True):
         if op >= S and op >= D:
             raise ValueError(
-                f"{who}: output_padding must be smaller than stride or dilation, but {op} >= stride {S} and >= dilation {D}."
+                f"{who}: output_padding must be smaller than stride or dilation, "
+                f"but {op} >= stride {S} and >= dilation {D}."
             )
     return OP
-
-
-def conv_transpose2d(
-    input_shape, weight_shape, stride=1, padding=0, output_padding=0, groups=1, dilation=1, who="conv_transpose2d"
-) -> Geometry:
-    """The geometry of the convolution that this one transposes: what goes in here is that one's *output*.
-
-    Input (N, C, h, w) and weight (C, O/G, KH, KW) give the Geometry with O = C, OH = h, OW = w, whose H and W are the
-    sizes that come out here.
-    """
-    N, C, h, w = input_shape
-    CW, OG, KH, KW = weight_shape
-    SH, SW = pair(stride, "stride", 1, who)
-    PH, PW = pair(padding, "padding", 0, who)
-    DH, DW = pair(dilation, "dilation", 1, who)
-    G = positive(groups, "groups", who)
-    OPH, OPW = check_output_padding(output_padding, (SH, SW), (DH, DW), who)
-    if C != CW or min(OG, KH, KW) < 1:
-        raise RuntimeError(
-            f"{who}: weight {tuple(weight_shape)} takes {CW} channels, but the input has {C}: "
-            f"its shape is {tuple(input_shape)}, read as (N, C, H, W)."
-        )
-    check_groups(C, OG * G, G, who)
-    H, W = conv_transpose_size(h, KH, SH, PH, DH, OPH), conv_transpose_size(w, KW, SW, PW, DW, OPW)
-    for axis, size, out, K, S, P, D, OP in (
-        ("height", h, H, KH, SH, PH, DH, OPH),
-        ("width", w, W, KW, SW, PW, DW, OPW),
-    ):
-        if size < 1 or out < 1:
-            raise RuntimeError(
-                f"{who}: the output's {axis} would be (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + "
-                f"output_padding + 1 = {size - 1} * {S} - 2 * {P} + {D} * {K - 1} + {OP} + 1 = {out}; "
-                "input and output must each be at least 1. Give a larger input or less padding."
-            )
-    return Geometry(N, OG * G, H, W, C, G, KH, KW, SH, SW, PH, PW, DH, DW, h, w)
-
-
-# ----------------------------------------------------------------------------------------------------- pooling
-
-
-def pool_size(size: int, K: int, S: int, P: int, D: int, ceil_mode: bool) -> int:
-    """conv_size, rounded up with ceil_mode; a window that would start past the image and its left padding is dropped."""
-    span = size + 2 * P - D * (K - 1) - 1
-    out = (-(-span // S) if ceil_mode else span // S) + 1
-    return out - 1 if ceil_mode and (out - 1) * S >= size + P else out
-
-
-def has_empty_window(size: int, S: int, P: int, D: int, out: int) -> bool:
-    """True when some window's taps fall left and right of the image but never into it: possible for P > 0, D > size."""
-    return D > size and any((o * S - P) % D >= size for o in range(min(out, -(-P // S))))
 
 
 def check_pool_padding(padding, kernel_size, who: str) -> tuple[int, int]:
@@ -219,28 +257,44 @@ def check_pool_padding(padding, kernel_size, who: str) -> tuple[int, int]:
     return paddings
 
 
-def max_pool2d(
-    input_shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, who="max_pool2d"
-) -> Geometry:
-    """The geometry of `max_pool2d`: every channel by itself, so O = G = C. A stride of None is the kernel size."""
-    N, C, H, W = input_shape
-    KH, KW = pair(kernel_size, "kernel_size", 1, who)
-    SH, SW = (KH, KW) if stride is None else pair(stride, "stride", 1, who)
-    PH, PW = check_pool_padding(padding, (KH, KW), who)
-    DH, DW = pair(dilation, "dilation", 1, who)
-    sizes = []
-    for axis, size, K, S, P, D in (("height", H, KH, SH, PH, DH), ("width", W, KW, SW, PW, DW)):
-        out = pool_size(size, K, S, P, D, ceil_mode)
-        if C < 1 or size < 1 or out < 1:
-            raise RuntimeError(
-                f"{who}: no window fits into the input {tuple(input_shape)}: {axis} {size} becomes "
-                f"{'ceil' if ceil_mode else 'floor'}(({size} + 2 * padding {P} - dilation {D} * (kernel_size {K} - 1) - 1) / "
-                f"stride {S}) + 1 = {out}; channels, input and output must be at least 1. Give a larger input or padding."
-            )
-        if has_empty_window(size, S, P, D, out):
-            raise ValueError(
-                f"{who}: with padding {P} and dilation {D} a window has no element of the input's {axis} {size} under it, "
-                f"so it has no maximum. Choose a dilation of at most {size}."
-            )
-        sizes.append(out)
-    return Geometry(N, C, H, W, C, C, KH, KW, SH, SW, PH, PW, DH, DW, *sizes)
+def _as_read(input_shape, channels: int) -> str:
+    """The end of a sentence about a wrong number of channels."""
+    if len(input_shape) == 4:
+        return f"its shape is {tuple(input_shape)}, read as (N, C, H, W)."
+    hint = " A batch of grey images (N, H, W) becomes (N, 1, H, W) with x[:, None]." if channels == 1 else ""
+    return f"its shape is {tuple(input_shape)}, read as one image (C, H, W).{hint}"
+
+
+def _check_conv_axis(axis, size, *, K, S, padding, D, out, who: str) -> None:
+    if size < 1 or out < 1:
+        raise RuntimeError(
+            f"{who}: {axis} {size} becomes floor(({size} + {padding} of padding - dilation {D} * (kernel_size {K} - 1) "
+            f"- 1) / stride {S}) + 1 = {out}; input and output must each be at least 1. "
+            "Give a larger input or padding."
+        )
+
+
+def _check_conv_transpose_axis(axis, size, *, K, S, P, D, OP, out, who: str) -> None:
+    if size < 1 or out < 1:
+        raise RuntimeError(
+            f"{who}: the output's {axis} would be "
+            "(size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + output_padding + 1 = "
+            f"{size - 1} * {S} - 2 * {P} + {D} * {K - 1} + {OP} + 1 = {out}; "
+            "input and output must each be at least 1. Give a larger input or less padding."
+        )
+
+
+def _check_pool_axis(axis, size, *, K, S, P, D, out, input_shape, ceil_mode, who: str) -> None:
+    C = input_shape[-3]
+    if C < 1 or size < 1 or out < 1:
+        raise RuntimeError(
+            f"{who}: no window fits into the input {input_shape}: {axis} {size} becomes "
+            f"{'ceil' if ceil_mode else 'floor'}(({size} + 2 * padding {P} - dilation {D} * (kernel_size {K} - 1) "
+            f"- 1) / stride {S}) + 1 = {out}; channels, input and output must be at least 1. "
+            "Give a larger input or padding."
+        )
+    if has_empty_window(size, S, P, D, out):
+        raise ValueError(
+            f"{who}: with padding {P} and dilation {D} a window has no element of the input's {axis} {size} under it, "
+            f"so it has no maximum. Choose a dilation of at most {size}."
+        )

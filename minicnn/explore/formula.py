@@ -24,8 +24,8 @@ def _conv(letter: str, which: int, size: int, arguments: dict[str, Any], _: Any)
     symbols = f"⌊({letter} + 2·P{letter} − D{letter}·(K{letter} − 1) − 1) / S{letter}⌋ + 1"
     padding, total = arguments["padding"], 0
     if isinstance(padding, str):
-        total = D * (K - 1) if padding == "same" else 0
-        before, after = total // 2, total - total // 2
+        before, after = geometry.same_padding(K, D) if padding == "same" else (0, 0)
+        total = before + after
         padded = f"{size} + {before} + {after}"
         symbols = symbols.replace(f"2·P{letter}", "before + after")
     else:

@@ -34,7 +34,7 @@ def answer(body: Any) -> dict[str, Any]:
         basis = np.eye(H * W).reshape(H * W, 1, H, W)  # image p is 1 at pixel p
         M = F.conv2d(basis, w, None, S, P, D).reshape(H * W, -1).T  # (OH OW, H W): column p is what pixel p does
         y = F.conv2d(x[None], w, None, S, P, D)  # (1, OH, OW)
-        OP = tuple((n + 2 * P - D * (K - 1) - 1) % S for n, K in ((H, KH), (W, KW)))
+        OP = ((H + 2 * P - D * (KH - 1) - 1) % S, (W + 2 * P - D * (KW - 1) - 1) % S)
         back = F.conv_transpose2d(y, w, None, S, P, OP, 1, D)[0]  # (H, W)
     except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
         return result | {"problem": layer_bench.problem(error)}

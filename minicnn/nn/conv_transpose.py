@@ -93,7 +93,12 @@ class ConvTranspose2d(Module):
     def backward(self, grad_output):
         x, options = self.kept()
         grad_input, grad_weight, grad_bias = F.conv_transpose2d_backward(
-            grad_output, x, self.weight.data, **options, needs_input_grad=self.needs_input_grad
+            grad_output,
+            x,
+            self.weight.data,
+            **options,
+            needs_input_grad=self.needs_input_grad,
+            needs_bias_grad=self.bias is not None,
         )
         self.weight.accumulate(grad_weight)
         if self.bias:

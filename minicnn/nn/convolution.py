@@ -84,12 +84,12 @@ class Conv2d(Module):
     def backward(self, grad_output):
         (x,) = self.kept()
         grad_input, grad_weight, grad_bias = F.conv2d_backward(
-            grad_output, x, self.weight.data, *self._arguments, self.needs_input_grad
+            grad_output, x, self.weight.data, *self._arguments, self.needs_input_grad, self.bias is not None
         )
         self.weight.accumulate(grad_weight)
         if self.bias:
             self.bias.accumulate(grad_bias)
-        if self.padding_mode != "zeros" and self.needs_input_grad:
+        if self.padding_mode != "zeros" and grad_input is not None:
             grad_input = F.pad_backward(grad_input, self._frame, self.padding_mode)
         return grad_input  # (N, C, H, W)
 

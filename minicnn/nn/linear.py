@@ -44,7 +44,9 @@ class Linear(Module):
 
     def backward(self, grad_output):
         (x,) = self.kept()
-        grad_input, grad_weight, grad_bias = F.linear_backward(grad_output, x, self.weight.data, self.needs_input_grad)
+        grad_input, grad_weight, grad_bias = F.linear_backward(
+            grad_output, x, self.weight.data, self.needs_input_grad, self.bias is not None
+        )
         self.weight.accumulate(grad_weight)
         if self.bias:
             self.bias.accumulate(grad_bias)

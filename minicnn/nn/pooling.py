@@ -63,7 +63,7 @@ class MaxPool2d(Module):
         return self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
 
     def forward(self, x):
-        output, indices = F.max_pool2d(x, *self._arguments, True)  # each (N, C, OH, OW)
+        output, indices = F.max_pool2d(x, *self._arguments, return_indices=True)  # each (N, C, OH, OW)
         self.keep(indices, x.shape)  # who won, and in planes of which size
         return (output, indices) if self.return_indices else output
 

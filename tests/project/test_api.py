@@ -135,7 +135,7 @@ def test_a_gradient_takes_grad_output_first_and_only_arguments_of_its_function(n
     first, *rest = [argument for argument, *_ in arguments(getattr(F, f"{name}_backward"))]
     own = {argument for argument, *_ in arguments(getattr(F, name))}
     assert first == "grad_output"
-    assert set(rest) <= own | {"needs_input_grad", "output", "indices", "input_shape", "output_size"}
+    assert set(rest) <= own | {"needs_input_grad", "needs_bias_grad", "output", "indices", "input_shape", "output_size"}
 
 
 @pytest.mark.parametrize(("name", "attribute"), DIFFERENT, ids=lambda text: text)

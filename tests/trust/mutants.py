@@ -66,8 +66,8 @@ MUTANTS = {
     ),
     "'same' pads the odd column left": Mutant(
         "geometry.py",
-        "return (TH // 2, TH - TH // 2), (TW // 2, TW - TW // 2)",
-        "return (TH - TH // 2, TH // 2), (TW - TW // 2, TW // 2)",
+        "return total // 2, total - total // 2",
+        "return total - total // 2, total // 2",
         CONVOLUTION,
     ),
     "a transposed convolution forgets the output padding": Mutant(
@@ -80,7 +80,7 @@ MUTANTS = {
         "geometry.py", "if op >= S and op >= D:", "if op >= S or op >= D:", TRANSPOSED
     ),
     "ceil_mode keeps a window that starts in the right padding": Mutant(
-        "geometry.py", "return out - 1 if ceil_mode and (out - 1) * S >= size + P else out", "return out", POOLING
+        "geometry.py", "return out - 1 if starts_past_the_image else out", "return out", POOLING
     ),
     "pooling padding may be as large as the kernel": Mutant(
         "geometry.py", "if P > K // 2:", "if P > K:", ("tests/nn/test_layers.py", "-k", "makes_no_sense")

@@ -1,4 +1,8 @@
-"""What every functional operation asks of its arrays, before a kernel sees them. Each message says who asks."""
+"""What every functional operation asks of its arrays, before a kernel sees them.
+
+`who` is the name with which an error begins: the function that was called. A hint never destroys
+data: it proposes a conversion only where every number stays, but for rounding.
+"""
 
 import numbers
 import operator
@@ -32,10 +36,38 @@ def array(value, name: str, who: str, dtypes=FLOATS) -> Any:
     value = of_any_dtype(value, name, who)
     if arrays.dtype_name(value) not in dtypes:
         raise RuntimeError(
-            f"{who}: {name} has dtype {arrays.dtype_name(value)}, but must have one of {', '.join(dtypes)}; "
-            f"{arrays.conversion(name, value, dtypes[0])} converts."
+            f"{who}: {name} has dtype {arrays.dtype_name(value)}, but must have one of {', '.join(dtypes)}"
+            f"{_converts(name, value, dtypes)}."
         )
     return value
+
+
+def _kept(dtype: str, other: str) -> bool:
+    """Whether numbers of one dtype stay, but for rounding, as numbers of the other."""
+    if dtype == other or dtype == "bfloat16":  # which NumPy does not know
+        return other in FLOATS
+    return np.can_cast(dtype, other, "same_kind" if other in FLOATS else "safe")
+
+
+def _converts(name, value, dtypes) -> str:
+    """What to write so that `value` has one of the dtypes: of its own kind, if possible."""
+    dtype = arrays.dtype_name(value)
+    kept = [other for other in dtypes if _kept(dtype, other)]
+    own = [other for other in kept if (other in FLOATS) == ("float" in dtype)]
+    first = [*own, *kept][:1]
+    return f"; {arrays.conversion(name, value, first[0])} converts" if first else ""
+
+
+def _equal(its_name, other, name, value) -> str:
+    """What to write so that the two arrays have one dtype."""
+    dtype = arrays.dtype_name(value)
+    wanted = arrays.dtype_name(other)
+    ways = [arrays.conversion(its_name, other, dtype)] if _kept(wanted, dtype) else []
+    ways += [arrays.conversion(name, value, wanted)] if _kept(dtype, wanted) else []
+    if ways:
+        return f"{' or '.join(ways)} makes them equal"
+    both = arrays.conversion(its_name, other, "int64"), arrays.conversion(name, value, "int64")
+    return f"{' and '.join(both)} make them equal"
 
 
 def number(value, name: str, who: str) -> Any:
@@ -63,13 +95,15 @@ def together(value, name: str, other, who: str, its_name: str = "input"):
 
 
 def like(value, name: str, other, who: str, shape=None, its_name: str = "input") -> Any:
-    """`value` as an array of the other's dtype, and of the given shape where there is one. Nothing is converted silently."""
+    """`value` as an array of the other's dtype, and of the given shape where there is one.
+
+    Nothing is converted silently.
+    """
     value = together(array(value, name, who, FLOATS + INTEGERS), name, other, who, its_name)
     if value.dtype != other.dtype:
-        dtype, wanted = arrays.dtype_name(value), arrays.dtype_name(other)
         raise RuntimeError(
-            f"{who}: the {its_name} is {wanted} but {name} is {dtype}, and nothing is converted silently; "
-            f"{arrays.conversion(its_name, other, dtype)} or {arrays.conversion(name, value, wanted)} makes them equal."
+            f"{who}: the {its_name} is {arrays.dtype_name(other)} but {name} is {arrays.dtype_name(value)}, "
+            f"and nothing is converted silently; {_equal(its_name, other, name, value)}."
         )
     if shape is not None and value.shape != tuple(shape):
         raise RuntimeError(f"{who}: {name} must have shape {tuple(shape)}, got {tuple(value.shape)}.")
@@ -80,8 +114,8 @@ def images(x, who: str, name: str = "input") -> tuple[Any, bool]:
     """(N, C, H, W), and whether a batch dimension was added to a single (C, H, W)."""
     if x.ndim not in (3, 4):
         raise RuntimeError(
-            f"{who}: the {name} must be (N, C, H, W), or (C, H, W) for one image, got {x.ndim} dimension(s): {tuple(x.shape)}. "
-            "A grey image (H, W) becomes (1, H, W) with x[None]."
+            f"{who}: the {name} must be (N, C, H, W), or (C, H, W) for one image, "
+            f"got {x.ndim} dimension(s): {tuple(x.shape)}. A grey image (H, W) becomes (1, H, W) with x[None]."
         )
     return (x, False) if x.ndim == 4 else (x[None], True)
 

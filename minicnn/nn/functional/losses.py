@@ -1,10 +1,16 @@
-"""The losses without state. The formulas stand in `kernels.numpy_textbook.losses`."""
+"""The losses without state. The formulas stand in `kernels.numpy_textbook.losses`.
+
+A loss is one number, of the input's dtype, or with reduction="none" an array. Its gradient takes
+grad_output first, the gradient with respect to that: one number, or an array of the losses' shape.
+"""
 
 import numbers
+from typing import Any
 
 import numpy as np
 
 from ...kernels import arrays, kernels_for
+from ...kernels.arrays import Array
 from . import checks
 
 
@@ -46,7 +52,7 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
             f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {tuple(x.shape)}."
         )
     classes = checks.INT64 + (checks.UINT8 if x.ndim < 3 else ())  # torch takes uint8 for (N, C) alone
-    target = checks.together(checks.array(target, "target", who, checks.FLOATS + classes), "target", x, who)
+    target = checks.together(checks.array(target, "target", who, classes + checks.FLOATS), "target", x, who)
     probabilities = arrays.dtype_name(target) in checks.FLOATS
     ignore_index = checks.whole_number(ignore_index, "ignore_index", who)
     logits = x[None] if x.ndim == 1 else x  # (N, C, ...)
@@ -56,7 +62,8 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
     if target.shape != (x.shape if probabilities else each) and (probabilities or not one):
         raise ValueError(
             f"{who}: for logits of shape {tuple(x.shape)} the target must hold class indices (int64) of shape {each} "
-            f"or probabilities (float) of shape {tuple(x.shape)}, got {arrays.dtype_name(target)} of shape {tuple(target.shape)}."
+            f"or probabilities (float) of shape {tuple(x.shape)}, "
+            f"got {arrays.dtype_name(target)} of shape {tuple(target.shape)}."
         )
     if probabilities and ignore_index >= 0:
         raise RuntimeError(f"{who}: ignore_index={ignore_index} needs class indices, but the target is probabilities.")
@@ -76,11 +83,24 @@ def _classes(input, target, weight, ignore_index, reduction, label_smoothing, wh
     return arguments, each if probabilities else target.shape
 
 
-def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...) -> one loss, or with "none" (N, ...).
+def cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...).
+
+    Returns the loss, one number of the logits' dtype (float32 or float64); with reduction="none"
+    the losses (N, ...). Indices are int64 (for (N, C) uint8 too), weight is (C,).
 
     >>> print(cross_entropy(np.zeros((1, 4)), np.array([2])).round(4))  # four equal classes: log 4
     1.3863
+
+    Raises TypeError for what is not an array or a number; IndexError for a class outside [0, C);
+    ValueError for shapes that do not fit and unknown options; RuntimeError for other dtypes.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
@@ -90,12 +110,25 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
 
 
 def cross_entropy_backward(
-    grad_output, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
-) -> np.ndarray:
-    """The gradient with respect to the logits, in their shape: p - (1 at the true class), for 'mean' divided as the loss was.
+    grad_output: Any,
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Array:
+    """The gradient with respect to the logits, in their shape and dtype.
+
+    p - (1 at the true class), for "mean" divided as the loss was. grad_output is one number, or
+    (N, ...) with reduction="none".
 
     >>> cross_entropy_backward(1.0, np.zeros((1, 4)), np.array([2]))
     array([[ 0.25,  0.25, -0.75,  0.25]])
+
+    Raises what cross_entropy raises, and RuntimeError for a grad_output of another shape.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     who = "cross_entropy_backward"
     arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, who)
@@ -119,7 +152,8 @@ def _elements(input, target, reduction, who, **factors):
     target = checks.like(target, "target", x, who)
     if target.shape != x.shape:
         raise ValueError(
-            f"{who}: input and target must have the same shape, got {tuple(x.shape)} and {tuple(target.shape)}; reshape one of them."
+            f"{who}: input and target must have the same shape, "
+            f"got {tuple(x.shape)} and {tuple(target.shape)}; reshape one of them."
         )
     for name, factor in factors.items():
         if factor is not None and not _broadcasts(checks.like(factor, name, x, who).shape, x.shape):
@@ -141,11 +175,18 @@ def _probabilities(input, target, weight, reduction, who):
     return *arguments, reduction
 
 
-def binary_cross_entropy(input, target, weight=None, reduction="mean"):
+def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Any:
     """Probabilities against targets of the same shape, both in [0, 1].
 
-    >>> print(binary_cross_entropy(np.array([0.5, 1.0]), np.array([1.0, 1.0])).round(4))  # (log 2 + 0) / 2
+    Returns the loss, one number of the input's dtype (float32 or float64); with reduction="none"
+    the losses in the input's shape. weight broadcasts to that shape.
+
+    >>> p = np.array([0.5, 1.0])
+    >>> print(binary_cross_entropy(p, np.array([1.0, 1.0])).round(4))  # (log 2 + 0) / 2
     0.3466
+
+    Raises TypeError for what is not an array; ValueError where shapes differ and for an unknown
+    reduction; RuntimeError where dtypes differ and for values outside [0, 1].
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
@@ -153,11 +194,20 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     return kernels_for(arguments[0]).binary_cross_entropy(*arguments)
 
 
-def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduction="mean") -> np.ndarray:
-    """The gradient with respect to the probabilities, in their shape: (p - y) / (p (1 - p)).
+def binary_cross_entropy_backward(
+    grad_output: Any, input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
+) -> Array:
+    """The gradient with respect to the probabilities, in their shape and dtype: (p - y) / (p (1 - p)).
+
+    For "mean" divided by their number. grad_output is one number, or with reduction="none" of the
+    input's shape.
 
     >>> binary_cross_entropy_backward(1.0, np.array([0.5, 0.5]), np.array([1.0, 0.0]))
     array([-1.,  1.])
+
+    Raises what binary_cross_entropy raises, and RuntimeError for a grad_output of another shape.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
     who = "binary_cross_entropy_backward"
     arguments = _probabilities(input, target, weight, reduction, who)
@@ -165,11 +215,24 @@ def binary_cross_entropy_backward(grad_output, input, target, weight=None, reduc
     return kernels_for(arguments[0]).binary_cross_entropy_grad(grad, *arguments)
 
 
-def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean", pos_weight=None):
-    """binary_cross_entropy(sigmoid(input), target), exact for any logit; `pos_weight` multiplies the positive part.
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> Any:
+    """binary_cross_entropy(sigmoid(input), target), exact for any logit.
+
+    Returns the loss, one number of the input's dtype (float32 or float64); with reduction="none"
+    the losses in the input's shape. weight and pos_weight, which multiplies the part of the
+    positives, broadcast to that shape.
 
     >>> print(binary_cross_entropy_with_logits(np.array([-200.0]), np.array([1.0])))
     200.0
+
+    Raises TypeError for what is not an array; ValueError where shapes differ and for an unknown
+    reduction; RuntimeError where dtypes differ.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
     """
@@ -179,12 +242,26 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
 
 
 def binary_cross_entropy_with_logits_backward(
-    grad_output, input, target, weight=None, reduction="mean", pos_weight=None
-) -> np.ndarray:
-    """The gradient with respect to the logits, in their shape: sigmoid(x) - y.
+    grad_output: Any,
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
+) -> Array:
+    """The gradient with respect to the logits, in their shape and dtype: sigmoid(x) - y.
 
-    >>> binary_cross_entropy_with_logits_backward(1.0, np.array([0.0, -200.0]), np.array([1.0, 0.0]))
+    For "mean" divided by their number. grad_output is one number, or with reduction="none" of the
+    input's shape.
+
+    >>> logits = np.array([0.0, -200.0])
+    >>> binary_cross_entropy_with_logits_backward(1.0, logits, np.array([1.0, 0.0]))
     array([-0.25,  0.  ])
+
+    Raises what binary_cross_entropy_with_logits raises, and RuntimeError for a grad_output of
+    another shape.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
     """
     who = "binary_cross_entropy_with_logits_backward"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
@@ -199,11 +276,18 @@ def _same_shape(input, weight, who):
         )
 
 
-def mse_loss(input, target, reduction="mean", weight=None):
-    """weight (input - target)^2, all of one shape (torch broadcasts target with a warning, here it is an error).
+def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array | None = None) -> Any:
+    """weight (input - target)^2, all of one shape.
+
+    Returns the loss, one number of the input's dtype (float32 or float64); with reduction="none"
+    the losses in the input's shape. "mean" divides by the number of elements, or by the sum of the
+    weights. torch broadcasts a target of another shape, with a warning; here that is an error.
 
     >>> print(mse_loss(np.array([1.0, 4.0]), np.array([1.0, 2.0])))
     2.0
+
+    Raises TypeError for what is not an array; ValueError where shapes differ and for an unknown
+    reduction; RuntimeError where dtypes differ.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
@@ -212,11 +296,20 @@ def mse_loss(input, target, reduction="mean", weight=None):
     return kernels_for(arguments[0]).mse_loss(*arguments)
 
 
-def mse_loss_backward(grad_output, input, target, reduction="mean", weight=None) -> np.ndarray:
-    """The gradient with respect to the input, in its shape: 2 weight (input - target).
+def mse_loss_backward(
+    grad_output: Any, input: Array, target: Array, reduction: str = "mean", weight: Array | None = None
+) -> Array:
+    """The gradient with respect to the input, in its shape and dtype: 2 weight (input - target).
+
+    For "mean" divided as the loss was. grad_output is one number, or with reduction="none" of the
+    input's shape.
 
     >>> mse_loss_backward(1.0, np.array([1.0, 4.0]), np.array([1.0, 2.0]))
     array([0., 2.])
+
+    Raises what mse_loss raises, and RuntimeError for a grad_output of another shape.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
     _same_shape(input, weight, "mse_loss_backward")
     arguments = _elements(input, target, reduction, "mse_loss_backward", weight=weight)

@@ -1,16 +1,22 @@
-"""ReLU, sigmoid and tanh without state. Each gradient takes the output, from which it is computed most easily."""
+"""ReLU, sigmoid and tanh without state. Each gradient takes the output: it is computed most easily from that."""
 
-import numpy as np
+import numpy as np  # noqa: F401 - for the examples
 
 from ...kernels import arrays, kernels_for
+from ...kernels.arrays import Array
 from . import checks
 
 
-def relu(input, inplace: bool = False) -> np.ndarray:
-    """max(x, 0) for each element; NaN stays NaN. Any shape; `inplace` writes the result into the input.
+def relu(input: Array, inplace: bool = False) -> Array:
+    """max(x, 0) for each element, NaN stays NaN: any shape and dtype, which the output has too.
+
+    `inplace` writes the result into the input and returns that.
 
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
+
+    Raises TypeError for what is not an array; RuntimeError for a dtype like bool or complex, and
+    for `inplace` with a read-only array.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
@@ -23,62 +29,89 @@ def relu(input, inplace: bool = False) -> np.ndarray:
     return arrays.overwrite(input, output)
 
 
-def relu_backward(grad_output, output) -> np.ndarray:
-    """grad_output where the output is positive or NaN, 0 elsewhere: the gradient at 0 is 0, as in torch.
+def relu_backward(grad_output: Array, output: Array) -> Array:
+    """grad_output where the output is positive or NaN, 0 elsewhere: the slope at 0 is 0, as in torch.
+
+    grad_output and relu's output have one shape and one dtype, float32 or float64; so has the
+    gradient with respect to the input.
 
     >>> relu_backward(np.array([10.0, 10.0, 10.0]), relu(np.array([-2.0, 0.0, 3.0])))
     array([ 0.,  0., 10.])
+
+    Raises TypeError for what is not an array, RuntimeError where dtypes or shapes do not fit.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
-    return _backward("relu", grad_output, output)
+    output, grad = _output_and_grad(output, grad_output, "relu_backward")
+    return arrays.from_number(kernels_for(output).relu_grad(grad, output))
 
 
-def sigmoid(input) -> np.ndarray:
-    """1 / (1 + exp(-x)) for each element.
+def sigmoid(input: Array) -> Array:
+    """1 / (1 + exp(-x)) for each element: any shape, float32 or float64, and so is the output.
+
+    Below about -88.7 (float64: -709.8) it is exactly 0, as in torch: there exp(-x) overflows.
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     array([0. , 0.5, 1. ])
 
+    Raises TypeError for what is not an array, RuntimeError for another dtype.
+
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
     """
-    return _forward("sigmoid", input)
+    x = checks.array(input, "input", "sigmoid")
+    return arrays.from_number(kernels_for(x).sigmoid(x))
 
 
-def sigmoid_backward(grad_output, output) -> np.ndarray:
+def sigmoid_backward(grad_output: Array, output: Array) -> Array:
     """grad_output * output * (1 - output).
+
+    grad_output and sigmoid's output have one shape and one dtype, float32 or float64; so has the
+    gradient with respect to the input.
 
     >>> sigmoid_backward(np.array([1.0, 1.0]), sigmoid(np.array([0.0, 1000.0])))
     array([0.25, 0.  ])
+
+    Raises TypeError for what is not an array, RuntimeError where dtypes or shapes do not fit.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.sigmoid.html
     """
-    return _backward("sigmoid", grad_output, output)
+    output, grad = _output_and_grad(output, grad_output, "sigmoid_backward")
+    return arrays.from_number(kernels_for(output).sigmoid_grad(grad, output))
 
 
-def tanh(input) -> np.ndarray:
+def tanh(input: Array) -> Array:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)) for each element.
+
+    Any shape, float32 or float64, and so is the output.
 
     >>> tanh(np.array([0.0, 1000.0]))
     array([0., 1.])
 
+    Raises TypeError for what is not an array, RuntimeError for another dtype.
+
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
     """
-    return _forward("tanh", input)
+    x = checks.array(input, "input", "tanh")
+    return arrays.from_number(kernels_for(x).tanh(x))
 
 
-def tanh_backward(grad_output, output) -> np.ndarray:
+def tanh_backward(grad_output: Array, output: Array) -> Array:
     """grad_output * (1 - output^2).
+
+    grad_output and tanh's output have one shape and one dtype, float32 or float64; so has the
+    gradient with respect to the input.
 
     >>> tanh_backward(np.array([1.0, 1.0]), tanh(np.array([0.0, 1000.0])))
     array([1., 0.])
+
+    Raises TypeError for what is not an array, RuntimeError where dtypes or shapes do not fit.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.tanh.html
     """
-    return _backward("tanh", grad_output, output)
+    output, grad = _output_and_grad(output, grad_output, "tanh_backward")
+    return arrays.from_number(kernels_for(output).tanh_grad(grad, output))
 
 
-def _forward(name, input):
-    x = checks.array(input, "input", name)
-    return arrays.from_number(getattr(kernels_for(x), name)(x))
-
-
-def _backward(name, grad_output, output):
-    who = f"{name}_backward"
+def _output_and_grad(output, grad_output, who):
     output = checks.array(output, "output", who)
-    grad = checks.grad(grad_output, output.shape, output, who, "output")
-    return arrays.from_number(getattr(kernels_for(output), f"{name}_grad")(grad, output))
+    return output, checks.grad(grad_output, output.shape, output, who, "output")
