@@ -5,6 +5,7 @@ Compilation, threads and instructions are tested in engine/.
 """
 
 import os
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from minicnn import geometry
 from minicnn.agree import bounds
 from minicnn.kernels import numba_fast, numpy_textbook
 from minicnn.kernels.numba_fast import convolution, optimizers, pointwise, pooling
-from minicnn.kernels.numba_fast.operands import lowering
+from minicnn.kernels.numba_fast.engine import vectors
+from minicnn.kernels.numba_fast.operands import lowering, sums
 from minicnn.nn import functional as F
 from tests.support import oracle, strategies
 from tests.support.scripts import run, run_command
@@ -207,6 +209,36 @@ def test_a_bias_under_many_pixels_gets_the_textbooks_gradient_bit_for_bit(dtype)
     grad = strategies.integers(np.random.default_rng(0), (3, 5, 61, 59)).astype(dtype)
     assert grad.size > 1 << 15
     assert_the_textbooks("grad_bias", grad)
+
+
+@given(st.integers(0, 7 * vectors.LANES), st.integers(0, 5), st.sampled_from(strategies.FLOATS), generators)
+def test_a_sum_over_any_number_of_numbers_keeps_its_order(count, start, dtype, rng):
+    """Compiled and interpreted it is the same order; with whole numbers it is the sum."""
+    numbers = strategies.reals(rng, start + count + 3).astype(dtype)
+    assert sums.add_up(numbers, start, count) == sums.add_up.py_func(numbers, start, count)
+    a, b = (strategies.integers(rng, start + count + 3).astype(dtype) for _ in range(2))
+    assert sums.add_up(a, start, count) == a[start : start + count].sum()
+    assert sums.dot(a, start, b, 1, count) == a[start : start + count] @ b[1 : 1 + count]
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names processors of this family")
+def test_the_bits_do_not_depend_on_the_processors_name(tmp_path):
+    """The compiler orders by it what it may order. The vector length may change bits, so it has to be the same."""
+    script = """
+        import hashlib
+        from minicnn.kernels import numba_fast
+        from minicnn.kernels.numba_fast.engine import vectors
+        results, rng = two_steps(), np.random.default_rng(0)
+        for dtype in (np.float32, np.float64):
+            results.append(numba_fast.grad_bias(rng.standard_normal((9, 13, 19, 23)).astype(dtype)))
+            few = [rng.standard_normal(shape).astype(dtype) for shape in ((3, 601), (77, 601), 77)]
+            results.append(numba_fast.linear(*few))
+        print(vectors.LANES, hashlib.sha256(b"".join(map(bytes, results))).hexdigest())
+    """
+    names = ("haswell", "znver4")
+    printed = {run(tmp_path, script, NUMBA_CPU_NAME=name, NUMBA_CACHE_DIR=str(tmp_path / name)) for name in names}
+    assert len({line.split()[0] for line in printed}) == 1, "choose names of one vector length"
+    assert len(printed) == 1
 
 
 def test_arrays_of_several_parts_pass_relu_bit_for_bit():

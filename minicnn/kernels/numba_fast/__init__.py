@@ -5,6 +5,7 @@
         lowering, products      the output, and the gradient to the input
         patches                 the gradient to the weights
         skipping                both gradients where most of grad_output is 0
+        sums                    over numbers side by side, in a fixed order
     engine/                     what Numba lacks: vector registers, threads that share a kernel
                                 and wait for the next, a cache of compiled code that is safe
 

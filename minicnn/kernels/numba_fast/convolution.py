@@ -18,6 +18,7 @@ from .operands.lowering import lower, without_idle_strides
 from .operands.patches import dense_weight_loops, strips_for
 from .operands.products import U, aligned, copy_and_overrun, fill, multiply, multiply_row
 from .operands.skipping import finite, rows_of_runs, runs_for, skipping_input_loops, skipping_weight_loops
+from .operands.sums import add_up
 
 PARTS = 8  # partial sums of the weights' gradient; fixed, so that their order never changes
 
@@ -295,19 +296,18 @@ def grad_bias(grad_output):
     return sums
 
 
-@compiled(fastmath={"reassoc", "nsz"})
+@compiled()
 def _grad_bias_loops(team, parts, grad_output, sums):
     """Part k is channel k.
 
     NumPy's sum over three axes takes three times as long on one thread.
     """
+    N, O, pixels = grad_output.shape
+    flat = grad_output.reshape(-1)
     k = take(team)
     while k < parts:
         total = grad_output.dtype.type(0)
-        for n in range(grad_output.shape[0]):
-            plane = grad_output.dtype.type(0)
-            for p in range(np.uint64(grad_output.shape[2])):
-                plane += grad_output[n, k, p]
-            total += plane
+        for n in range(N):
+            total += add_up(flat, (n * O + k) * pixels, pixels)
         sums[k] = total
         k = take(team)

@@ -13,6 +13,7 @@ from .engine.compilation import compiled
 from .engine.team import parallel, take
 from .engine.vectors import LANES
 from .operands.products import U, aligned, copy, multiply
+from .operands.sums import dot
 
 FEW = 8  # rows of x below which the weights are not worth packing
 SMALL = 1 << 20  # multiply-adds that one thread does in about 10 us, which is what sharing them costs
@@ -134,7 +135,7 @@ def _pack(packed, b, p, width):
                     packed[r * U(WIDE) + U(q)] = b.numbers[start + r * U(b.down)]
 
 
-@compiled(fastmath={"contract", "reassoc", "nsz"})
+@compiled()
 def _linear_few_loops(team, parts, x, weight, bias, output):
     """For a few rows x: one sum of products for each output.
 
@@ -142,12 +143,11 @@ def _linear_few_loops(team, parts, x, weight, bias, output):
     """
     M, K = x.shape
     O = weight.shape[0]
+    rows = x.reshape(-1)
+    weights = weight.reshape(-1)
     k = take(team)
     while k < parts:
         for o in range(k * O // parts, (k + 1) * O // parts):
             for m in range(M):
-                total = x.dtype.type(0)
-                for r in range(np.uint64(K)):
-                    total += x[m, r] * weight[o, r]
-                output[m, o] = total + bias[o]
+                output[m, o] = dot(rows, m * K, weights, o * K, K) + bias[o]
         k = take(team)

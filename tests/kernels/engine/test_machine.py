@@ -30,6 +30,30 @@ def test_compiled_registers_hold_what_the_python_functions_say_wherever_they_beg
         np.testing.assert_array_equal(expected[to : to + size], a[at : at + size] + factor * b[begin : begin + size])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_compiled_lanes_are_added_in_the_order_of_the_python_function(dtype, count):
+    """The numbers are of very different sizes: in any other order the sum would be rounded to another number."""
+
+    @numba.njit
+    def compute(a, b, number):
+        start = vectors.beginning_with(number, WIDTH)
+        product = vectors.multiply_add(
+            start, vectors.load(a, np.uint64(0), WIDTH), vectors.load(b, np.uint64(0), WIDTH)
+        )
+        return vectors.add_lanes(product)
+
+    WIDTH, rng = (0,) * count, np.random.default_rng(count)
+    for _ in range(20):
+        a = np.exp2(rng.integers(0, 24, vectors.LANES * count)).astype(dtype)  # times it there is nothing to round
+        b = rng.integers(-99, 99, a.size).astype(dtype)
+        number = np.dtype(dtype).type(rng.integers(99))
+        found = compute(a, b, number)
+        assert found == compute.py_func(a, b, number)
+        if np.issubdtype(dtype, np.integer):
+            assert found == number + (a * b).sum()
+
+
 def test_compiled_a_fused_product_is_rounded_once():
     @numba.njit
     def compute(a, b, c):

@@ -16,7 +16,7 @@ from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8  # numbers in a register, whatever their size
-ONE, PAIR, EIGHT = (0,), (0,) * 2, (0,) * 8
+ONE, PAIR, FOUR, EIGHT = (0,), (0,) * 2, (0,) * 4, (0,) * 8
 
 
 def load(array, at, width):
@@ -31,8 +31,34 @@ def store(array, at, vectors):
 
 
 def multiply_add(sums, factor, vectors):
-    """sums + factor * vectors, in one instruction for each register where the machine has it."""
+    """sums + factor * vectors, in one instruction for each register where the machine has it.
+
+    The factor is one number, or vectors too.
+    """
     return (sums + np.asarray(factor, sums.dtype) * vectors).astype(sums.dtype)
+
+
+def beginning_with(number, width):
+    """One number, and zeros in all other lanes."""
+    vectors = np.zeros(LANES * len(width), np.asarray(number).dtype)
+    vectors[0] = number
+    return vectors
+
+
+def add_lanes(vectors):
+    """All the numbers as one sum, in a fixed order.
+
+    Neighbouring registers are added first, (a + b) + (c + d); then the upper half of the lanes is added
+    to the lower half, until there is one. The number of registers is a power of 2.
+    """
+    registers = vectors.reshape(-1, LANES)
+    while len(registers) > 1:
+        registers = registers[0::2] + registers[1::2]
+    lanes = registers[0]
+    while lanes.size > 1:
+        half = lanes.size // 2
+        lanes = lanes[:half] + lanes[half:]
+    return lanes[0]
 
 
 class Vectors(types.Type):
@@ -80,12 +106,17 @@ def _store(typingctx, array, at, vectors):
 
 @intrinsic
 def _multiply_add(typingctx, sums, factor, vectors):
+    several = isinstance(factor, Vectors)
+
     def emit(context, builder, signature, arguments):
         result, factor, others = arguments
         kind = context.get_value_type(sums).element
-        one = builder.insert_element(ir.Constant(kind, ir.Undefined), factor, ir.Constant(ir.IntType(32), 0))
-        factors = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        if not several:
+            one = builder.insert_element(ir.Constant(kind, ir.Undefined), factor, ir.Constant(ir.IntType(32), 0))
+            factors = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
         for k in range(sums.count):
+            if several:
+                factors = builder.extract_value(factor, k)
             old, other = builder.extract_value(result, k), builder.extract_value(others, k)
             if isinstance(sums.dtype, types.Float):
                 product = builder.fmul(factors, other, flags=("contract",))
@@ -95,7 +126,36 @@ def _multiply_add(typingctx, sums, factor, vectors):
             result = builder.insert_value(result, new, k)
         return result
 
-    return sums(sums, sums.dtype, vectors), emit
+    return sums(sums, factor if several else sums.dtype, vectors), emit
+
+
+@intrinsic
+def _beginning_with(typingctx, number, width):
+    def emit(context, builder, signature, arguments):
+        vectors = ir.Constant(context.get_value_type(signature.return_type), None)
+        first = builder.insert_element(builder.extract_value(vectors, 0), arguments[0], ir.Constant(ir.IntType(32), 0))
+        return builder.insert_value(vectors, first, 0)
+
+    return Vectors(number, width.count)(number, width), emit
+
+
+@intrinsic
+def _add_lanes(typingctx, vectors):
+    def emit(context, builder, signature, arguments):
+        add = builder.fadd if isinstance(vectors.dtype, types.Float) else builder.add
+        registers = [builder.extract_value(arguments[0], k) for k in range(vectors.count)]
+        while len(registers) > 1:
+            registers = [add(a, b) for a, b in zip(registers[0::2], registers[1::2], strict=True)]
+        lanes = registers[0]
+        half = LANES
+        while half > 1:
+            half //= 2
+            lower = ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(half)))
+            upper = ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(half, 2 * half)))
+            lanes = add(builder.shuffle_vector(lanes, lanes, lower), builder.shuffle_vector(lanes, lanes, upper))
+        return builder.extract_element(lanes, ir.Constant(ir.IntType(32), 0))
+
+    return vectors.dtype(vectors), emit
 
 
 @overload(load)
@@ -111,3 +171,13 @@ def _compile_store(array, at, vectors):
 @overload(multiply_add)
 def _compile_multiply_add(sums, factor, vectors):
     return lambda sums, factor, vectors: _multiply_add(sums, factor, vectors)
+
+
+@overload(beginning_with)
+def _compile_beginning_with(number, width):
+    return lambda number, width: _beginning_with(number, width)
+
+
+@overload(add_lanes)
+def _compile_add_lanes(vectors):
+    return lambda vectors: _add_lanes(vectors)
