@@ -10,9 +10,9 @@ notebook's second convolution.
 
 import numpy as np
 
-from .engine.arrays import plain
+from .engine.arrays import contiguous
 from .engine.compilation import compiled
-from .engine.team import parallel, take
+from .engine.team import next_part, parallel
 from .engine.vectors import LANES
 from .operands.lowering import lower, without_idle_strides
 from .operands.patches import dense_weight_loops, strips_for
@@ -33,14 +33,14 @@ def conv2d(x, weight, bias, g):
         bias = np.zeros(g.O, x.dtype)
     layout, taps = lower(g, transposed=False)
     output = np.empty(g.output_shape, x.dtype)  # (N, O, OH, OW)
-    _convolve(plain(x), plain(weight).reshape(-1), plain(bias), output, layout, taps)
+    _convolve(contiguous(x), contiguous(weight).reshape(-1), contiguous(bias), output, layout, taps)
     return output
 
 
 def conv2d_grad_input(grad_output, weight, g):
     g = without_idle_strides(g)
-    grad_output = plain(grad_output)
-    weight = plain(weight)
+    grad_output = contiguous(grad_output)
+    weight = contiguous(weight)
     everything = not finite(weight.reshape(-1), 0, weight.size)
     if everything or _worth_skipping(grad_output, g, DENSE_INPUT):
         return _skipping_grad_input(grad_output, weight, g, everything)
@@ -66,8 +66,8 @@ def _skipping_grad_input(grad_output, weight, g, everything):
 
 def conv2d_grad_weight(grad_output, x, g):
     g = without_idle_strides(g)
-    grad_output = plain(grad_output)
-    x = plain(x)
+    grad_output = contiguous(grad_output)
+    x = contiguous(x)
     if _worth_skipping(grad_output, g, DENSE_WEIGHT):
         loops = skipping_weight_loops
         sizes, *tables = runs_for(g)
@@ -145,7 +145,7 @@ def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
     buffer = aligned(layout.source.C * layout.CHANNEL + 2 * LANES, source.dtype)  # (CS, VH VW, PHASE)
     tile = aligned((CT + 7) // 8 * 8 * pitch + LANES, source.dtype)  # (CT in eights, pitch)
     units = layout.N * layout.BANDS
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for unit in range(k * units // parts, (k + 1) * units // parts):
             n = unit // layout.BANDS
@@ -154,7 +154,7 @@ def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
                 _lower_image(buffer, source, n, group, row + layout.FIRST, layout, taps)
                 for f in range(taps.start.size - 1):
                     _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, layout, taps)
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
@@ -292,7 +292,7 @@ def grad_bias(grad_output):
         return grad_output.sum(axis=(0, *range(2, grad_output.ndim)), dtype=grad_output.dtype)  # (O)
     N, O, OH, OW = grad_output.shape
     sums = np.empty(O, grad_output.dtype)  # (O)
-    parallel(_grad_bias_loops, O, plain(grad_output).reshape(N, O, OH * OW), sums)
+    parallel(_grad_bias_loops, O, contiguous(grad_output).reshape(N, O, OH * OW), sums)
     return sums
 
 
@@ -304,10 +304,10 @@ def _grad_bias_loops(team, parts, grad_output, sums):
     """
     N, O, pixels = grad_output.shape
     flat = grad_output.reshape(-1)
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         total = grad_output.dtype.type(0)
         for n in range(N):
             total += add_up(flat, (n * O + k) * pixels, pixels)
         sums[k] = total
-        k = take(team)
+        k = next_part(team)

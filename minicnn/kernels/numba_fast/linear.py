@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .engine.arrays import plain
+from .engine.arrays import contiguous
 from .engine.compilation import compiled
-from .engine.team import parallel, take
+from .engine.team import next_part, parallel
 from .engine.vectors import LANES
 from .operands.products import U, aligned, copy, multiply
 from .operands.sums import dot
@@ -32,12 +32,12 @@ class Matrix(NamedTuple):
 
 def _matrix(x):
     rows, columns = x.shape
-    return Matrix(plain(x).reshape(-1), rows, columns, down=columns, across=1)
+    return Matrix(contiguous(x).reshape(-1), rows, columns, down=columns, across=1)
 
 
 def _transposed(x):
     columns, rows = x.shape
-    return Matrix(plain(x).reshape(-1), rows, columns, down=1, across=rows)
+    return Matrix(contiguous(x).reshape(-1), rows, columns, down=1, across=rows)
 
 
 def linear(x, weight, bias):
@@ -46,9 +46,11 @@ def linear(x, weight, bias):
     if bias is None:
         bias = np.zeros(O, x.dtype)
     if M >= FEW:
-        return _product(_matrix(x), _transposed(weight), plain(bias))
+        return _product(_matrix(x), _transposed(weight), contiguous(bias))
     output = np.empty((M, O), x.dtype)  # (M, out)
-    parallel(_linear_few_loops, 8 if M * K * O > SMALL else 1, plain(x), plain(weight), plain(bias), output)
+    parallel(
+        _linear_few_loops, 8 if M * K * O > SMALL else 1, contiguous(x), contiguous(weight), contiguous(bias), output
+    )
     return output
 
 
@@ -81,7 +83,7 @@ def _product_loops(team, parts, a, b, bias, output):
     packed = aligned(K * WIDE, output.dtype)  # (K, WIDE)
     offsets = np.arange(K) * WIDE  # (K)
     tile = aligned(8 * WIDE, output.dtype)  # (8, WIDE)
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for p in range(k * panels // parts * WIDE, (k + 1) * panels // parts * WIDE, WIDE):
             width = min(WIDE, P - p)
@@ -112,7 +114,7 @@ def _product_loops(team, parts, a, b, bias, output):
                 )
                 for row in range(0 if whole else rows):
                     copy(output, (m + row) * P + p, tile, row * WIDE, width)
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
@@ -145,9 +147,9 @@ def _linear_few_loops(team, parts, x, weight, bias, output):
     O = weight.shape[0]
     rows = x.reshape(-1)
     weights = weight.reshape(-1)
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for o in range(k * O // parts, (k + 1) * O // parts):
             for m in range(M):
                 output[m, o] = dot(rows, m * K, weights, o * K, K) + bias[o]
-        k = take(team)
+        k = next_part(team)

@@ -6,7 +6,7 @@ The other losses are the textbook's.
 import numpy as np
 
 from ..numpy_textbook import losses as textbook
-from .engine.arrays import plain
+from .engine.arrays import contiguous
 from .engine.compilation import compiled
 
 
@@ -19,7 +19,7 @@ def _is_common(logits, target, weight, label_smoothing, reduction):
 def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction):
     if not _is_common(logits, target, weight, label_smoothing, reduction):
         return textbook.cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction)
-    loss = _cross_entropy_loops(plain(logits), plain(target), ignore_index, reduction == "mean")
+    loss = _cross_entropy_loops(contiguous(logits), contiguous(target), ignore_index, reduction == "mean")
     return logits.dtype.type(loss)
 
 
@@ -28,7 +28,7 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
         options = weight, ignore_index, label_smoothing, reduction
         return textbook.cross_entropy_grad(grad_output, logits, target, *options)
     grad = logits.dtype.type(grad_output)
-    return _cross_entropy_grad_loops(grad, plain(logits), plain(target), ignore_index, reduction == "mean")
+    return _cross_entropy_grad_loops(grad, contiguous(logits), contiguous(target), ignore_index, reduction == "mean")
 
 
 @compiled(error_model="numpy")

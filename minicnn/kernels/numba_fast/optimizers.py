@@ -7,7 +7,7 @@ import numpy as np
 
 from .engine.compilation import compiled
 from .engine.machine import fused
-from .engine.team import parallel, take
+from .engine.team import next_part, parallel
 
 SHARE = 1 << 14  # numbers for a part
 
@@ -66,7 +66,7 @@ def adam(
 @compiled(error_model="numpy")
 def _adam_loops(team, parts, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, amsgrad, maximize, scalars):
     weight = scalars.weight
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for q in range(np.uint64(k * param.size // parts), np.uint64((k + 1) * param.size // parts)):
             p = param[q] * scalars.shrink
@@ -81,4 +81,4 @@ def _adam_loops(team, parts, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, a
                 v = max_exp_avg_sq[q] if max_exp_avg_sq[q] > v else v  # NaN stays NaN
                 max_exp_avg_sq[q] = v
             param[q] = p + scalars.size * m / (np.sqrt(v) / scalars.correction + scalars.eps)
-        k = take(team)
+        k = next_part(team)

@@ -5,15 +5,15 @@ Sigmoid and tanh are the textbook's: nothing to gain.
 
 import numpy as np
 
-from .engine.arrays import plain
+from .engine.arrays import contiguous
 from .engine.compilation import compiled
-from .engine.team import parallel, take
+from .engine.team import next_part, parallel
 
 SHARE = 1 << 15  # numbers for a part; fewer are one thread's work: 5 us
 
 
 def relu(x):
-    x = plain(x)
+    x = contiguous(x)
     output = np.empty_like(x)
     parts = max(1, x.size // SHARE)
     parallel(_relu_loops, parts, x.reshape(-1), output.reshape(-1))
@@ -21,8 +21,8 @@ def relu(x):
 
 
 def relu_grad(grad_output, output):
-    grad_output = plain(grad_output)
-    output = plain(output)
+    grad_output = contiguous(grad_output)
+    output = contiguous(output)
     grad_input = np.empty_like(grad_output)
     parts = max(1, output.size // SHARE)
     parallel(_relu_grad_loops, parts, grad_output.reshape(-1), output.reshape(-1), grad_input.reshape(-1))
@@ -32,18 +32,18 @@ def relu_grad(grad_output, output):
 @compiled()
 def _relu_loops(team, parts, x, output):
     zero = x.dtype.type(0)
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for q in range(np.uint64(k * x.size // parts), np.uint64((k + 1) * x.size // parts)):
             output[q] = zero if x[q] < zero else x[q]  # in this order NaN and -0.0 stay
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
 def _relu_grad_loops(team, parts, grad_output, output, grad_input):
     zero = output.dtype.type(0)
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for q in range(np.uint64(k * output.size // parts), np.uint64((k + 1) * output.size // parts)):
             grad_input[q] = zero if output[q] <= zero else grad_output[q]
-        k = take(team)
+        k = next_part(team)

@@ -8,9 +8,9 @@ G = C.
 
 import numpy as np
 
-from .engine.arrays import plain
+from .engine.arrays import contiguous
 from .engine.compilation import compiled
-from .engine.team import parallel, take
+from .engine.team import next_part, parallel
 from .operands.lowering import without_idle_strides
 from .operands.products import U, fill
 
@@ -25,7 +25,7 @@ def max_pool2d(x, g):
     indices = np.empty(g.output_shape, np.int64)  # (N, C, OH, OW)
     loops = _max_pool2d_pairs_loops if _side_by_side(g) else _max_pool2d_loops
     place = np.int32 if g.H * g.W <= PLACES else np.int64
-    parallel(loops, _parts(g), plain(x).reshape(-1), output.reshape(-1), indices.reshape(-1), place, g)
+    parallel(loops, _parts(g), contiguous(x).reshape(-1), output.reshape(-1), indices.reshape(-1), place, g)
     return output, indices
 
 
@@ -36,8 +36,8 @@ def max_pool2d_grad(grad_output, indices, g):
     parallel(
         _max_pool2d_grad_loops,
         _parts(g),
-        plain(grad_output).reshape(windows),
-        plain(indices).reshape(windows),
+        contiguous(grad_output).reshape(windows),
+        contiguous(indices).reshape(windows),
         grad_input.reshape(planes, g.H * g.W),
     )
     return grad_input
@@ -73,7 +73,7 @@ def _max_pool2d_loops(team, parts, x, output, indices, place, g):
         w = kw * g.DW - g.PW
         firsts[kw] = max(0, (-w + g.SW - 1) // g.SW)
         counts[kw] = min(g.OW, (g.W - 1 - w) // g.SW + 1) - firsts[kw]
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for plane in range(k * planes // parts, (k + 1) * planes // parts):
             for i in range(g.OH):
@@ -87,7 +87,7 @@ def _max_pool2d_loops(team, parts, x, output, indices, place, g):
                 for j in range(U(g.OW)):
                     output[at + j] = best[j]
                     indices[at + j] = where[j]
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
@@ -133,7 +133,7 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, place, g):
     here = np.empty(count, place)
     for p in range(count):
         here[p] = p // g.OW * 2 * g.W + p % g.OW * 2
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for plane in range(k * planes // parts, (k + 1) * planes // parts):
             for i in range(g.OH):
@@ -160,17 +160,17 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, place, g):
                 tap = place(g.W + 1) if wins else tap
                 output[at + p] = best
                 indices[at + p] = here[p] + tap
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
 def _max_pool2d_grad_loops(team, parts, grad_output, indices, grad_input):
     planes = grad_output.shape[0]
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for plane in range(k * planes // parts, (k + 1) * planes // parts):
             for q in range(grad_input.shape[1]):
                 grad_input[plane, q] = 0
             for q in range(grad_output.shape[1]):
                 grad_input[plane, U(indices[plane, q])] += grad_output[plane, q]
-        k = take(team)
+        k = next_part(team)

@@ -134,7 +134,7 @@ class Watched:
 
     def __call__(self, counter, parts, done):
         helper = threading.current_thread() is not self.caller
-        while (part := team.take(counter)) < parts:
+        while (part := team.next_part(counter)) < parts:
             if helper:
                 self.helper_began.set()
                 self.in_helper()
@@ -155,10 +155,10 @@ def test_a_helper_shares_the_work_and_every_part_is_done_once():
 def test_compiled_loops_take_every_part_once_however_fast_two_threads_take_them():
     @numba.njit(nogil=True)
     def count(counter, parts, done):
-        part = team.take(counter)
+        part = team.next_part(counter)
         while part < parts:
             done[part] += 1
-            part = team.take(counter)
+            part = team.next_part(counter)
 
     minicnn.set_num_threads(2)
     for _ in range(20):  # on a busy machine the two seldom run at once
@@ -187,7 +187,7 @@ def test_a_helper_that_comes_when_the_call_is_over_does_not_join():
                 passed.set()
 
     def count(counter, parts, done):
-        while (part := team.take(counter)) < parts:
+        while (part := team.next_part(counter)) < parts:
             done[part] += 1
 
     ours.door, done = Door(), np.zeros(50)
@@ -218,7 +218,7 @@ def test_an_error_in_the_calling_thread_waits_for_the_helpers():
     caller, began, ended = threading.current_thread(), threading.Event(), []
 
     def loops(counter, parts):
-        part = team.take(counter)
+        part = team.next_part(counter)
         if threading.current_thread() is not caller:
             began.set()
             threading.Event().wait(0.1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def plain(x):
+def contiguous(x):
     """Whole, writeable, aligned arrays. Any other kind would be compiled for once more."""
     return x if x.flags.carray else np.array(x, order="C")
 

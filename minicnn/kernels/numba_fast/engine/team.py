@@ -1,6 +1,6 @@
 """The parallel engine: a kernel's work is cut into numbered parts, and a few threads take the next part until none is left.
 
-A compiled loop begins with `part = take(team)` and goes on while `part < parts`. It runs without the GIL (nogil=True), so
+A compiled loop begins with `part = next_part(team)` and goes on while `part < parts`. It runs without the GIL (nogil=True), so
 plain Python threads run it side by side. What a part computes, and where it puts the result, depends on its number alone,
 never on who computes it or on how many do: the number of threads changes no bit.
 
@@ -40,7 +40,7 @@ WATCH = 400_000
 
 
 @compiled()
-def take(team):
+def next_part(team):
     """The number of the next part. Whoever takes the first one rings: now the asking thread has let the GIL go."""
     counter, bell = team
     part = fetch_add(counter, NEXT)

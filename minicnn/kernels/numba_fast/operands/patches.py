@@ -17,7 +17,7 @@ import numpy as np
 
 from ....geometry import Geometry
 from ..engine.compilation import compiled
-from ..engine.team import take
+from ..engine.team import next_part
 from ..engine.vectors import LANES
 from .products import U, aligned, copy_and_overrun, fill, multiply
 
@@ -80,7 +80,7 @@ def dense_weight_loops(team, parts, grad_output, x, sums, strips, offsets):
     pitch = sums.shape[3]
     size = g.OH * g.OW
     units = g.N * strips.BANDS
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for unit in range(k * units // parts, (k + 1) * units // parts):
             n = unit // strips.BANDS
@@ -104,7 +104,7 @@ def dense_weight_loops(team, parts, grad_output, x, sums, strips, offsets):
                         factors_step=1,
                         M=min(8, strips.OG - o),
                     )
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()

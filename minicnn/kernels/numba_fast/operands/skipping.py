@@ -22,7 +22,7 @@ import numpy as np
 from ....geometry import Geometry
 from ..engine.compilation import compiled
 from ..engine.machine import trailing_zeros
-from ..engine.team import take
+from ..engine.team import next_part
 from ..engine.vectors import LANES, load, multiply_add, store
 from .products import U, aligned, fill
 
@@ -131,7 +131,7 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
     units = g.N * g.G
     row = aligned(runs.ROW + (runs.PIECES + 1) * runs.PIECE, rows.dtype)  # (WP, CG) and an overrun
     marks = np.empty(words * pixels, WORD)  # (words, OH, OW)
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for unit in range(k * units // parts, (k + 1) * units // parts):
             _mark(marks, grad_output, unit * runs.OG * pixels, pixels, runs.OG, everything)
@@ -146,7 +146,7 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
                     at = ((unit * runs.CG + c) * g.H + h) * g.W
                     for w in range(U(g.W)):
                         grad_input[U(at) + w] = row[U(columns[w] + c)]
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
@@ -221,7 +221,7 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, runs, columns, begi
     patches = np.empty(runs.BAND * g.OW, np.int64)  # (BAND, OW): where each patch begins
     for p in range(patches.size):
         patches[p] = p // g.OW * g.SH * runs.ROW + begins[p % g.OW]
-    k = take(team)
+    k = next_part(team)
     while k < parts:
         for band in range(k * units // parts, (k + 1) * units // parts):
             n = band // runs.BANDS
@@ -236,7 +236,7 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, runs, columns, begi
                     number = _keep(kept, grad_output, q, pixels, everything)
                     row = ((k * g.G + group) * sums.shape[2] + o) * sums.shape[3]
                     _add_patches(flat, row, image, patches, kept, number, grad_output, q, runs, width)
-        k = take(team)
+        k = next_part(team)
 
 
 @compiled()
