@@ -1,8 +1,8 @@
 """Models for other programs, in the ONNX format: `minicnn.onnx.export`, or `python -m minicnn.onnx RUN model.onnx`.
 
-A model can be exported if it is a chain: each layer works on what the one before it gave. Whether it is, the model shows
-itself: it is run once on random numbers, its layers note what they get and give, and each must get the very array
-that the last one gave. So whatever a model calls its parts, and however it nests them, only what it does counts.
+A model can be exported if it is a chain: each layer works on what the one before it gave. To find out, it is run once on
+random numbers and watched (`nn.watch`). So whatever a model calls its parts, and however it nests them, only what it does
+counts.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ import minicnn
 
 from . import geometry, nn
 from .command import check_new, start
+from .nn.watch import Call, chain
 from .saved.files import write_whole
 from .trained import Trained
 
@@ -42,14 +43,17 @@ def export(model: nn.Module, path: str | Path, input_shape: Sequence[int]) -> No
         raise TypeError(f'onnx.export: takes models of NumPy arrays, but {others[0]}: call model.to("numpy") first.')
     dtype = next((array.dtype for array in arrays.values()), np.dtype(np.float32))
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
-    calls, result = trace(model, x)
+    try:
+        calls, result = chain(copy.deepcopy(model).eval(), x)
+    except ValueError as error:
+        raise ValueError(f"onnx.export: {error}") from error
     graph = _Graph(onnx)
     for call in calls:
-        if type(call.layer) not in NODES:
+        if type(call.module) not in NODES:
             known = ", ".join(kind.__name__ for kind in NODES)
             raise ValueError(f"onnx.export: {call} has no counterpart in ONNX that is known here; these have: {known}.")
         graph.begin(call)
-        NODES[type(call.layer)](graph, call)
+        NODES[type(call.module)](graph, call)
     content = graph.finish(x, result).SerializeToString()
     write_whole(Path(path), content)
 
@@ -72,60 +76,6 @@ def _onnx() -> Any:
         raise ImportError("ONNX files are written with the package onnx: pip install 'minicnn[onnx]'.") from error
 
 
-# ----------------------------------------------------------------------------------------------------- the chain
-
-
-class Call(NamedTuple):
-    """One layer at work. A MaxPool2d with return_indices gives two arrays, every other layer one."""
-
-    name: str  # as in state_dict(): "cnn.0"
-    layer: nn.Module
-    x: np.ndarray
-    options: tuple[Any, ...]  # further arguments of forward
-    outputs: tuple[np.ndarray, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.layer!r}" if self.name else repr(self.layer)
-
-
-def trace(model: nn.Module, x: np.ndarray) -> tuple[list[Call], tuple[np.ndarray, ...]]:
-    """The calls of all layers in order, and what comes out; refused unless they form a chain from x to there."""
-    model, calls = copy.deepcopy(model).eval(), []
-    who, before, came = type(model).__name__, "the input", x
-    as_it_was = x.copy()  # who writes into an array passes on the same one, but not the same numbers
-
-    def demand_chain(given: Any, taker: str) -> None:
-        if given is not came or not np.array_equal(came, as_it_was, equal_nan=True):
-            raise ValueError(
-                f"onnx.export: {who} is no chain of layers: between {before} and {taker} its forward does something that is "
-                "no layer, or leaves the chain. Only layers one after the other can be exported; make it a layer of nn, or "
-                "export the parts."
-            )
-
-    def noting(name: str, layer: nn.Module, forward: Callable) -> Callable:
-        def forward_and_note(given: Any, *options: Any) -> Any:
-            nonlocal before, came, as_it_was
-            demand_chain(given, name or repr(layer))
-            result = forward(given, *options)
-            outputs = result if isinstance(result, tuple) else (result,)
-            calls.append(Call(name, layer, given, options, outputs))
-            before, came, as_it_was = str(calls[-1]), outputs[0], outputs[0].copy()
-            return result
-
-        return forward_and_note
-
-    for name, layer in model.named_modules():
-        innermost = not any(layer.children())
-        if innermost and "forward" not in vars(layer):  # a layer that stands in two places is the same both times
-            vars(layer)["forward"] = noting(name, layer, layer.forward)
-    found = model(x)
-    results = found if isinstance(found, tuple) else (found,)
-    demand_chain(results[0], "the output")
-    if not calls:
-        raise ValueError(f"onnx.export: {who} has no layers: there is nothing to export.")
-    return calls, results
-
-
 # ------------------------------------------------------------------------------------------------- layers as nodes
 
 
@@ -140,7 +90,7 @@ class _Graph:
         self.indices: str | None = None
 
     def begin(self, call: Call) -> None:
-        self.name, self.indices = call.name or type(call.layer).__name__, None
+        self.name, self.indices = call.name or type(call.module).__name__, None
 
     def constant(self, *numbers: int) -> str:
         """The name of a list of integers."""
@@ -151,7 +101,7 @@ class _Graph:
     def parameters(self, call: Call) -> list[str]:
         """Weight, and bias if there is one, under their own names."""
         prefix = f"{call.name}." if call.name else ""
-        found = {f"{prefix}{name}": parameter.data for name, parameter in call.layer.named_parameters()}
+        found = {f"{prefix}{name}": parameter.data for name, parameter in call.module.named_parameters()}
         self.arrays |= found
         return list(found)
 
@@ -196,13 +146,15 @@ def _window(layer: Any) -> dict[str, Any]:
 
 
 def _demand_batch(call: Call) -> None:
-    if call.x.ndim != 4:
-        raise ValueError(f"onnx.export: {call} gets {call.x.shape}; in ONNX it takes batches only, (N, C, H, W).")
+    if call.inputs[0].ndim != 4:
+        raise ValueError(
+            f"onnx.export: {call} gets {call.inputs[0].shape}; in ONNX it takes batches only, (N, C, H, W)."
+        )
 
 
 def _conv2d(graph: _Graph, call: Call) -> None:
     _demand_batch(call)
-    layer: Any = call.layer
+    layer: Any = call.module
     (PT, PB), (PL, PR) = geometry.conv_padding(layer.padding, layer.kernel_size, layer.stride, layer.dilation, "Conv2d")
     pads = [PT, PL, PB, PR]
     if layer.padding_mode != "zeros":
@@ -214,11 +166,11 @@ def _conv2d(graph: _Graph, call: Call) -> None:
 
 def _conv_transpose2d(graph: _Graph, call: Call) -> None:
     _demand_batch(call)
-    layer: Any = call.layer
+    layer: Any = call.module
     output_padding = layer.output_padding
-    if call.options and call.options[0] is not None:  # forward(x, output_size)
-        sizes = (call.x.shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-        output_padding = geometry.output_padding_for(call.options[0], *sizes, "ConvTranspose2d")
+    if len(call.inputs) > 1 and call.inputs[1] is not None:  # forward(x, output_size)
+        sizes = (call.inputs[0].shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        output_padding = geometry.output_padding_for(call.inputs[1], *sizes, "ConvTranspose2d")
     weight, *bias = graph.parameters(call)
     options = {"group": layer.groups, **_window(layer)}
     if all(np.less(output_padding, layer.stride)):
@@ -240,19 +192,19 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
 
 def _max_pool2d(graph: _Graph, call: Call) -> None:
     _demand_batch(call)
-    layer: Any = call.layer
+    layer: Any = call.module
     # With ceil_mode, programs differ on a last window that starts beyond the image: padding that gives OH x OW exactly does not.
-    g = geometry.max_pool2d(call.x.shape, *layer._arguments)
+    g = geometry.max_pool2d(call.inputs[0].shape, *layer._arguments)
     pads = [g.PH, g.PW, max(g.PH, g.padded_size[0] - g.PH - g.H), max(g.PW, g.padded_size[1] - g.PW - g.W)]
     output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **_window(layer))
     if indices:  # ONNX numbers the elements of the whole tensor, torch those of a plane
-        (graph.indices,) = graph.node("Mod", *indices, graph.constant(math.prod(call.x.shape[2:])))
+        (graph.indices,) = graph.node("Mod", *indices, graph.constant(math.prod(call.inputs[0].shape[2:])))
         graph.latest = output
 
 
 def _linear(graph: _Graph, call: Call) -> None:
     weight, *bias = graph.parameters(call)
-    if call.x.ndim == 2:
+    if call.inputs[0].ndim == 2:
         graph.node("Gemm", graph.latest, weight, *bias, transB=1)
         return
     x = graph.latest
@@ -267,16 +219,16 @@ def _reshape(graph: _Graph, batch: int, sizes: Sequence[int]) -> None:
 
 
 def _flatten(graph: _Graph, call: Call) -> None:
-    layer: Any = call.layer
-    if (layer.start_dim % call.x.ndim, layer.end_dim % call.x.ndim) == (1, call.x.ndim - 1):
+    layer: Any = call.module
+    if (layer.start_dim % call.inputs[0].ndim, layer.end_dim % call.inputs[0].ndim) == (1, call.inputs[0].ndim - 1):
         graph.node("Flatten", axis=1)
         return
-    _reshape(graph, -1 if layer.start_dim % call.x.ndim == 0 else 0, call.outputs[0].shape[1:])
+    _reshape(graph, -1 if layer.start_dim % call.inputs[0].ndim == 0 else 0, call.outputs[0].shape[1:])
 
 
 def _unflatten(graph: _Graph, call: Call) -> None:
-    layer: Any = call.layer
-    splits_batch = layer.dim % call.x.ndim == 0
+    layer: Any = call.module
+    splits_batch = layer.dim % call.inputs[0].ndim == 0
     if splits_batch and layer.unflattened_size[0] != -1:
         raise ValueError(f"onnx.export: {call} fixes the size of the batch; write -1 for its first size.")
     _reshape(graph, -1 if splits_batch else 0, call.outputs[0].shape[1:])

@@ -12,7 +12,7 @@ from ..models import SimpleCNN
 from ..summary import summary
 from . import ask
 from .ask import Refused
-from .network import chain
+from .network import layers as layers_of
 from .open_run import RunFolder
 
 BUDGET = 3.0  # seconds of measuring
@@ -28,7 +28,7 @@ def answer(run: RunFolder | None) -> dict[str, Any]:
     """GET /api/costs."""
     model = _model(run)
     found = summary(model, SimpleCNN.input_shape)
-    names = dict(chain(model))
+    names = dict(layers_of(model))
     total = {name: getattr(found, name) for name in ("parameters", "multiply_adds", "kept_bytes")}
     layers = [
         row._asdict()
@@ -63,7 +63,7 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
         set_num_threads(before)
         _busy.release()
     median = np.median(rounds, axis=0)  # (layers, 2)
-    names = [name for name, _ in chain(_model(run))]
+    names = [name for name, _ in layers_of(_model(run))]
     return {
         "batch": batch,
         "backend": backend,
@@ -79,7 +79,7 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
 
 def _measure(model: nn.Module, batch: int) -> list[np.ndarray]:
     """One array (layers, 2) of seconds for each round; the first round warms up (and compiles) and does not count."""
-    layers = [layer for _, layer in chain(model)]
+    layers = [layer for _, layer in layers_of(model)]
     generator = np.random.default_rng(0)
     images = generator.random((batch, *SimpleCNN.input_shape), np.float32)
     rounds: list[np.ndarray] = []

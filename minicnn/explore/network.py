@@ -1,6 +1,6 @@
 """What an image does in a network: the activation after every layer, and the gradient that comes back to it.
 
-There is no tape to ask. The layers of a chain are walked by hand, forward and backward, and what passes is written down.
+There is no tape to ask. The network runs once and is watched, then the gradient walks back through its layers by hand.
 """
 
 import math
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import nn
+from ..nn.watch import chain
 from .ask import Refused
 
 
@@ -21,21 +22,17 @@ class Step(NamedTuple):
     grad: np.ndarray
 
 
-def chain(model: nn.Module) -> list[tuple[str, nn.Module]]:
+def layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """The layers that have no layers inside, in order, with their names."""
     return [(name, layer) for name, layer in model.named_modules() if not any(layer.children())]
 
 
 def check_chain(model: nn.Module, image_shape: tuple[int, ...]) -> None:
-    """A network can be walked through if its layers, one after the other, give what the network gives."""
-    x = np.linspace(0, 1, math.prod(image_shape), dtype=np.float32).reshape(1, *image_shape)
-    y = x
-    for _, layer in chain(model):
-        y = layer(y)
-    if not np.array_equal(y, model(x), equal_nan=True):
-        raise Refused(
-            f"{type(model).__name__} is not a chain of layers, which is all that this page can walk through.", 422
-        )
+    """A network can be walked through if each layer works on what the one before it gave."""
+    try:
+        chain(model, np.linspace(0, 1, math.prod(image_shape), dtype=np.float32).reshape(1, *image_shape))
+    except ValueError as error:
+        raise Refused(f"This page can only walk through a chain of layers. {error}", 422) from error
 
 
 def walk(model: nn.Module, x: np.ndarray, grad_of: Any) -> tuple[list[Step], np.ndarray]:
@@ -43,18 +40,14 @@ def walk(model: nn.Module, x: np.ndarray, grad_of: Any) -> tuple[list[Step], np.
 
     `grad_of(output)` gives the gradient to start from.
     """
-    model.train()
-    layers, outputs = chain(model), list[np.ndarray]()
-    for _, layer in layers:
-        outputs.append(layer(outputs[-1] if outputs else x))
-    grad = grad_of(outputs[-1])
-    grads = []
-    for _, layer in reversed(layers):
-        grads.append(grad)
-        grad = layer.backward(grad)
+    calls, (output, *_) = chain(model.train(), x)
+    grad = grad_of(output)
+    steps = []
+    for call in reversed(calls):
+        steps.append(Step(call.name, call.module, call.outputs[0], grad))
+        grad = call.module.backward(grad)
     model.zero_grad()
-    steps = [Step(*both) for both in zip(*zip(*layers, strict=True), outputs, reversed(grads), strict=True)]
-    return steps, grad
+    return steps[::-1], grad
 
 
 def softmax(logits: np.ndarray) -> dict[str, Any]:

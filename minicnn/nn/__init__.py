@@ -6,7 +6,8 @@ from .convolution import Conv2d
 from .flatten import Flatten, Unflatten
 from .linear import Linear
 from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 from .pointwise import ReLU, Sigmoid, Tanh
 from .pooling import MaxPool2d
 from .sequential import Sequential

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .module import Parameter
+from .parameter import Parameter
 
 _generator = np.random.MT19937()
 

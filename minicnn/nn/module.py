@@ -1,57 +1,16 @@
-"""What all layers share: parameters, the names they are saved under, and the step from forward to backward.
+"""What all layers share: how their parameters are found and named, and how they are called, moved and saved.
 
-There is no tape. `forward(x)` keeps what `backward(grad_output)` will need, and `backward` uses it up: it belongs to the
-latest forward, and may be called once for it. It keeps the arrays themselves, not copies: between the two leave them alone.
+There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `passes` has the rules of it.
 """
 
-import math
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..kernels import arrays
-
-
-class Parameter:
-    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
-
-    Both are NumPy arrays, or torch tensors after `Module.to(device)`.
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
-
-    >>> p = Parameter(np.array([1.0, 2.0]))
-    >>> p.accumulate(np.array([0.5, 0.0]))
-    >>> p.accumulate(np.array([0.5, 1.0]))
-    >>> p.grad
-    array([1., 1.])
-    """
-
-    def __init__(self, data: Any):
-        if not arrays.is_array(data):
-            raise TypeError(f"Parameter: data must be a NumPy array or a torch tensor, got {type(data).__name__}.")
-        self.data = data
-        self.grad: Any = None
-        self.version = 0  # how often an optimiser or load_state_dict has changed it
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.data.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self.data.dtype
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.data.shape)
-
-    def accumulate(self, grad: Any) -> None:
-        """Add to `grad`: gradients of several backward passes sum up until `zero_grad`, as in torch."""
-        self.grad = grad if self.grad is None else self.grad + grad
-
-    def __repr__(self) -> str:
-        return f"Parameter containing:\n{self.data!r}"
+from . import passes
+from .parameter import Parameter
 
 
 class KeysReport(NamedTuple):
@@ -59,15 +18,6 @@ class KeysReport(NamedTuple):
 
     missing_keys: list[str]
     unexpected_keys: list[str]
-
-
-class Pass:
-    """One way forward through a network, from the outermost call to its return."""
-
-    overtaken_by: str | None = None  # the layer that was called again before its backward, outside this pass
-
-
-_under_way: ContextVar[Pass | None] = ContextVar("minicnn_pass", default=None)
 
 
 class Module:
@@ -95,106 +45,91 @@ class Module:
     training = True
     # Set to False on the first layer, it spares backward the gradient to the data: backward returns None.
     needs_input_grad = True
-    _kept: tuple | None = None
-
-    def __call__(self, *inputs):
-        """forward(*inputs); an error says in which layer it happened, and then nothing is kept."""
-        outermost = _under_way.set(Pass()) if _under_way.get() is None else None
-        try:
-            return self.forward(*inputs)
-        except BaseException as error:
-            for module in self.modules():
-                module._kept = None
-            signs = isinstance(error, (IndexError, RuntimeError, TypeError, ValueError))
-            if signs and not any(self.children()):  # the innermost layer signs
-                error.args = (f"{error} [in {self!r}]",)
-            raise
-        finally:
-            if outermost is not None:
-                _under_way.reset(outermost)
-
-    def forward(self, *inputs: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} defines no forward.")
-
-    def backward(self, grad_output: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} defines no backward.")
-
-    def keep(self, *values) -> None:
-        """For forward: put aside what backward needs."""
-        if not self.training:
-            self._kept = None
-            return
-        under_way = _under_way.get() or Pass()
-        if self._kept is not None and self._kept[2] is not under_way:
-            self._kept[2].overtaken_by = repr(self)
-        self._kept = values, self._versions(), under_way
-
-    def kept(self) -> Any:
-        """For backward: what the latest forward put aside, once."""
-        who = f"{type(self).__name__}.backward was called, but"
-        if self._kept is None:
-            why = "nothing was kept: backward follows one forward, and each forward serves one backward"
-            why = why if self.training else "in eval() mode forward keeps nothing; call train() before forward"
-            raise RuntimeError(f"{who} {why}.")
-        (values, versions, its), self._kept = self._kept, None
-        if its.overtaken_by is not None:
-            raise RuntimeError(
-                f"{who} {its.overtaken_by} of the same network has been called by itself since the network's forward: "
-                "call that again."
-            )
-        if versions != self._versions() and self.needs_input_grad:
-            raise RuntimeError(
-                f"{who} its parameters have changed since forward: "
-                "call forward again after optimizer.step() or load_state_dict()."
-            )
-        return values
-
-    def _versions(self) -> list[int]:
-        return [parameter.version for _, parameter in self._members(Parameter)]
+    kept_for_backward: passes.Kept | None = None
 
     # ---------------------------------------------------------------------------------- parameters and names
 
-    def _members(self, kind: type) -> Iterator[tuple[str, Any]]:
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, kind))
-
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        yield from self._members(Module)
+        """(name, module) for each attribute that is a module, in the order of assignment."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(name, parameter): its own, then its children's if `recurse`, named by the attributes that lead there: "cnn.0.weight".
+
+        `prefix` and a dot stand before each name.
+        """
+        start = f"{prefix}." if prefix else ""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield start + name, value
+        if recurse:
+            for name, child in self.named_children():
+                yield from child.named_parameters(start + name)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters alone, in the same order; what an optimizer takes."""
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def children(self) -> Iterator["Module"]:
+        """The modules that are attributes, without their names."""
         return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """(name, module): this one, called "", and all below it; one that stands in two places comes twice."""
+        """(name, module): this one, called `prefix`, and all below it; one that stands in two places comes twice."""
         yield prefix, self
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator["Module"]:
+        """This module and all below it, without their names."""
         return (module for _, module in self.named_modules())
 
-    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """(name, parameter), the name built from the attributes that lead there: "cnn.0.weight"."""
-        for name, parameter in self._members(Parameter):
-            yield prefix + name, parameter
-        for name, child in self.named_children():
-            yield from child.named_parameters(f"{prefix}{name}.")
-
-    def parameters(self) -> Iterator[Parameter]:
-        return (parameter for _, parameter in self.named_parameters())
-
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Forget all gradients: every `grad` becomes None."""
         for parameter in self.parameters():
             parameter.grad = None
 
+    # -------------------------------------------------------------------------------------- forward and backward
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """forward(*inputs); an error says in which layer it happened, and then nothing is kept."""
+        with passes.forward_pass(self):
+            return self.forward(*inputs, **options)
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """The output for these inputs. Every subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward.")
+
+    def backward(self, *grad_output: Any, **options: Any) -> Any:
+        """The gradient with respect to the input, from that with respect to the output. Every subclass defines it.
+
+        `grad_output` has the shape of the output, what is returned that of the input; the gradients of the parameters are
+        added to their `grad`. Raises RuntimeError where no forward came before, or not the right one.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no backward.")
+
+    def keep(self, *values: Any) -> None:
+        """For forward: put aside what backward needs. After `eval()` nothing is kept."""
+        passes.keep(self, values)
+
+    def kept(self) -> tuple[Any, ...]:
+        """For backward: what the latest forward put aside, once. Raises RuntimeError if that is not there or out of date."""
+        return passes.take_kept(self)
+
     def train(self, mode: bool = True) -> "Module":
+        """Training mode for this module and all below, or evaluation mode with False; what was kept is forgotten. Returns self."""
+        passes.forget(self)
         for module in self.modules():
             module.training = mode
-            module._kept = None
         return self
 
     def eval(self) -> "Module":
+        """Evaluation mode: train(False)."""
         return self.train(False)
+
+    # ------------------------------------------------------------------------------------------------- devices
 
     def to(self, device: Any) -> "Module":
         """Move parameters, their gradients and other arrays (such as a loss's weights) to a torch device, in place.
@@ -203,11 +138,11 @@ class Module:
         "mps" or a torch.device; "numpy" makes NumPy arrays of them again.
         """
         move = arrays.mover(device)
+        passes.forget(self)
         for parameter in self.parameters():
             parameter.data = move(parameter.data)
             parameter.grad = None if parameter.grad is None else move(parameter.grad)
         for module in self.modules():
-            module._kept = None
             for name, value in vars(module).items():
                 if arrays.is_array(value):
                     setattr(module, name, move(value))

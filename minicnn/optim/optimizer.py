@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels import arrays
-from ..nn.module import Parameter
+from ..nn.parameter import Parameter
 
 
 def check_number(who: str, **options: float) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import table
 from ..kernels import use_backend
-from ..nn import Conv2d, ConvTranspose2d, Linear, Module, Parameter
+from ..nn import Conv2d, ConvTranspose2d, Linear, Module
+from ..nn.watch import Call, watch
 
 ALIGN = "<<<>>>>>>>"
 HEAD = ("layer", "type", "output", "parameters", "%", "multiply-adds", "%", "kept bytes", "%", "sees")
@@ -106,10 +107,9 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
             f"summary: the model's parameters must be NumPy arrays, got {dtype}; move the model back first."
         )
     watched = copy.deepcopy(model).train()
-    names = {id(module): name for name, module in watched.named_modules()}
     before = [array for module in watched.modules() for array in _arrays(list(vars(module).values()))]
     try:
-        calls = _watch(watched, np.zeros((1, *shape), dtype))
+        calls = _calls(watched, np.zeros((1, *shape), dtype))
     except (IndexError, RuntimeError, TypeError, ValueError) as error:
         raise type(error)(
             f"summary: the model refuses an input of shape {_batched(shape)}; input_shape is the shape of one example, "
@@ -119,15 +119,16 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     fields = _receptive_fields(watched, shape, dtype, len(calls))
     rows: list[Row] = []
     seen: set[int] = set()
-    for (module, inputs, output), field in zip(calls, fields, strict=True):
+    for call, field in zip(calls, fields, strict=True):
+        module = call.module
         first = id(module) not in seen  # a layer that is used twice has its parameters once
         own = _own_parameters(module) if first else 0
         size = kept.pop(id(module), 0)
         if any(module.children()) and not own and not size:
             continue  # a container: its layers have rows of their own
         seen.add(id(module))
-        what = (names[id(module)] or "(model)", type(module).__name__, output.shape[1:], own)
-        rows.append(Row(*what, _multiply_adds(module, inputs, output), size, field))
+        what = (call.name or "(model)", type(module).__name__, call.outputs[0].shape[1:], own)
+        rows.append(Row(*what, _multiply_adds(call), size, field))
     for name, module in watched.named_modules():
         own = _own_parameters(module)
         if own and id(module) not in seen:
@@ -137,42 +138,28 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
 
 # ----------------------------------------------------------------------------------------------------- watching
 
-Call = tuple[Module, tuple, np.ndarray]
 
-
-def _watch(model: Module, x: np.ndarray) -> list[Call]:
-    """Every call in model(x), innermost first: the module, what it took, what it gave."""
+def _calls(model: Module, x: np.ndarray) -> list[Call]:
+    """Every call in model(x), innermost first."""
     calls: list[Call] = []
-
-    def watched(module: Module):
-        forward = type(module).forward
-
-        def record(*inputs: Any) -> Any:
-            output = forward(module, *inputs)
-            calls.append((module, inputs, output[0] if isinstance(output, tuple) else output))
-            return output
-
-        return record
-
-    for module in model.modules():
-        vars(module)["forward"] = watched(module)
     with use_backend("numpy"), np.errstate(all="ignore"):  # the textbook: nothing to compile
-        model(x)
+        watch(model, x, entering=lambda call: None, leaving=calls.append)
     return calls
 
 
-def _multiply_adds(module: Module, inputs: tuple, output: np.ndarray) -> int | None:
+def _multiply_adds(call: Call) -> int | None:
     """The number of products that are summed: each output of a convolution, or each input of a transposed one, meets all
     weights of one channel."""
+    module = call.module
     if isinstance(module, (Conv2d, Linear)):
-        return output.size * math.prod(module.weight.shape[1:])
+        return call.outputs[0].size * math.prod(module.weight.shape[1:])
     if isinstance(module, ConvTranspose2d):
-        return inputs[0].size * math.prod(module.weight.shape[1:])
+        return call.inputs[0].size * math.prod(module.weight.shape[1:])
     return None if _own_parameters(module) else 0
 
 
 def _own_parameters(module: Module) -> int:
-    return sum(parameter.size for _, parameter in module._members(Parameter))
+    return sum(parameter.size for parameter in module.parameters(recurse=False))
 
 
 def _arrays(value: Any) -> Iterator[np.ndarray]:
@@ -187,7 +174,8 @@ def _kept_bytes(calls: list[Call], before: list[np.ndarray]) -> dict[int, int]:
     """For each module the memory of the arrays that forward left in its attributes. The first to hold one pays for it."""
     paid = {id(array) for array in before}
     kept: dict[int, int] = {}
-    for module, *_ in calls:
+    for call in calls:
+        module = call.module
         mine = 0
         for array in _arrays(list(vars(module).values())):
             while isinstance(array.base, np.ndarray):  # a view keeps the whole array alive
@@ -210,10 +198,10 @@ def _receptive_fields(model: Module, shape: tuple[int, ...], dtype, n: int) -> l
     for line in range(W):
         x[H + line, :, :, line] = np.nan
     try:
-        calls = _watch(model, x)
+        calls = _calls(model, x)
     except (IndexError, RuntimeError, TypeError, ValueError):  # a model may refuse NaN
         return [None] * n
-    return [_extent(output, H, W) for *_, output in calls]
+    return [_extent(call.outputs[0], H, W) for call in calls]
 
 
 def _extent(output: np.ndarray, H: int, W: int) -> tuple[int, int] | None:

@@ -162,7 +162,7 @@ def test_timing_has_a_number_for_each_layer_and_restores_the_threads():
     before = minicnn.get_num_threads()
     told = costs.timing(None, {"batch": 2, "backend": "numpy", "threads": costs.cores()})
     assert minicnn.get_num_threads() == before
-    assert [row["name"] for row in told["layers"]] == [name for name, _ in network.chain(models.SimpleCNN())]
+    assert [row["name"] for row in told["layers"]] == [name for name, _ in network.layers(models.SimpleCNN())]
     assert all(row["forward"] > 0 and row["backward"] > 0 for row in told["layers"])
     assert told["rounds"] >= 3
     with costs._busy, pytest.raises(Refused, match="A measurement is running already") as refused:

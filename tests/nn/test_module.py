@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import nn
+from minicnn.nn.watch import watch
 from tests.nn.test_layers import layers, torch_arguments
 from tests.support import strategies
 from tests.support.oracle import rejects, torch
@@ -360,3 +361,85 @@ def test_an_error_of_the_input_leaves_no_trace_of_it():
     assert rejects(lambda: layer(np.ones((1, 3), np.float32)))
     with pytest.raises(RuntimeError, match="nothing was kept"):
         layer.backward(np.ones((1, 2), np.float32))
+
+
+def test_after_an_error_far_below_every_module_is_visited_a_fixed_number_of_times(monkeypatch):
+    """Not once for each level above it, which takes the square of the depth."""
+    depth, visited = 100, []
+    model = nn.Linear(2, 2)
+    for _ in range(depth):
+        model = nn.Sequential(model)
+    named_modules = nn.Module.named_modules
+
+    def counted(module, *arguments):
+        visited.append(module)
+        return named_modules(module, *arguments)
+
+    monkeypatch.setattr(nn.Module, "named_modules", counted)
+    assert rejects(lambda: model(np.ones((1, 3), np.float32)))
+    assert len(visited) <= 2 * (depth + 1)
+
+
+def test_an_error_forgets_what_all_layers_before_it_kept():
+    first, last = nn.ReLU(), nn.Linear(2, 2)
+    model = nn.Sequential(nn.Sequential(first), nn.Sequential(last))
+    assert rejects(lambda: model(np.ones((1, 3), np.float32)))
+    for layer in (first, last):
+        with pytest.raises(RuntimeError, match="nothing was kept"):
+            layer.backward(np.ones((1, 2), np.float32))
+
+
+def test_what_a_caught_error_left_is_not_used():
+    """A forward that tries one layer, and takes another where that fails."""
+
+    class Either(nn.Module):
+        def __init__(self):
+            self.linear, self.relu = nn.Linear(2, 2), nn.ReLU()
+
+        def forward(self, x):
+            try:
+                return self.linear(x)
+            except RuntimeError:
+                return self.relu(x)
+
+    model = Either()
+    model(np.ones((1, 3), np.float32))
+    with pytest.raises(RuntimeError, match="nothing was kept"):
+        model.linear.backward(np.ones((1, 2), np.float32))
+
+
+def test_a_layer_that_was_called_on_its_own_is_named():
+    model, x = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), np.ones((1, 2), np.float32)
+    output = model(x)
+    model[1](x)
+    model[1].backward(x)
+    model(x)
+    model[0](x)
+    assert sentence_of(lambda: model.backward(output)) == (
+        "ReLU.backward was called, but Linear(in_features=2, out_features=2, bias=True) was called on its own after the "
+        "network's forward pass and replaced what that pass had stored. Call the whole network again before backward."
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- watching
+
+
+def test_watching_tells_of_every_module_inside_out_and_leaves_no_trace():
+    inner = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    model, x = nn.Sequential(inner, nn.Linear(3, 1)), np.ones((4, 2), np.float32)
+    entered, left = [], []
+    outputs = watch(model, x, entering=entered.append, leaving=left.append)
+    assert [call.name for call in entered] == ["", "0", "0.0", "0.1", "1"]
+    assert [call.name for call in left] == ["0.0", "0.1", "0", "1", ""]
+    assert [call.outputs[0].shape for call in left] == [(4, 3), (4, 3), (4, 3), (4, 1), (4, 1)]
+    assert left[-1].inputs[0] is x
+    assert left[-1].outputs[0] is outputs[0]
+    assert not any("forward" in vars(module) for module in model.modules())
+    np.testing.assert_array_equal(model(x), outputs[0])
+
+
+def test_watching_a_forward_that_fails_leaves_no_trace():
+    model = nn.Sequential(nn.Linear(2, 3))
+    with pytest.raises(RuntimeError, match=r"\[in Linear"):
+        watch(model, np.ones((4, 3), np.float32), entering=lambda call: None, leaving=lambda call: None)
+    assert not any("forward" in vars(module) for module in model.modules())

@@ -183,9 +183,10 @@ MAY_IMPORT = {
     "kernels/__init__.py": {"kernels"},
     "kernels/": {"geometry", "kernels"},
     "nn/functional/": {"geometry", "kernels", "nn.functional"},
-    "nn/module.py": {"kernels"},  # arrays: parameters move between devices
+    "nn/module.py": {"kernels", "nn"},  # arrays: parameters move between devices
+    "nn/parameter.py": {"kernels"},
     "nn/": {"geometry", "nn"},
-    "optim/": {"kernels", "nn.module", "optim"},
+    "optim/": {"kernels", "nn.parameter", "optim"},
     "data/__main__.py": {"command", "data", "plots", "table"},
     "data/": {"data"},
     "models.py": {"nn"},

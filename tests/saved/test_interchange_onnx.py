@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import models, nn
-from minicnn.onnx import export, main, trace
+from minicnn.nn.watch import chain
+from minicnn.onnx import export, main
 from minicnn.saved.weights import save_weights
 from minicnn.trained import Trained
 from tests.support import strategies
@@ -65,15 +66,14 @@ def error_bound(model, x):
     """
     eps, error = np.finfo(x.dtype).eps, np.zeros(x.shape)
     with minicnn.use_backend("numpy"):
-        for call in trace(model, x)[0]:
-            layer = copy.deepcopy(call.layer)
-            del layer.forward  # it takes notes
+        for call in chain(copy.deepcopy(model).eval(), x)[0]:
+            layer = copy.deepcopy(call.module)
             if hasattr(layer, "weight"):
                 layer.load_state_dict({k: np.abs(v).astype(np.float64) for k, v in layer.state_dict().items()})
                 n = layer.weight.size // layer.weight.shape[isinstance(layer, nn.ConvTranspose2d)] + 1
-                magnitude = layer(np.abs(call.x) + error, *call.options)
+                magnitude = layer(np.abs(call.inputs[0]) + error, *call.inputs[1:])
                 layer.bias = None
-                error = layer(error, *call.options) + (n + 1) * eps * magnitude
+                error = layer(error, *call.inputs[1:]) + (n + 1) * eps * magnitude
             elif isinstance(layer, nn.Sigmoid | nn.Tanh):
                 error = error + 8 * eps
             elif isinstance(layer, nn.ReLU):
@@ -254,7 +254,7 @@ def overwritten(_, y):
 
 @pytest.mark.parametrize("between", [lambda x, y: x + y, lambda x, _: x, lambda _, y: y.copy(), overwritten])
 def test_what_is_no_chain_is_refused(folder, between):
-    text = r"Shortcut is no chain of layers: between first: Linear\(.*\) and second its forward does something"
+    text = r"Shortcut is not a chain of layers: between first: Linear\(.*\) and second its forward does something"
     with pytest.raises(ValueError, match=text):
         export(Shortcut(between), folder / "no.onnx", (1, 4))
     assert not (folder / "no.onnx").exists()

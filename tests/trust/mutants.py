@@ -192,12 +192,12 @@ MUTANTS = {
         "nn/convolution.py", "self._frame = (PL, PR, PT, PB)", "self._frame = (PT, PB, PL, PR)", LAYERS
     ),
     "a gradient replaces the one before": Mutant(
-        "nn/module.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
+        "nn/parameter.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
     ),
     "backward serves twice": Mutant(
-        "nn/module.py",
-        "(values, versions, its), self._kept = self._kept, None",
-        "values, versions, its = self._kept",
+        "nn/passes.py",
+        "kept = module.kept_for_backward\n    module.kept_for_backward = None",
+        "kept = module.kept_for_backward",
         MODULE,
     ),
     "loading keeps the old dtype": Mutant(

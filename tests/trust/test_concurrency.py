@@ -41,7 +41,7 @@ def test_many_threads_that_ask_one_model_get_the_right_answers(backend, inner):
         for _ in range(times(2, 40)):
             together = [answer.tobytes() for answer in pool.map(model, batches)]
             assert together == alone
-    assert all(module._kept is None for module in model.modules())
+    assert all(module.kept_for_backward is None for module in model.modules())
 
 
 def test_many_threads_that_train_a_model_each_get_the_right_gradients(backend):

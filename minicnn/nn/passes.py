@@ -1,0 +1,101 @@
+"""From forward to backward: what forward keeps, and how a backward that does not belong to it is noticed.
+
+There is no tape. A layer's forward keeps what its backward will need, and backward uses that up: it belongs to the
+latest forward, and may be called once for it. The arrays themselves are kept, not copies: do not
+change them between the two.
+
+Three things can go wrong without a trace, and each becomes an error: backward without a forward; a parameter that was
+changed after forward; and a layer that was called on its own after the network's forward, so that it keeps another input than
+its neighbours.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+class Forward:
+    """One forward pass, from the call of the outermost module to its return."""
+
+    superseded_by: str | None = None  # the layer that was called again, outside this pass, before its backward
+
+
+class Kept(NamedTuple):
+    """What one layer's forward kept."""
+
+    values: tuple[Any, ...]
+    versions: list[int]  # of the layer's own parameters, at the time
+    forward: Forward
+
+
+_under_way: ContextVar[Forward | None] = ContextVar("minicnn_forward", default=None)
+
+
+@contextmanager
+def forward_pass(module: "Module") -> Iterator[None]:
+    """Around the forward of each module. After an error nothing is kept, and the innermost layer signs its message."""
+    outermost = _under_way.set(Forward()) if _under_way.get() is None else None
+    try:
+        yield
+    except BaseException as error:
+        module.kept_for_backward = None
+        if outermost is not None:  # once for all below: not at each level again
+            forget(module)
+        told_to_users = isinstance(error, (IndexError, RuntimeError, TypeError, ValueError))
+        if told_to_users and not any(module.children()):
+            error.args = (f"{error} [in {module!r}]",)
+        raise
+    finally:
+        if outermost is not None:
+            _under_way.reset(outermost)
+
+
+def keep(module: "Module", values: tuple[Any, ...]) -> None:
+    """`Module.keep`."""
+    if not module.training:
+        module.kept_for_backward = None
+        return
+    forward = _under_way.get() or Forward()
+    before = module.kept_for_backward
+    if before is not None and before.forward is not forward:
+        before.forward.superseded_by = repr(module)
+    module.kept_for_backward = Kept(values, _versions(module), forward)
+
+
+def take_kept(module: "Module") -> tuple[Any, ...]:
+    """`Module.kept`."""
+    who = f"{type(module).__name__}.backward was called, but"
+    kept = module.kept_for_backward
+    module.kept_for_backward = None
+    if kept is None and not module.training:
+        raise RuntimeError(f"{who} in eval() mode forward keeps nothing; call train() before forward.")
+    if kept is None:
+        raise RuntimeError(
+            f"{who} nothing was kept: backward follows one forward, and each forward serves one backward."
+        )
+    again = kept.forward.superseded_by
+    if again is not None:
+        raise RuntimeError(
+            f"{who} {again} was called on its own after the network's forward pass and replaced what that pass "
+            "had stored. Call the whole network again before backward."
+        )
+    if kept.versions != _versions(module) and module.needs_input_grad:
+        raise RuntimeError(
+            f"{who} its parameters have changed since forward: "
+            "call forward again after optimizer.step() or load_state_dict()."
+        )
+    return kept.values
+
+
+def forget(module: "Module") -> None:
+    """Nothing is kept any more, in `module` and in all below it."""
+    for one in module.modules():
+        one.kept_for_backward = None
+
+
+def _versions(module: "Module") -> list[int]:
+    return [parameter.version for parameter in module.parameters(recurse=False)]
