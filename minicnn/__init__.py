@@ -6,6 +6,7 @@ from .kernels import get_backend, set_backend, use_backend
 from .kernels.threads import get_num_threads, set_num_threads
 from .nn.init import manual_seed
 from .summary import summary
+from .weights import load, save
 
 __version__ = "0.1.0"
 
@@ -14,10 +15,12 @@ __all__ = [
     "get_backend",
     "get_num_threads",
     "gradcheck",
+    "load",
     "manual_seed",
     "models",
     "nn",
     "optim",
+    "save",
     "set_backend",
     "set_num_threads",
     "summary",

@@ -23,16 +23,20 @@ class Trained:
         trained.probabilities(images)    (N, 28, 28) uint8 -> (N, K)
         trained.task.classes             K names
 
-    Without a kind of task a run of any task will do. ValueError says why a folder will not.
+    Without a kind of task a run of any task will do. The path may also be that of other weights
+    in the folder, such as runs/simplecnn-seed0/best.safetensors. ValueError says why a folder
+    will not do.
     """
 
     def __init__(self, folder: str | Path, kind: type[Task] = Task):
-        self.folder = Path(folder)
+        weights = Path(folder, "model.safetensors")
+        if Path(folder).suffix == ".safetensors" and Path(folder).is_file():
+            weights = Path(folder)
+        self.folder = weights.parent
         self.config = read_config(self.folder)
         self.task: Any  # of that kind
         self.model: Any  # one of models
         self.task, self.model = rebuild(self.folder, self.config, kind)
-        weights = self.folder / "model.safetensors"
         if not weights.is_file():
             raise ValueError(f"{self.folder} holds no {weights.name}: its training finished no epoch. Train again.")
         try:

@@ -20,7 +20,7 @@ ROOT = Path(minicnn.__file__).resolve().parent
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 NAMES = {
-    "minicnn": """data get_backend get_num_threads gradcheck manual_seed models nn optim set_backend set_num_threads
+    "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend set_num_threads
         summary use_backend""",
     "minicnn.nn": """BCELoss BCEWithLogitsLoss Conv2d ConvTranspose2d CrossEntropyLoss Flatten Linear MSELoss MaxPool2d
         Module Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
@@ -190,7 +190,7 @@ MAY_IMPORT = {
     "data/__main__.py": {"command", "data", "plots", "table"},
     "data/": {"data"},
     "models.py": {"nn"},
-    "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary"},
+    "__init__.py": {"data", "gradcheck", "kernels", "models", "nn", "optim", "summary", "weights"},
     # looking at layers
     "table.py": set(),
     "mistakes.py": set(),
@@ -201,7 +201,7 @@ MAY_IMPORT = {
     "assignment/": {"", "agree", "assignment", "command"},
     # what lies on disk; it knows no task
     "saved/": {"kernels.arrays", "nn", "optim", "saved"},
-    "weights.py": {"saved.weights"},
+    "weights.py": {"kernels.arrays", "saved.files", "saved.weights"},
     # tasks and their pictures
     "plots/": {"data", "plots", "saved"},
     "tasks/": {"data", "kernels", "models", "nn", "plots", "saved", "tasks"},

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+import minicnn
 from minicnn import nn
 from minicnn.convert import convert, main
 from minicnn.models import SimpleCNN, networks
@@ -392,3 +393,43 @@ def test_help_needs_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "--force" in done.stdout
+
+
+# ------------------------------------------------------------------------------------ torch's words
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt", "pth"])
+def test_what_is_saved_is_loaded_bit_for_bit(tmp_path, suffix):
+    path = tmp_path / f"weights.{suffix}"
+    state = SimpleCNN().state_dict()
+    minicnn.save(state, path)
+    found = minicnn.load(str(path))
+    assert sorted(found) == sorted(state)
+    for name, value in state.items():
+        assert found[name].dtype == value.dtype
+        assert found[name].tobytes() == value.tobytes()
+
+
+def test_torch_loads_what_is_saved_and_the_other_way_round(tmp_path):
+    theirs = torch.nn.Linear(3, 2)
+    torch.save(theirs.state_dict(), tmp_path / "theirs.pt")
+    ours = minicnn.nn.Linear(3, 2)
+    ours.load_state_dict(minicnn.load(tmp_path / "theirs.pt"))
+    assert np.array_equal(ours.weight.data, theirs.weight.detach().numpy())
+    ours.weight.data[...] = 7
+    minicnn.save(ours.to("cpu").state_dict(), tmp_path / "ours.pt")  # tensors by now
+    theirs.load_state_dict(torch.load(tmp_path / "ours.pt"))
+    assert theirs.weight.eq(7).all()
+
+
+@pytest.mark.parametrize("what", [SimpleCNN(), {"a": 1.0}, [np.zeros(2)], {"state": {}, "param_groups": []}])
+def test_what_is_no_state_dict_is_not_saved(tmp_path, what):
+    with pytest.raises(TypeError, match=r"got .*; write minicnn\.save\(model\.state_dict\(\), path\)\."):
+        minicnn.save(what, tmp_path / "weights.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_whose_name_says_no_format_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match=r"weights\.npz: .* must end in \.safetensors, \.pt or \.pth"):
+        minicnn.save(SimpleCNN().state_dict(), tmp_path / "weights.npz")
+    assert not list(tmp_path.iterdir())

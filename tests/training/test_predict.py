@@ -458,6 +458,17 @@ def test_another_data_set_in_a_folder(run, capsys):
     assert " of 30)\n" in out  # and no word about the last epoch, which saw other images
 
 
+def test_other_weights_of_the_run_folder_are_named_by_their_file(run, capsys, tmp_path):
+    folder = tmp_path / "copied"
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("*.png", ".lock"))
+    blind = {name: np.zeros_like(value) for name, value in minicnn.load(folder / "model.safetensors").items()}
+    minicnn.save(blind, folder / "best.safetensors")
+    assert Trained(folder / "best.safetensors").folder == folder
+    assert evaluate.main([str(folder / "best.safetensors"), "--backend", "numpy"]) == 0
+    zeros = (TEST.labels == 0).sum()  # ten equal logits, and the first is taken
+    assert f"({zeros} of 1,000)" in capsys.readouterr().out
+
+
 def test_data_sets_that_it_cannot_read_are_refused(run, capsys):
     reads = "SimpleCNN reads images of 28x28 pixels with labels from 0 to 9; "
     small = write_test_images("small", np.zeros((3, 8, 9), np.uint8), [0, 1, 2])
