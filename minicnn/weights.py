@@ -27,7 +27,7 @@ def save(state_dict: Mapping[str, Any], path: str | Path) -> None:
     >>> model = minicnn.models.SimpleCNN()
     >>> minicnn.save(model.state_dict(), path)
     >>> model.load_state_dict(minicnn.load(path))
-    <All keys matched successfully>
+    KeysReport(missing_keys=[], unexpected_keys=[])
 
     https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html
     """
