@@ -280,4 +280,5 @@ def test_results_and_the_readmes_table_are_written_from_a_run(tmp_path, monkeypa
 def test_how_much_others_use_the_cores_is_measured():
     others = machine.Others()
     sum(range(100_000))
-    assert others.used() is None or 0 <= others.used() <= machine.cores()
+    used = others.used()
+    assert used is None or used >= 0
