@@ -4,7 +4,7 @@ All contenders get the same number of threads.
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -156,7 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def demand_torch() -> None:
     """After the flags are read, so that `--help` answers without it."""
-    if importlib.util.find_spec("torch") is None:
+    try:
+        importlib.import_module("torch")
+    except ImportError:
         sys.exit("The benchmarks compare with torch: pip install 'minicnn[torch]'")
 
 

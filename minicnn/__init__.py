@@ -8,7 +8,7 @@ from .nn.init import manual_seed
 from .summary import summary
 from .weights import load, save
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "data",

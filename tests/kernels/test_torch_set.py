@@ -764,16 +764,15 @@ def test_auto_finds_the_best_device_and_cpu_is_always_there():
 
 
 def test_tf32_is_off_unless_asked_for():
-    from minicnn.kernels.torch_gpu.devices import allow_tf32
+    from minicnn.kernels.torch_gpu.devices import allow_tf32, tf32_is_allowed
 
-    precision = lambda: (torch.backends.cuda.matmul.fp32_precision, torch.backends.cudnn.conv.fp32_precision)
     minicnn.nn.functional.relu(T)  # loads the set
-    assert precision() == ("ieee", "ieee")
+    assert tf32_is_allowed() == (False, False)
     with contextlib.ExitStack() as stack:
         stack.callback(allow_tf32, False)
         allow_tf32(True)
-        assert precision() == ("tf32", "tf32")
-    assert precision() == ("ieee", "ieee")
+        assert tf32_is_allowed() == (True, True)
+    assert tf32_is_allowed() == (False, False)
 
 
 def test_the_number_of_threads_is_torchs_too():

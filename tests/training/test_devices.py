@@ -61,7 +61,8 @@ def test_an_unknown_device_is_refused(capsys):
 
 
 def test_tf32_only_where_it_was_asked_for():
-    precision = torch.backends.cuda.matmul
-    for flags, expected in (([], "ieee"), (["--tf32"], "tf32"), ([], "ieee")):
+    from minicnn.kernels.torch_gpu.devices import tf32_is_allowed
+
+    for flags, expected in (([], False), (["--tf32"], True), ([], False)):
         assert main([*TORCH, "--device", "cpu", *flags]) == 0
-        assert precision.fp32_precision == expected
+        assert tf32_is_allowed() == (expected, expected)

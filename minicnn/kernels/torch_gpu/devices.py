@@ -23,7 +23,23 @@ def find_device(name: "str | torch.device" = "auto") -> torch.device:
 
 
 def allow_tf32(allowed: bool) -> None:
-    """Whether NVIDIA GPUs may round float32 factors to 10 bits (TF32): faster, and some 1000 times less exact. At first: no."""
-    precision = "tf32" if allowed else "ieee"
-    torch.backends.cuda.matmul.fp32_precision = precision
-    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    """Whether NVIDIA GPUs may round float32 factors to 10 bits (TF32). At first: no.
+
+    TF32 is faster, and some 1000 times less exact.
+    """
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        precision = "tf32" if allowed else "ieee"
+        torch.backends.cuda.matmul.fp32_precision = precision
+        torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    else:  # before torch 2.9
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+        torch.backends.cudnn.allow_tf32 = allowed
+
+
+def tf32_is_allowed() -> tuple[bool, bool]:
+    """In matrix products and in convolutions."""
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+        products = torch.backends.cuda.matmul.fp32_precision
+        convolutions = torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]
+        return products == "tf32", convolutions == "tf32"
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
