@@ -14,8 +14,8 @@ import numpy as np
 import minicnn
 from minicnn import table
 from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, whole_number, write_csv
-from minicnn.data import MNIST, DataLoader, Dataset
-from minicnn.data.mnist import open_digits
+from minicnn.data import DataLoader, Dataset
+from minicnn.data.opening import ImageDataset, check_readable, open_images
 from minicnn.kernels.threads import MOST
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -92,7 +92,7 @@ def confusion_table(counts: np.ndarray, classes: Sequence[str]) -> str:
 def compare(trained: Trained, data: Path | None, size: int, accuracy: float) -> str:
     """What metrics.csv says about the same images, if it says anything."""
     used = trained.config.get("data")
-    same = used is None if data is None else isinstance(used, str) and same_file(Path(used), data)
+    same = data is None or (isinstance(used, str) and same_file(Path(used), data))
     said = trained.last_metrics().get("val_accuracy")
     if not same or trained.config.get("val_size") != size or said is None:
         return ""
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(args, trained, dataset)
 
 
-def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
+def run(args: argparse.Namespace, trained: Trained, dataset: ImageDataset) -> int:
     say_if_compiling("stderr")  # the standard output may be a table
     counts, loss = count_answers(trained, dataset, args.batch_size or batch_size_of(trained))
     classes = trained.task.classes
@@ -137,7 +137,7 @@ def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
     note = compare(trained, args.data, size, right / size)
     print(
         f"Network    {trained.config['network']} from {trained.folder}\n"
-        f"Data       {args.data or 'bundled MNIST'}: {size:,} test images\n"
+        f"Data       {args.data or own_data(trained) or 'bundled MNIST'}: {size:,} test images\n"
         f"Backend    {minicnn.get_backend()}, threads: {minicnn.get_num_threads()}\n\n"
         f"Accuracy   {right / size:.4f} ({right:,} of {size:,}){note}\n"
         f"Loss       {loss:.4f}\n\n"
@@ -151,9 +151,26 @@ def run(args: argparse.Namespace, trained: Trained, dataset: MNIST) -> int:
     return 0
 
 
-def test_images(trained: Trained, folder: Path | None) -> MNIST:
-    """A data set's test images, if they are such as the network can read."""
-    return open_digits(folder, False, f"{trained.config['network']} reads", trained.dtype)
+def own_data(trained: Trained) -> Path | None:
+    """What the run was trained with: None for the bundled digits."""
+    used = trained.config.get("data")
+    return Path(used) if isinstance(used, str) else None
+
+
+def test_images(trained: Trained, data: Path | None) -> ImageDataset:
+    """The test images of a data set, by default the run's own, if they are such as the network can read."""
+    chosen = data or own_data(trained)
+    if data is None and chosen is not None and not chosen.exists():
+        raise FileNotFoundError(
+            f"{trained.folder} was trained with {chosen}, which is not there: say with --data where its data are now."
+        )
+    dataset = open_images(chosen, False, trained.dtype)
+    name = f"--data {chosen}" if chosen else "the bundled MNIST"
+    shape, K = trained.model.input_shape, len(trained.task.classes)
+    if trained.config.get("task") != "digits":
+        K = 10
+    check_readable(dataset, shape, K, f"{trained.config['network']} reads", name)
+    return dataset
 
 
 def batch_size_of(trained: Trained) -> int:
@@ -176,7 +193,7 @@ accuracy, loss, each class, and what is taken for what.""",
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="run folder of a training")
-    add("--data", type=Path, metavar="DIR", help="folder with MNIST's IDX files (default: the bundled test images)")
+    add("--data", type=Path, metavar="PATH", help="a data set in any form (default: the run's own test images)")
     add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
     add("--threads", type=whole_number(1, MOST), metavar="N", help="CPU threads (default: one for each core)")
     add("--batch-size", type=whole_number(1), metavar="N", help="images per step (default: the run's)")

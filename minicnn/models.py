@@ -1,5 +1,6 @@
 """The networks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from . import nn
@@ -24,14 +25,24 @@ class SimpleCNN(nn.Module):
     cnn.5  MaxPool (N, 32, 7, 7)
     flatten        (N, 1568)
     linear_block.0 (N, 128)            200,832     93 % of all 215,370
-    linear_block.2 (N, 10)               1,290     one logit for each digit; `outputs` makes it another number
+    linear_block.2 (N, 10)               1,290     one logit for each digit
+
+    `outputs` is the number of classes, `input_shape` the (C, H, W) of one image: both poolings halve it,
+    so that H and W must be at least 4. Raises ValueError for a smaller image.
     """
 
-    input_shape = (1, 28, 28)  # of one image
+    input_shape: tuple[int, int, int] = (1, 28, 28)  # (C, H, W) of one image
 
-    def __init__(self, outputs: int = 10):
+    def __init__(self, outputs: int = 10, input_shape: Sequence[int] = (1, 28, 28)):
+        C, H, W = input_shape
+        if C < 1 or H < 4 or W < 4:
+            raise ValueError(
+                f"{type(self).__name__}: input_shape must be (C, H, W) with at least one channel and 4 x 4 pixels, "
+                f"as two poolings halve the image; got {tuple(input_shape)}."
+            )
+        self.input_shape = (C, H, W)
         self.cnn = nn.Sequential(
-            nn.Conv2d(1, 16, kernel_size=5, padding=2),
+            nn.Conv2d(C, 16, kernel_size=5, padding=2),
             nn.ReLU(),
             nn.MaxPool2d(2),
             nn.Conv2d(16, 32, kernel_size=5, padding=2),
@@ -39,12 +50,15 @@ class SimpleCNN(nn.Module):
             nn.MaxPool2d(2),
         )
         self.flatten = nn.Flatten()
-        self.linear_block = nn.Sequential(nn.Linear(32 * 7 * 7, 128), nn.ReLU(), nn.Linear(128, outputs))
+        self.linear_block = nn.Sequential(nn.Linear(32 * (H // 4) * (W // 4), 128), nn.ReLU(), nn.Linear(128, outputs))
 
     def forward(self, x):
-        if x.ndim != 4 or x.shape[1:] != (1, 28, 28):
+        if x.ndim != 4 or x.shape[1:] != self.input_shape:
+            shape = ", ".join(map(str, self.input_shape))
+            grey = "grey " if self.input_shape[0] == 1 else ""
             raise RuntimeError(
-                f"{type(self).__name__}: the input must be grey images of shape (N, 1, 28, 28), got {tuple(x.shape)}; one image becomes a batch with x[None]."
+                f"{type(self).__name__}: the input must be {grey}images of shape (N, {shape}), got {tuple(x.shape)}; "
+                "one image becomes a batch with x[None]."
             )
         return self.linear_block(self.flatten(self.cnn(x)))
 
@@ -143,7 +157,7 @@ class Autoencoder(nn.Module):
     each other, and the generator learns to paint the places in between as well.
     """
 
-    input_shape = SimpleCNN.input_shape
+    input_shape = (1, 28, 28)
 
     def __init__(self, latent_dim: int = 16):
         self.encoder = SimpleCNN(outputs=latent_dim)

@@ -107,6 +107,7 @@ def rebuild(folder: Path, config: Mapping[str, Any], kind: type[Task]) -> tuple[
         raise ValueError(f"{folder} learnt the task {name!r}; expected the run folder of a training of {known}.")
     try:
         model = task.network(config)
+        task = task.for_run(config)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{folder / 'config.json'} does not describe the network of {name}: {error}.") from error
     if type(model).__name__ != config["network"]:

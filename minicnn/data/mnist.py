@@ -164,34 +164,6 @@ def read_pair(images_path, labels_path):
     return images, labels.astype(np.int64)
 
 
-def open_digits(folder: Path | None, train: bool, who: str, dtype: np.dtype | type = np.float32) -> MNIST:
-    """The images that a command asks for with --data, None for the bundled ones.
-
-    FileNotFoundError or ValueError, unless they are such as the networks here take; `who` is
-    "SimpleCNN reads" or the like.
-    """
-    if folder is not None and not find_files(folder, train):
-        raise FileNotFoundError(
-            f"--data {missing(folder, train)} Leave --data out for the bundled images; the complete MNIST comes with "
-            f'python -c "from minicnn.data import MNIST; MNIST({str(folder)!r}, download=True)"'
-        )
-    dataset = MNIST(folder, train=train, dtype=dtype)
-    check_digits(dataset, "the bundled MNIST" if folder is None else f"--data {folder}", who)
-    return dataset
-
-
-def check_digits(dataset: MNIST, name: str, who: str) -> None:
-    """ValueError unless these are 28x28 pixels with labels from 0 to 9."""
-    if not len(dataset):
-        raise ValueError(f"{name} has no images; expected at least one.")
-    height, width = dataset.images.shape[1:]
-    if (height, width) != (28, 28) or dataset.labels.max() > 9:
-        raise ValueError(
-            f"{who} images of 28x28 pixels with labels from 0 to 9;"
-            f" {name} has {height}x{width} and labels up to {dataset.labels.max()}."
-        )
-
-
 def check_digests(paths):
     """Refuses a bundled file that is not the one which was bundled."""
     for path in paths:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .dataset import Dataset, check_index, check_indices
 from .formats import READERS, Found
+from .mnist import MNIST
 
 MOST_CLASSES = 1000
 TEST_SHARE = 7  # where the files do not divide their images, every 7th is for the test: as in MNIST's 60,000 and 10,000
@@ -130,6 +131,41 @@ def open_dataset(path: str | os.PathLike, train: bool = True, dtype: type | np.d
     colour = "grey" if C == 1 else "colour"
     line = f"{found.what}: {N:,} {part} images, {H} x {W}, {colour}, {len(classes)} classes"
     return ImageDataset(images, labels, classes, line, (*found.notes, *notes, *more), dtype)
+
+
+def open_images(data: Path | None, train: bool, dtype: type | np.dtype = np.float32) -> ImageDataset:
+    """The images that a command asks for with --data; None for the bundled digits.
+
+    Raises FileNotFoundError or ValueError with a sentence that names the flag.
+    """
+    if data is None:
+        digits = MNIST(train=train)
+        return ImageDataset(digits.images[:, None], digits.labels, list("0123456789"), "the bundled MNIST", (), dtype)
+    try:
+        return open_dataset(data, train, dtype)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"--data {error} Leave --data out for the bundled images; the complete MNIST comes with "
+            f'python -c "from minicnn.data import MNIST; MNIST({str(data)!r}, download=True)"'
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"--data {error}") from error
+
+
+def check_readable(dataset: ImageDataset, shape: Sequence[int], classes: int, who: str, name: str) -> None:
+    """ValueError unless a network takes these images and has an output for each label.
+
+    `who` is "SimpleCNN reads" or the like, `name` what the data set is called.
+    """
+    C, H, W = dataset.input_shape
+    wanted = tuple(shape)
+    if (C, H, W) == wanted and dataset.labels.max() < classes:
+        return
+    colour = {1: "grey ", 3: "colour "}
+    raise ValueError(
+        f"{who} {colour.get(wanted[0], '')}images of {wanted[1]}x{wanted[2]} pixels with labels from 0 to {classes - 1};"
+        f" {name} has {colour[C]}images of {H}x{W} and labels up to {dataset.labels.max()}."
+    )
 
 
 def recognise(path: Path, part: str) -> Found:

@@ -20,7 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", type=Path, metavar="DIR", help="a run folder, as `python -m minicnn.train` leaves it")
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder with the test images' IDX files (default: the bundled MNIST)"
+        "--data", type=Path, metavar="PATH", help="a data set whose test images are shown (default: the run's own)"
     )
     parser.add_argument(
         "--port", type=whole_number(0, 65535), default=0, metavar="N", help="port to listen on (default: a free one)"

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import nn
 from ..data import DataLoader
-from ..data.mnist import open_digits
+from ..data.opening import check_readable, open_images
 from ..saved.run_folder import epoch_of
 from ..saved.weights import load_weights
 from ..tasks import Classifier, Task
@@ -41,8 +41,10 @@ class RunFolder:
                 f"--run {folder}: a run folder holds config.json, model.safetensors and metrics.csv, and this one does not."
                 f" `{HOW}` makes one and says where."
             )
-        self.data = data
-        self.test = open_digits(data, False, "This page shows")
+        self.data = data or own_data(self.folder)
+        self.test = open_images(self.data, train=False)
+        most = len(self.test.classes)
+        check_readable(self.test, (1, 28, 28), most, "This page shows", f"--data {self.data}")
         self.lock = threading.RLock()  # layers keep what backward needs: one walk at a time
         self._trained: Any = None
         self._version: Any = None  # of its files
@@ -126,6 +128,15 @@ class RunFolder:
             return self._answers.probabilities
 
 
+def own_data(folder: Path) -> Path | None:
+    """The data set that the run was trained with, if it is still there; None: the bundled digits are shown."""
+    try:
+        used = read_config(folder).get("data")
+    except ValueError:
+        return None  # the page says what is wrong with the file
+    return Path(used) if isinstance(used, str) and Path(used).exists() else None
+
+
 def refuse(read: Callable[..., Any], *arguments: Any) -> Any:
     """What `read` reads; a file that it cannot take is a sentence for the page."""
     try:
@@ -141,7 +152,8 @@ def overview(run: RunFolder) -> dict[str, Any]:
     note = ""
     if config.get("data") and run.data is None:
         note = (
-            f"This run learnt from {config['data']}, but the images here are the bundled ones; --data names a folder."
+            f"This run learnt from {config['data']}, which is not there; the images here are the bundled ones."
+            " --data says where its images are now."
         )
     task, _ = run.rebuild()
     classes = list(task.classes) if isinstance(task, Classifier) else []

@@ -64,11 +64,20 @@ def draw_filters(path: str | Path, weight: np.ndarray) -> None:
     for axes in grid.flat:
         axes.set_axis_off()
     for number, (axes, filter_) in enumerate(zip(grid.flat, weight, strict=False)):
-        image = axes.imshow(filter_[0], cmap="gray", vmin=weight.min(), vmax=weight.max())
+        image = axes.imshow(
+            as_picture(filter_, weight.min(), weight.max()), cmap="gray", vmin=weight.min(), vmax=weight.max()
+        )
         axes.set_title(str(number), fontsize=8, pad=2)
     figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
     figure.suptitle("Filters of the first convolution")
     save(figure, path)
+
+
+def as_picture(planes: np.ndarray, low: float, high: float) -> np.ndarray:
+    """(C, H, W) as Matplotlib draws it: one channel as numbers (H, W), three as colours (H, W, 3) from 0 to 1."""
+    if len(planes) != 3:
+        return planes[0]
+    return (planes.transpose(1, 2, 0) - low) / (high - low or 1)
 
 
 def draw_confusion(
@@ -80,7 +89,11 @@ def draw_confusion(
     np.add.at(counts, (labels, probabilities.argmax(axis=1)), 1)
     mistakes = counts * (numbers[:, None] != numbers)
     few = len(numbers) < 5
-    figure = Figure(figsize=(5.4, 4.8) if few else (7, 6.4), layout="constrained")
+    many = max(0, len(numbers) - 10)
+    longest = max(len(str(name)) for name in classes or numbers)
+    margin = 0.09 * max(0, longest - 4)  # inches that long names take
+    size = (5.4, 4.8) if few else (7 + 0.4 * many + margin, 6.4 + 0.4 * many + margin)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     # The right answers stay out of the colour scale: they would drown the mistakes.
     axes.imshow(np.ma.masked_equal(mistakes, 0), cmap="Reds", vmin=0, vmax=max(mistakes.max() * 1.6, 1))
@@ -109,6 +122,8 @@ def draw_confusion(
         yticklabels=classes or numbers,
     )
     axes.tick_params(length=0)
+    if longest > 4:
+        axes.tick_params(axis="x", rotation=90)
     axes.spines[:].set_color("#dddddd")
     save(figure, path)
 
@@ -132,7 +147,7 @@ def draw_mistakes(
     for axes in grid.flat:
         axes.set_axis_off()
     for index, (left, right) in zip(worst, grid.reshape(-1, 2), strict=False):
-        left.imshow(images[index, 0], cmap="gray_r", vmin=0, vmax=1)
+        left.imshow(as_picture(images[index], 0, 1), cmap="gray_r", vmin=0, vmax=1)
         left.set_anchor("E")  # close to its own bars
         draw_probabilities(right, probabilities[index], labels[index], predictions[index], classes)
         left.set_title(
@@ -159,6 +174,9 @@ def draw_probabilities(
     colours = [WRONG if k == prediction else RIGHT if k == truth else OTHER for k in numbers]
     axes.set_axis_on()
     axes.bar(numbers, probabilities, color=colours)
-    axes.set(ylim=(0, 1), xticks=numbers, yticks=[], xticklabels=classes or numbers)
+    named = sum(len(str(name)) for name in classes or numbers) <= 24  # longer ones would overlap; they are named above
+    axes.set(ylim=(0, 1), xticks=numbers if named else [], yticks=[])
+    if named:
+        axes.set_xticklabels(classes or numbers)
     axes.tick_params(length=0, labelsize=7)
     axes.spines[["top", "right", "left"]].set_visible(False)

@@ -1,5 +1,6 @@
-"""Which digit is it? The course's main task."""
+"""Which digit is it? The course's main task; with another data set, which of its classes."""
 
+import copy
 from collections import Counter
 
 import numpy as np
@@ -8,9 +9,12 @@ from ..models import SimpleCNN
 from ..nn import CrossEntropyLoss
 from .classifier import Classifier
 
+MOST_CLASSES = 1000
+MOST_PIXELS = 512 * 512  # of an image: its network has 67 million parameters
+
 
 class Digits(Classifier):
-    """Ten classes, ten logits, cross-entropy. The largest logit is the answer."""
+    """A logit for each class, cross-entropy, and the class with the largest logit is the answer."""
 
     name = "digits"
     question = "which digit is it?"
@@ -18,7 +22,28 @@ class Digits(Classifier):
     classes = tuple("0123456789")
 
     def network(self, config):
-        return SimpleCNN()
+        """SimpleCNN for the images and classes of the run's data set. ValueError for what no data set has."""
+        shape = config.get("input_shape", (1, 28, 28))
+        outputs = config.get("outputs", len(self.classes))
+        sizes = [*shape, outputs] if isinstance(shape, (list, tuple)) else []
+        if not all(type(size) is int and size > 0 for size in sizes) or len(sizes) != 4:
+            raise ValueError(f"expected input_shape [C, H, W] and outputs as whole numbers, got {shape} and {outputs}")
+        if shape[0] not in (1, 3) or shape[1] * shape[2] > MOST_PIXELS or outputs > MOST_CLASSES:
+            raise ValueError(
+                f"expected 1 or 3 channels, at most {MOST_PIXELS:,} pixels and {MOST_CLASSES:,} classes, got {shape} and {outputs}"
+            )
+        return SimpleCNN(outputs, shape)
+
+    def for_run(self, config):
+        named = config.get("classes")
+        outputs = config.get("outputs", len(self.classes))
+        if named is None:
+            return self
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named) or len(named) != outputs:
+            raise ValueError(f"expected the names of {outputs} classes, got {str(named)[:100]}")
+        task = copy.copy(self)
+        task.classes = tuple(named)
+        return task
 
     def criterion(self):
         return CrossEntropyLoss()
@@ -41,9 +66,12 @@ class Digits(Classifier):
         predictions = probabilities.argmax(axis=1)
         wrong = predictions != labels
         confused = Counter(zip(labels[wrong], predictions[wrong], strict=True)).most_common(3)
-        pairs = ", ".join(f"{truth} read as {answer} ({times}x)" for (truth, answer), times in confused)
+        name = self.classes
+        pairs = ", ".join(f"{name[i]} read as {name[j]} ({times}x)" for (i, j), times in confused)
+        gap = " " if max(map(len, name)) == 1 else ", "
+        first = 20 if gap == " " else 5
         return (
-            f"The first images   {' '.join(map(str, labels[:20]))}\n"
-            f"are read as        {' '.join(map(str, predictions[:20]))}\n"
+            f"The first images   {gap.join(name[i] for i in labels[:first])}\n"
+            f"are read as        {gap.join(name[j] for j in predictions[:first])}\n"
             f"Most often wrong   {pairs or 'none'}"
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 import minicnn
 from minicnn.data import DataLoader, Subset, TensorDataset
-from minicnn.data.mnist import open_digits
+from minicnn.data.opening import check_readable, open_images
 from minicnn.kernels import arrays
 from minicnn.nn import Conv2d, Module
 from minicnn.optim import Adam
@@ -23,6 +23,8 @@ from minicnn.saved.weights import load_weights
 from minicnn.tasks import TASKS, Task, TaskDataset
 from minicnn.training import processes
 from minicnn.training.settings import Settings
+
+TRAIN_SIZE, VAL_SIZE = 5000, 1000  # the course's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +61,12 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
         from minicnn import plots  # noqa: F401 - what keeps Matplotlib from starting is said before the training
     settings, device = set_up_computing(settings)
 
-    task = TASKS[settings.task]
-    model = task.network(settings.for_json())
+    train_images = first_images(settings, train=True)
+    val_images = first_images(settings, train=False)
+    settings = replace(settings, train_size=len(train_images), val_size=len(val_images))
+    about_data = describe(settings, train_images, val_images)
+    task = TASKS[settings.task].for_run(about_data)
+    model = task.network(settings.for_json() | about_data)
     if settings.weights is not None and checkpoint is None:
         load_initial_weights(model, settings.weights)
     model.load_state_dict({name: value.astype(settings.dtype) for name, value in model.state_dict().items()})
@@ -68,9 +74,6 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
     first_convolution(model).needs_input_grad = False  # below it are the pixels, which do not learn
     optimizer = Adam(model.parameters(), lr=settings.lr)
 
-    network = type(model).__name__
-    train_images = first_images(settings, network, train=True)
-    val_images = first_images(settings, network, train=False)
     train_data = DataLoader(
         on_device(TaskDataset(train_images, task), device),
         batch_size=settings.batch_size,
@@ -79,13 +82,17 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
     )
     val_data = DataLoader(on_device(TaskDataset(val_images, task), device), batch_size=settings.batch_size)
 
-    config = settings.for_json() | {
-        "device": str(device),
-        "processes": processes.started(),
-        "network": network,
-        "parameters": sum(parameter.size for parameter in model.parameters()),
-        "data_sha256": digest(train_images, val_images),
-    }
+    config = (
+        settings.for_json()
+        | about_data
+        | {
+            "device": str(device),
+            "processes": processes.started(),
+            "network": type(model).__name__,
+            "parameters": sum(parameter.size for parameter in model.parameters()),
+            "data_sha256": digest(train_images, val_images),
+        }
+    )
     if checkpoint is not None:
         check_fits(checkpoint, config)
         checkpoint.restore(model, optimizer)
@@ -146,26 +153,41 @@ def load_initial_weights(model: Module, path: Path) -> None:
         raise ValueError(f"--weights {path} does not fit: {error}") from error
 
 
-def first_images(settings: Settings, network: str, train: bool) -> Subset:
-    """The first images of a data set that the networks can learn."""
-    dataset = open_digits(settings.data, train, f"{network} learns", np.dtype(settings.dtype))
-    name = settings.data or "the bundled MNIST"
+def first_images(settings: Settings, train: bool) -> Subset:
+    """The first images of a data set: as many as are asked for, or the course's number if there are so many."""
+    dataset = open_images(settings.data, train, np.dtype(settings.dtype))
     size = settings.train_size if train else settings.val_size
+    if size is None:
+        size = min(len(dataset), TRAIN_SIZE if train else VAL_SIZE)
     if size > len(dataset):
         flag = "--train-size" if train else "--val-size"
         kind = "training" if train else "validation"
         raise ValueError(
-            f"{flag} {size}: {name} has {len(dataset)} {kind} images;"
-            " ask for at most as many, or name the folder of a larger data set with --data."
+            f"{flag} {size}: {settings.data or 'the bundled MNIST'} has {len(dataset)} {kind} images;"
+            " ask for at most as many, or name a larger data set with --data."
         )
     return Subset(dataset, range(size))
+
+
+def describe(settings: Settings, train_images: Subset, val_images: Subset) -> dict[str, Any]:
+    """What the run's configuration says of its images: their shape, and the classes. The exercises learn digits alone."""
+    train: Any = train_images.dataset  # an ImageDataset
+    val: Any = val_images.dataset
+    name = f"--data {settings.data}"
+    if settings.task != "digits":
+        for dataset in (train, val):
+            check_readable(dataset, (1, 28, 28), 10, f"the task {settings.task} learns", name)
+        return {}
+    classes = max(train.classes, val.classes, key=len)
+    check_readable(val, train.input_shape, len(classes), "what learns from the training images reads", name)
+    return {"input_shape": list(train.input_shape), "outputs": len(classes), "classes": list(classes)}
 
 
 def digest(*subsets: Subset) -> str:
     """SHA-256 of the pixels and labels, by which a training knows its data again."""
     found = hashlib.sha256()
     for subset in subsets:
-        dataset: Any = subset.dataset  # MNIST
+        dataset: Any = subset.dataset  # an ImageDataset
         found.update(dataset.images[subset.indices].tobytes())
         found.update(dataset.labels[subset.indices].tobytes())
     return found.hexdigest()

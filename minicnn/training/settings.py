@@ -35,6 +35,7 @@ THREADS = Kind(whole_number(1, MOST), "N")
 RATE = Kind(checked(float, lambda x: 0 < x < math.inf, "a finite number above 0"), "RATE")
 SHARE = Kind(checked(float, lambda x: 0 <= x <= 1, "a share from 0 to 1, such as 0.95"), "SHARE")
 FOLDER = Kind(Path, "DIR")
+PATH = Kind(Path, "PATH")
 FILE = Kind(Path, "FILE")
 SWITCH = Kind(lambda text: one_of("True", "False")(text) == "True", "")
 
@@ -74,9 +75,16 @@ class Settings:
     threads: Annotated[int | None, Flag("CPU threads (default: as many as the backend takes)", THREADS)] = None
 
     # From which images.
-    data: Annotated[Path | None, Flag("folder with MNIST's IDX files (default: the bundled subset)", FOLDER)] = None
-    train_size: Annotated[int, Flag("learn from the first N training images", COUNT)] = 5000
-    val_size: Annotated[int, Flag("validate on the first N test images", COUNT)] = 1000
+    data: Annotated[
+        Path | None,
+        Flag("a data set: IDX files, .npz, .csv, folders of pictures ... (default: the bundled digits)", PATH),
+    ] = None
+    train_size: Annotated[
+        int | None, Flag("learn from the first N training images (default: 5000, or all if there are fewer)", COUNT)
+    ] = None
+    val_size: Annotated[
+        int | None, Flag("validate on the first N test images (default: 1000, or all if there are fewer)", COUNT)
+    ] = None
     shuffle: Annotated[bool, Flag("draw a new order of the training images each epoch")] = False
 
     # Where it is kept, and what is shown.

@@ -273,8 +273,8 @@ def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((0, 28, 28), "--data .* has no images; expected at least one"),
-        ((2, 28, 27), "This page shows images of 28x28 pixels with labels from 0 to 9; --data .* has 28x27"),
+        ((0, 28, 28), "--data .* holds no test images; expected at least one"),
+        ((2, 28, 27), "This page shows grey images of 28x28 pixels .*; --data .* has grey images of 28x27"),
     ],
 )
 def test_images_that_the_page_cannot_show_are_refused_at_the_start(run_folder, tmp_path, shape, words):

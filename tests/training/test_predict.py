@@ -470,14 +470,21 @@ def test_other_weights_of_the_run_folder_are_named_by_their_file(run, capsys, tm
 
 
 def test_data_sets_that_it_cannot_read_are_refused(run, capsys):
-    reads = "SimpleCNN reads images of 28x28 pixels with labels from 0 to 9; "
+    reads = "SimpleCNN reads grey images of 28x28 pixels with labels from 0 to 9; --data "
     small = write_test_images("small", np.zeros((3, 8, 9), np.uint8), [0, 1, 2])
-    assert refused(capsys, evaluate, run, "--data", small) == f"{reads}--data small has 8x9 and labels up to 2."
+    assert refused(capsys, evaluate, run, "--data", small) == f"{reads}small has grey images of 8x9 and labels up to 2."
     letters = write_test_images("letters", np.zeros((3, 28, 28), np.uint8), [0, 1, 25])
-    assert refused(capsys, evaluate, run, "--data", letters) == f"{reads}--data letters has 28x28 and labels up to 25."
+    assert (
+        refused(capsys, evaluate, run, "--data", letters)
+        == f"{reads}letters has grey images of 28x28 and labels up to 25."
+    )
     empty = write_test_images("empty", np.zeros((0, 28, 28), np.uint8), [])
-    assert refused(capsys, evaluate, run, "--data", empty) == "--data empty has no images; expected at least one."
-    assert refused(capsys, evaluate, run, "--data", "nowhere").startswith("--data nowhere was expected to hold ")
+    assert (
+        refused(capsys, evaluate, run, "--data", empty) == "--data empty holds no test images; expected at least one."
+    )
+    assert refused(capsys, evaluate, run, "--data", "nowhere").startswith(
+        "--data nowhere: there is no such file or folder."
+    )
 
 
 @pytest.mark.parametrize(

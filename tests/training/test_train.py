@@ -118,6 +118,9 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
         "network": "SimpleCNN",
         "parameters": 215370,
         "data_sha256": config(folder)["data_sha256"],
+        "input_shape": [1, 28, 28],
+        "outputs": 10,
+        "classes": list("0123456789"),
     }
 
 
@@ -249,8 +252,8 @@ finally:
     flags = "task epochs batch-size lr latent-dim seed backend threads data train-size val-size shuffle out no-plots"
     for flag in [*flags.split(), "quiet", "target-accuracy"]:
         assert f"--{flag} " in found.stdout
-    for default in ("10", "64", "0.001", "0", "5000", "1000"):
-        assert re.search(rf"\(default:\s+{default}\)", found.stdout)
+    for default in ("10", "64", "0.001", "0", "5000, or all if there are fewer", "1000, or all if there are fewer"):
+        assert f"(default: {default})" in " ".join(found.stdout.split())
     assert "examples:\n  python -m minicnn.train" in found.stdout
 
 
@@ -295,30 +298,29 @@ def test_an_unknown_backend_is_refused(capsys):
 def test_more_images_than_there_are_is_refused(capsys, flag, size, kind):
     assert refused(capsys, flag, str(size + 1)) == (
         f"{flag} {size + 1}: the bundled MNIST has {size} {kind} images;"
-        " ask for at most as many, or name the folder of a larger data set with --data."
+        " ask for at most as many, or name a larger data set with --data."
     )
 
 
 def test_a_missing_data_folder_is_refused_with_the_line_that_fetches_the_data(capsys):
     sentence = refused(capsys, "--data", "nowhere")
-    assert sentence.startswith(
-        "--data nowhere was expected to hold train-images-idx3-ubyte and train-labels-idx1-ubyte"
-    )
+    assert sentence.startswith("--data nowhere: there is no such file or folder. Leave --data out for the bundled")
     assert sentence.endswith("""python -c "from minicnn.data import MNIST; MNIST('nowhere', download=True)\"""")
 
 
 @pytest.mark.parametrize(
     ("form", "found"),
     [
-        ({"side": 20}, "20x20 and labels up to 9."),
-        ({"highest_label": 25}, "28x28 and labels up to 25."),
+        ({"side": 20}, "grey images of 20x20 and labels up to 9."),
+        ({"highest_label": 25}, "grey images of 28x28 and labels up to 25."),
     ],
 )
-def test_data_that_the_network_cannot_learn_is_refused(tmp_path, capsys, form, found):
+def test_data_that_an_exercise_cannot_learn_are_refused(tmp_path, capsys, form, found):
     folder = write_mnist(tmp_path / "other", count=100, **form)
-    assert refused(capsys, "--data", folder) == (
-        f"SimpleCNN learns images of 28x28 pixels with labels from 0 to 9; --data {folder} has {found}"
-    )
+    for task in ("parity", "generator"):
+        assert refused(capsys, "--task", task, "--data", folder) == (
+            f"the task {task} learns grey images of 28x28 pixels with labels from 0 to 9; --data {folder} has {found}"
+        )
 
 
 def test_a_damaged_data_file_is_refused(tmp_path, capsys):
