@@ -36,12 +36,15 @@ class ClassScore(NamedTuple):
 
 def count_answers(trained: Trained, dataset: Dataset, batch_size: int) -> tuple[np.ndarray, float]:
     """The counts (truth, answer), (K, K), and the mean loss, averaged as in training."""
-    task, criterion = trained.task, trained.task.criterion()
+    task = trained.task
+    criterion = task.criterion()
     K = len(task.classes)
-    counts, total_loss = np.zeros((K, K), np.int64), 0.0
+    counts = np.zeros((K, K), np.int64)
+    total_loss = 0.0
     for images, labels in DataLoader(dataset, batch_size):
         outputs = trained.model(images)
-        np.add.at(counts, (task.truth(labels), task.probabilities(outputs).argmax(axis=1)), 1)
+        answers = task.probabilities(outputs).argmax(axis=1)
+        np.add.at(counts, (task.truth(labels), answers), 1)
         total_loss += float(criterion(outputs, task.targets(images, labels))) * len(labels)
     return counts, total_loss / len(dataset)
 
@@ -54,9 +57,18 @@ def score(counts: np.ndarray, classes: Sequence[str]) -> list[ClassScore]:
 
     rows = []
     for k, name in enumerate(classes):
-        right, images, answered = int(counts[k, k]), int(counts[k].sum()), int(counts[:, k].sum())
-        both = share(2 * right, images + answered)
-        rows.append(ClassScore(name, images, right, share(right, answered), share(right, images), both))
+        right = int(counts[k, k])
+        images = int(counts[k].sum())
+        answered = int(counts[:, k].sum())
+        row = ClassScore(
+            name=name,
+            images=images,
+            right=right,
+            precision=share(right, answered),
+            recall=share(right, images),
+            f1=share(2 * right, images + answered),
+        )
+        rows.append(row)
     return rows
 
 
@@ -133,7 +145,8 @@ def run(args: argparse.Namespace, trained: Trained, dataset: ImageDataset) -> in
     if args.csv == STDOUT:
         write_csv(STDOUT, csv_rows(scores, counts))
         return 0
-    right, size = int(np.trace(counts)), len(dataset)
+    right = int(np.trace(counts))
+    size = len(dataset)
     note = compare(trained, args.data, size, right / size)
     print(
         f"Network    {trained.config['network']} from {trained.folder}\n"

@@ -25,8 +25,13 @@ def markdown(rows: Rows, align: str) -> list[str]:
 
 
 def _padded(rows: Rows, align: str, least: Sequence[int] = ()) -> list[list[str]]:
-    columns = list(zip(*rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    if least:
-        widths = [max(pair) for pair in zip(widths, least, strict=True)]
-    return [[f"{cell:{side}{width}}" for cell, side, width in zip(row, align, widths, strict=True)] for row in rows]
+    """The cells, filled up with spaces to their column's width."""
+    widths = list(least or [0] * len(align))
+    for row in rows:
+        for column, cell in enumerate(row):
+            widths[column] = max(widths[column], len(cell))
+    padded = []
+    for row in rows:
+        cells = zip(row, align, widths, strict=True)
+        padded.append([f"{cell:{side}{width}}" for cell, side, width in cells])
+    return padded

@@ -68,7 +68,8 @@ def _read_header(stream, path):
             f"{path}: expected an IDX file, which begins with the bytes 00 00, a type code "
             f"({codes}) and the number of dimensions; found {magic.hex(' ') or 'nothing'}."
         )
-    dtype, ndim = DTYPES[magic[2]], magic[3]
+    dtype = DTYPES[magic[2]]
+    ndim = magic[3]
     if ndim > MAX_DIMS:
         raise ValueError(f"{path}: expected at most {MAX_DIMS} dimensions, found {ndim}.")
     sizes = stream.read(4 * ndim)

@@ -108,7 +108,8 @@ class MNIST(Dataset):
         indices = check_indices(indices, self)
         return to_float(self.images[indices], self.dtype), self.labels[indices]
 
-    data, targets = _alias("images"), _alias("labels")  # torch's names
+    data = _alias("images")  # torch's names
+    targets = _alias("labels")
 
 
 def to_float(images: np.ndarray, dtype: type | np.dtype = np.float32) -> np.ndarray:
@@ -147,7 +148,8 @@ def find_files(root: Path, train: bool) -> list[Path]:
 
 def read_pair(images_path, labels_path):
     """Images (N, H, W) uint8 and labels (N,) int64, if that is what the two files hold."""
-    images, labels = read_idx(images_path), read_idx(labels_path)
+    images = read_idx(images_path)
+    labels = read_idx(labels_path)
     found = f"found {images.dtype} {images.shape} in {images_path} and {labels.dtype} {labels.shape} in {labels_path}"
     if images.ndim == 1 and labels.ndim == 3:
         raise ValueError(f"MNIST: images and labels are swapped: {found}. Exchange the two names.")

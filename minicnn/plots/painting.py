@@ -11,7 +11,9 @@ from ..saved.run_folder import Metrics
 from .picture import save
 from .training import draw_filters, draw_history
 
-NIGHT, WORDS, FRAME = "#000000", "#e8e8e8", "#3a3f47"  # the pictures' own background is black
+NIGHT = "#000000"  # the pictures' own background
+WORDS = "#e8e8e8"
+FRAME = "#3a3f47"
 
 
 def draw_painting(
@@ -83,7 +85,8 @@ def draw_latent(
     figure.legend(
         loc="outside lower center", ncols=len(colours), labelcolor=colours, frameon=False, markerscale=2, fontsize=13
     )
-    low, high = plane.min(axis=0), plane.max(axis=0)
+    low = plane.min(axis=0)
+    high = plane.max(axis=0)
     side = np.maximum(high - low, 1e-6) / cells
     for point, picture in zip(plane[places], there, strict=True):
         west, south = corner = low + np.minimum((point - low) // side, cells - 1) * side  # of the cell it lies in

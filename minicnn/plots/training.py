@@ -14,8 +14,11 @@ from matplotlib.ticker import MaxNLocator
 from ..saved.run_folder import Metrics
 from .picture import save
 
-TRAINING, VALIDATION = "#1f77b4", "#d95f02"
-RIGHT, WRONG, OTHER = "#2a9d5c", "#c8443c", "#b9bec6"
+TRAINING = "#1f77b4"
+VALIDATION = "#d95f02"
+RIGHT = "#2a9d5c"
+WRONG = "#c8443c"
+OTHER = "#b9bec6"
 
 
 def draw_run(

@@ -36,17 +36,22 @@ class Checkpoint(NamedTuple):
     path: Path
     config: dict[str, Any]
     history: list[list[float]]
-    options: list[dict[str, Any]]  # the optimiser's groups
+    options: list[dict[str, Any]]  # the optimizer's groups
     position: int  # of the random stream
     arrays: dict[str, np.ndarray]
 
     def restore(self, model: Module, optimizer: Optimizer) -> None:
         """Weights, optimizer and random stream as they were.
 
-        ValueError if the network or the optimizer is another one. The network stays as it was.
+        Raises ValueError if the network is another one, which then stays as it was, or if the
+        optimizer is another one.
         """
-        weights = {name.removeprefix("model."): a for name, a in self.arrays.items() if name.startswith("model.")}
-        found, wanted = ({dtype_name(array) for array in group} for group in (weights.values(), model.parameters()))
+        weights = {}
+        for name, array in self.arrays.items():
+            if name.startswith("model."):
+                weights[name.removeprefix("model.")] = array
+        found = {dtype_name(array) for array in weights.values()}
+        wanted = {dtype_name(parameter) for parameter in model.parameters()}
         if weights and found != wanted:
             raise ValueError(f"{self.path} holds {', '.join(sorted(found))} weights, expected {', '.join(wanted)}.")
         try:
@@ -61,7 +66,7 @@ class Checkpoint(NamedTuple):
                     state.setdefault(int(number), {})[key] = array
             optimizer.load_state_dict({"state": state, "param_groups": self.options})
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{self.path} holds another optimiser's state: {error}") from error
+            raise ValueError(f"{self.path} holds another optimizer's state: {error}") from error
         init.set_state(self.arrays["random.key"], self.position)
 
 

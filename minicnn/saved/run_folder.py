@@ -73,7 +73,8 @@ class Run:
         if {len(row) for row in history} - {len(Metrics._fields)}:
             raise ValueError(f"{folder}: each epoch of its history must be {', '.join(Metrics._fields)}.")
         run = cls.__new__(cls)
-        run.folder, run.config = folder, dict(config)
+        run.folder = folder
+        run.config = dict(config)
         run._lock()
         refuse_stale(folder, len(history))
         for half in folder.glob(f"*{UNFINISHED}"):  # of what a kill interrupted

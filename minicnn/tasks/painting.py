@@ -100,10 +100,22 @@ class Painting(Task):
         plane, variance = principal_plane(codes)
         places = scattered(plane, cells)
         there = model.generator(codes[places])
-        return Paintings(labels, found, originals, painted, np.stack(walks), plane, variance, cells, places, there)
+        return Paintings(
+            labels=labels,
+            found=found,
+            originals=originals,
+            painted=painted,
+            walks=np.stack(walks),
+            plane=plane,
+            variance=variance,
+            cells=cells,
+            places=places,
+            there=there,
+        )
 
     def report(self, results):
-        names, right = list(COLOURS), results.found == results.labels
+        names = list(COLOURS)
+        right = results.found == results.labels
         wrong = Counter(zip(results.labels[~right], results.found[~right], strict=True)).most_common(3)
         pairs = ", ".join(f"{truth} painted {names[found]} like {found} ({times}x)" for (truth, found), times in wrong)
         return (
@@ -155,7 +167,8 @@ def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, float]:
 
 def scattered(plane: np.ndarray, cells: int) -> np.ndarray:
     """Indices of points that lie apart: in each cell of a grid, the nearest to its centre."""
-    low, high = plane.min(axis=0), plane.max(axis=0)
+    low = plane.min(axis=0)
+    high = plane.max(axis=0)
     place = (plane - low) / np.maximum(high - low, 1e-12) * cells  # in cells
     cell = np.minimum(place.astype(int), cells - 1)
     by_distance = np.argsort(np.square(place - cell - 0.5).sum(axis=1), kind="stable")

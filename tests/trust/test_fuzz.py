@@ -255,8 +255,8 @@ def changed_header(tmp_path, **changes):
         ({"history": [["a"]]}, "row 1 of its history must be the epoch, 1, and floats."),
         ({"position": 625}, "it holds no state of the random numbers."),
         ({"arrays": {"random.key": np.zeros(3)}}, "it holds no state of the random numbers."),
-        ({"options": [{}]}, "holds another optimiser's state: 'params'"),
-        ({"arrays": {"optimizer.x.step": np.zeros(1)}}, "holds another optimiser's state: invalid literal for int()"),
+        ({"options": [{}]}, "holds another optimizer's state: 'params'"),
+        ({"arrays": {"optimizer.x.step": np.zeros(1)}}, "holds another optimizer's state: invalid literal for int()"),
     ],
 )
 def test_a_checkpoint_with_a_fitting_digest_is_not_believed_either(tmp_path, changes, sentence):
