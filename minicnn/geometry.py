@@ -8,9 +8,10 @@ Notation, here and in the kernels:
     S stride, P padding, D dilation        each with a letter H (down) or W (across) behind it
     G groups                               output block g sees input block g alone
 
-The sizes come first, then the Geometry that carries them to the kernels, then how an operation's arguments become
-one, then the checks. Arguments that make no sense in themselves raise ValueError or TypeError, arrays that do not
-fit them RuntimeError, as in torch. `who` is the name with which an error begins: the function that was called.
+The sizes come first, then the Geometry that carries them to the kernels, then how an
+operation's arguments become one, then the checks. Arguments that make no sense in
+themselves raise ValueError or TypeError, arrays that do not fit them RuntimeError, as in
+torch. `who` is the name with which an error begins: the function that was called.
 """
 
 import operator
@@ -19,7 +20,7 @@ from collections import namedtuple
 IntPair = int | tuple[int, int]
 
 
-# --------------------------------------------------------------------------------------- the sizes, along one axis
+# ------------------------------------------------------------ the sizes, along one axis
 
 
 def conv_size(size: int, K: int, S: int, padding: int, D: int) -> int:
@@ -28,18 +29,24 @@ def conv_size(size: int, K: int, S: int, padding: int, D: int) -> int:
 
 
 def conv_transpose_size(size: int, K: int, S: int, P: int, D: int, OP: int) -> int:
-    """(size - 1) S - 2 P + D (K - 1) + OP + 1: the input size that `conv_size` maps to `size`."""
+    """(size - 1) S - 2 P + D (K - 1) + OP + 1, which `conv_size` maps to `size`."""
     return (size - 1) * S - 2 * P + D * (K - 1) + OP + 1
 
 
 def same_padding(K: int, D: int) -> tuple[int, int]:
-    """(before, after): with D (K - 1) zeros in all, stride 1 keeps the size. The odd one comes after, as in torch."""
+    """(before, after): with D (K - 1) zeros in all, stride 1 keeps the size.
+
+    The odd one comes after, as in torch.
+    """
     total = D * (K - 1)
     return total // 2, total - total // 2
 
 
 def pool_size(size: int, K: int, S: int, P: int, D: int, ceil_mode: bool) -> int:
-    """conv_size, rounded up with ceil_mode; a window that would start past the image and its left padding is dropped."""
+    """conv_size with P on both sides; ceil_mode rounds up.
+
+    A last window that would start past the image and its left padding is dropped, as in torch.
+    """
     span = size + 2 * P - D * (K - 1) - 1
     if not ceil_mode:
         return span // S + 1
@@ -49,20 +56,24 @@ def pool_size(size: int, K: int, S: int, P: int, D: int, ceil_mode: bool) -> int
 
 
 def has_empty_window(size: int, S: int, P: int, D: int, out: int) -> bool:
-    """True when some window's taps fall left and right of the image but never into it: possible for P > 0, D > size."""
+    """True when some window's taps fall left and right of the image but never into it.
+
+    That takes padding, and a dilation larger than the image.
+    """
     starts_in_the_padding = range(min(out, -(-P // S)))
     return D > size and any((o * S - P) % D >= size for o in starts_in_the_padding)
 
 
-# ------------------------------------------------------------------------------------ what travels to the kernels
+# ---------------------------------------------------------- what travels to the kernels
 
 
 class Geometry(namedtuple("Geometry", "N C H W  O G  KH KW  SH SW  PH PW  DH DW  OH OW")):
     """One window sliding over one input: all that a kernel set needs to know, checked once.
 
-    PH and PW are the rows of zeros above and the columns left of the image. What lies below and right follows from
-    OH and OW: wherever the last windows reach past the image, they read zeros. So "same" padding with an even kernel
-    (one more column right than left) and the output_padding of a transposed convolution need no field of their own.
+    PH and PW are the rows of zeros above and the columns left of the image. What lies below
+    and right follows from OH and OW: wherever the last windows reach past the image, they
+    read zeros. So "same" padding with an even kernel (one more column right than left) and
+    the output_padding of a transposed convolution need no field of their own.
     """
 
     __slots__ = ()
@@ -81,13 +92,16 @@ class Geometry(namedtuple("Geometry", "N C H W  O G  KH KW  SH SW  PH PW  DH DW 
 
     @property
     def padded_size(self) -> tuple[int, int]:
-        """Rows and columns from the first padded zero to the last pixel that the image or a window reaches."""
+        """Rows and columns of the padded image.
+
+        From the first padded zero to the last pixel that the image or a window reaches.
+        """
         HP = max(self.PH + self.H, (self.OH - 1) * self.SH + self.DH * (self.KH - 1) + 1)
         WP = max(self.PW + self.W, (self.OW - 1) * self.SW + self.DW * (self.KW - 1) + 1)
         return HP, WP
 
 
-# --------------------------------------------------------------------------- from an operation's arguments to it
+# -------------------------------------------------- from an operation's arguments to it
 
 
 def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1, who="conv2d") -> Geometry:
@@ -114,10 +128,12 @@ def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1,
 def conv_transpose2d(
     input_shape, weight_shape, stride=1, padding=0, output_padding=0, groups=1, dilation=1, who="conv_transpose2d"
 ) -> Geometry:
-    """The geometry of the convolution that this one transposes: what goes in here is that one's *output*.
+    """The geometry of the convolution that this one transposes.
 
-    Input (N, C, h, w) or (C, h, w) and weight (C, O/G, KH, KW) give the Geometry with O = C, OH = h, OW = w, whose H
-    and W are the sizes that come out here.
+    What goes in here is that one's *output*.
+
+    Input (N, C, h, w) or (C, h, w) and weight (C, O/G, KH, KW) give the Geometry with O =
+    C, OH = h, OW = w, whose H and W are the sizes that come out here.
     """
     N, C, h, w = _batch(input_shape)
     CW, OG, KH, KW = weight_shape
@@ -176,9 +192,12 @@ def conv_padding(padding, kernel_size, stride, dilation, who: str) -> tuple[tupl
 
 
 def output_padding_for(output_size, input_shape, kernel_size, stride, padding, dilation, who: str) -> tuple[int, int]:
-    """The output_padding with which a transposed convolution reaches `output_size`: (height, width), or a whole shape.
+    """The output_padding with which a transposed convolution reaches `output_size`.
 
-    A stride S maps S input sizes to one output size; torch does not count what a dilation allows beyond them.
+    `output_size` is (height, width), or a whole shape.
+
+    A stride S maps S input sizes to one output size; torch does not count what a dilation
+    allows beyond them.
     """
     try:
         wanted = tuple(operator.index(size) for size in output_size)
@@ -206,7 +225,7 @@ def _batch(input_shape) -> tuple[int, int, int, int]:
     return N, C, H, W
 
 
-# ------------------------------------------------------------------------------------------------------ the checks
+# --------------------------------------------------------------------------- the checks
 
 
 def pair(value, name: str, least: int, who: str, what: str = "an int or a pair of ints") -> tuple[int, int]:
@@ -235,7 +254,10 @@ def check_groups(C: int, O: int, G: int, who: str) -> None:
 
 
 def check_output_padding(output_padding, stride, dilation, who: str) -> tuple[int, int]:
-    """Output padding picks one of the sizes that a stride rounds down to the same output: so it is less than S or D."""
+    """The output padding as a pair, less than S or D.
+
+    It picks one of the input sizes that a stride rounds down to the same output size.
+    """
     OP = pair(output_padding, "output_padding", 0, who)
     for op, S, D in zip(OP, stride, dilation, strict=True):
         if op >= S and op >= D:
@@ -247,7 +269,10 @@ def check_output_padding(output_padding, stride, dilation, who: str) -> tuple[in
 
 
 def check_pool_padding(padding, kernel_size, who: str) -> tuple[int, int]:
-    """At most half the kernel (undilated, as in torch), so that every window can reach into the image."""
+    """The padding as a pair: at most half the kernel, so that every window can reach the image.
+
+    The kernel counts undilated, as in torch.
+    """
     paddings = pair(padding, "padding", 0, who)
     for P, K in zip(paddings, kernel_size, strict=True):
         if P > K // 2:

@@ -1,7 +1,7 @@
 """How it is computed: arrays in, arrays out. A kernel set keeps nothing and checks nothing.
 
-All sets have the functions of `vocabulary`, with the same arguments and the same results. `nn.functional` calls the
-set in use for NumPy arrays, and the torch set for torch tensors.
+All sets have the functions of `vocabulary`, with the same arguments and the same results.
+`nn.functional` calls the set in use for NumPy arrays, and the torch set for torch tensors.
 """
 
 import importlib
@@ -60,7 +60,7 @@ def current() -> KernelSet:
 
 
 def kernels_for(x: Any) -> KernelSet:
-    """The kernel set that computes x: for a NumPy array the one in use, for a tensor torch's, whichever is in use."""
+    """The kernel set for x: the one in use for a NumPy array, always torch's for a tensor."""
     return _load("torch") if is_tensor(x) else current()
 
 

@@ -1,4 +1,4 @@
-"""NumPy array or torch tensor: the few things in which they differ, so that nobody else needs to ask which one it is.
+"""NumPy array or torch tensor: where they differ, so that nobody else needs to ask which it is.
 
 torch is not imported here: where there are tensors, somebody has imported it.
 """
@@ -12,7 +12,8 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-# What a function takes and returns in these annotations: NumPy arrays in, NumPy arrays out; tensors in, tensors out.
+# What a function takes and returns in these annotations: NumPy arrays in, NumPy arrays out;
+# tensors in, tensors out.
 Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
@@ -25,12 +26,14 @@ def is_array(x: Any) -> bool:
 
 
 def from_number(x: Any) -> Any:
-    """x as an array again, where a NumPy function turned an array without dimensions into one number."""
+    """x as an array again, where NumPy turned an array without dimensions into a number."""
     return np.asarray(x) if isinstance(x, np.generic) else x
 
 
 def native(x: Any) -> Any:
-    """x as bare numbers: a tensor without the tape of torch's autograd, an array in this machine's byte order.
+    """x as bare numbers.
+
+    A tensor loses the tape of torch's autograd, an array gets this machine's byte order.
 
     And no np.matrix, whose * is another one.
     """
@@ -41,20 +44,24 @@ def native(x: Any) -> Any:
 
 
 def to_numpy(x: Any) -> np.ndarray:
-    """The values as a NumPy array; from another device they are copied, which waits for what it still computes."""
+    """The values as a NumPy array.
+
+    From another device they are copied, which waits for what it still computes.
+    """
     return x.numpy(force=True) if is_tensor(x) else np.asarray(x)
 
 
 def checkable_values(x: Any) -> np.ndarray:
-    """The values to look at before a kernel runs: all of an array's or a CPU tensor's, none of one on another device.
+    """The values to look at before a kernel runs: all, but none of a tensor on another device.
 
-    To look there would make every training step wait for the device. So on a GPU nobody checks that classes, indices
-    and probabilities lie in their range, except torch itself: CUDA stops the process with a "device-side assert".
+    To look there would make every training step wait for the device. So on a GPU nobody
+    checks that classes, indices and probabilities lie in their range, except torch itself:
+    CUDA stops the process with a "device-side assert".
     """
     return np.empty(0, np.float32) if is_tensor(x) and x.device.type != "cpu" else to_numpy(x)
 
 
-# ---------------------------------------------------------------------------------------------- dtype and place
+# ---------------------------------------------------------------------- dtype and place
 
 
 def dtype_name(x: Any) -> str:
@@ -78,7 +85,7 @@ def on_same_device(x: Any, y: Any) -> bool:
 
 
 def not_together_message(name: str, x: Any, other: str, y: Any) -> str:
-    """Says that x, which the user calls `name`, and y, called `other`, are not together, and how to change that."""
+    """Says that x and y, for the user `name` and `other`, are not together; and what to do."""
     kinds = ["a NumPy array" if place(a) == "numpy" else f"a torch tensor on {a.device}" for a in (x, y)]
     return (
         f"{other} is {kinds[1]} but {name} is {kinds[0]}, and nothing is moved silently; "
@@ -91,7 +98,7 @@ def _move(name: str, device: str) -> str:
     return f"{name}.numpy(force=True)" if device == "numpy" else f"torch.as_tensor({name}, device={device!r})"
 
 
-# --------------------------------------------------------------------------------------- writing and new arrays
+# --------------------------------------------------------------- writing and new arrays
 
 
 def is_writeable(x: Any) -> bool:
@@ -115,7 +122,10 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def copied(value: Any, x: Any, dtype: Any = None) -> Any:
-    """A copy of an array, tensor or number that lives where x does; in the given dtype of x's kind, or its own."""
+    """A copy of an array, tensor or number that lives where x does.
+
+    In the given dtype of x's kind, or in its own.
+    """
     if is_tensor(x):
         tensor = moved(value if is_array(value) else np.asarray(value), x.device)
         return tensor.to(dtype or tensor.dtype, copy=True).contiguous()
@@ -127,14 +137,16 @@ def _array_of(array: np.ndarray, dtype: Any = None) -> np.ndarray:
 
 
 def moved(x: Any, device: Any) -> Any:
-    """x as a tensor on a torch device, or as an array for "numpy"; what is there already is not copied."""
+    """x as a tensor on a torch device, or as an array for "numpy"; what is there already is not
+    copied.
+    """
     if device == "numpy":
         return _array_of(to_numpy(x)) if is_tensor(x) else x
     return x.detach().to(device) if is_tensor(x) else sys.modules["torch"].from_numpy(_array_of(x)).to(device)
 
 
 def mover(device: Any) -> Callable[[Any], Any]:
-    """x -> moved(x, device), for any name of a device; an error says at once if there is no such device here."""
+    """x -> moved(x, device), for any name of a device; an error at once if it is not here."""
     if isinstance(device, str) and device == "numpy":
         return lambda x: moved(x, "numpy")
     from .torch_gpu.devices import find_device

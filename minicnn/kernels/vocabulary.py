@@ -1,23 +1,27 @@
 """The contract of a kernel set: every function that it must have, and what each may rely on.
 
-Three sets speak this vocabulary: `numpy_textbook`, `numba_fast` and `torch_gpu`. Same names, same arguments,
-same results. `nn.functional` and `optim` are the only callers.
+Three sets speak this vocabulary: `numpy_textbook`, `numba_fast` and `torch_gpu`. Same
+names, same arguments, same results. `nn.functional` and `optim` are the only callers.
 
-**What a kernel may rely on.** Its arguments have been checked: shapes fit, and all arrays of one call are NumPy
-arrays, or tensors on one device. Arrays have the dtype of the first one, float32 or float64, unless a function
-says otherwise. They are in the machine's byte order. Any strides may come, read-only memory too, and N may be 0.
+**What a kernel may rely on.** Its arguments have been checked: shapes fit, and all arrays
+of one call are NumPy arrays, or tensors on one device. Arrays have the dtype of the first
+one, float32 or float64, unless a function says otherwise. They are in the machine's byte
+order. Any strides may come, read-only memory too, and N may be 0.
 
-**What a caller may rely on.** No argument is written to, except by `adam` and `sgd`, which say so. No result
-shares memory with an argument. A result has the dtype of the first array, in whatever strides were convenient.
-An array without dimensions may come back as NumPy's number.
+**What a caller may rely on.** No argument is written to, except by `adam` and `sgd`, which
+say so. No result shares memory with an argument. A result has the dtype of the first array,
+in whatever strides were convenient. An array without dimensions may come back as NumPy's
+number.
 
-**Numbers that are not finite** travel as the formulas say. The zeros around an image are numbers like others, so an
-infinite or NaN weight over the padding makes NaN there, and so does such a grad_output in the weight's gradient.
-(The torch set on another device than the CPU leaves that to the device's library: to look would make it wait.)
+**Numbers that are not finite** travel as the formulas say. The zeros around an image are
+numbers like others, so an infinite or NaN weight over the padding makes NaN there, and so
+does such a grad_output in the weight's gradient. (The torch set on another device than the
+CPU leaves that to the device's library: to look would make it wait.)
 
-**g, the Geometry** (`minicnn.geometry.Geometry`), is the one argument that is not an array: all the sizes of this
-call, worked out and checked once. Its fields are N, C, H, W, O, G, KH, KW, SH, SW, PH, PW, DH, DW, OH, OW; what
-they mean stands at the top of `minicnn.geometry`. Shapes below are written in them.
+**g, the Geometry** (`minicnn.geometry.Geometry`), is the one argument that is not an array:
+all the sizes of this call, worked out and checked once. Its fields are N, C, H, W, O, G,
+KH, KW, SH, SW, PH, PW, DH, DW, OH, OW; what they mean stands at the top of
+`minicnn.geometry`. Shapes below are written in them.
 """
 
 from typing import Any, Protocol
@@ -27,11 +31,15 @@ from .arrays import Array
 
 
 class KernelSet(Protocol):
-    """What the three modules have in common. The notation of the shapes is that of `minicnn.geometry`."""
+    """What the three modules have in common.
 
-    # ------------------------------------------------------------------------------------------ convolution
+    The notation of the shapes is that of `minicnn.geometry`.
+    """
+
+    # ---------------------------------------------------------------------- convolution
     #
-    # These six also take integers: the five that NumPy and torch share, the same in every argument.
+    # These six also take integers: the five that NumPy and torch share, the same in every
+    # argument.
 
     def conv2d(self, x: Array, weight: Array, bias: Array | None, g: Geometry) -> Array:
         """x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) or None -> (N, O, OH, OW)."""
@@ -43,15 +51,18 @@ class KernelSet(Protocol):
         """grad_output (N, O, OH, OW), x (N, C, H, W) -> (O, C/G, KH, KW)."""
 
     def grad_bias(self, grad_output: Array) -> Array:
-        """grad_output (N, O, ...) -> (O,): the sum over all axes but the second. For `linear` too."""
+        """grad_output (N, O, ...) -> (O,): the sum over all axes but the second.
+
+        For `linear` too.
+        """
 
     def im2col(self, x: Array, g: Geometry) -> Array:
-        """x (N, C, H, W) -> the patch matrix (N, C KH KW, OH OW), a column for each output pixel."""
+        """x (N, C, H, W) -> the patch matrix (N, C KH KW, OH OW), a column an output pixel."""
 
     def col2im(self, cols: Array, g: Geometry) -> Array:
         """cols (N, C KH KW, OH OW) -> (N, C, H, W): the transpose of `im2col`."""
 
-    # ------------------------------------------------------------------------------------- linear (integers too)
+    # ------------------------------------------------------------ linear (integers too)
 
     def linear(self, x: Array, weight: Array, bias: Array | None) -> Array:
         """x (M, in), weight (out, in), bias (out,) or None -> (M, out)."""
@@ -62,18 +73,18 @@ class KernelSet(Protocol):
     def linear_grad_weight(self, grad_output: Array, x: Array) -> Array:
         """grad_output (M, out), x (M, in) -> (out, in)."""
 
-    # ------------------------------------------------------------------------------------------------- pooling
+    # -------------------------------------------------------------------------- pooling
 
     def max_pool2d(self, x: Array, g: Geometry) -> tuple[Array, Array]:
-        """x (N, C, H, W) -> the maxima (N, C, OH, OW), and where each stood: h W + w, int64, (N, C, OH, OW).
+        """x (N, C, H, W) -> the maxima and their places h W + w (int64), each (N, C, OH, OW).
 
         Integers too. In g, O = G = C: each channel is pooled by itself.
         """
 
     def max_pool2d_grad(self, grad_output: Array, indices: Array, g: Geometry) -> Array:
-        """grad_output and int64 indices (N, C, OH, OW), each index in [0, H W) -> (N, C, H, W)."""
+        """grad_output and int64 indices (N, C, OH, OW), each in [0, H W) -> (N, C, H, W)."""
 
-    # ------------------------------------------------------------------------------------------------- padding
+    # -------------------------------------------------------------------------- padding
 
     def pad(self, x: Array, left: int, right: int, top: int, bottom: int, mode: str) -> Array:
         """x (N, C, H, W) -> (N, C, top + H + bottom, left + W + right). Integers too.
@@ -84,7 +95,7 @@ class KernelSet(Protocol):
     def pad_grad(self, grad_output: Array, left: int, right: int, top: int, bottom: int, mode: str) -> Array:
         """grad_output (N, C, top + H + bottom, left + W + right) -> (N, C, H, W)."""
 
-    # -------------------------------------------------------------------------- functions of one number, any shape
+    # ----------------------------------------------- functions of one number, any shape
 
     def relu(self, x: Array) -> Array:
         """x -> the same shape. Integers too."""
@@ -104,11 +115,12 @@ class KernelSet(Protocol):
     def tanh_grad(self, grad_output: Array, output: Array) -> Array:
         """grad_output and tanh's output, of one shape -> that shape."""
 
-    # -------------------------------------------------------------------------------------------------- losses
+    # --------------------------------------------------------------------------- losses
     #
-    # `reduction` is "none", "sum" or "mean". With "none" a loss is an array, of the shape given; otherwise it is
-    # one number, of the first array's dtype. `grad_output` has the shape of the loss: () for one number.
-    # The gradient is with respect to the first array (logits, p or x), and has its shape.
+    # `reduction` is "none", "sum" or "mean". With "none" a loss is an array, of the shape
+    # given; otherwise it is one number, of the first array's dtype. `grad_output` has the
+    # shape of the loss: () for one number. The gradient is with respect to the first array
+    # (logits, p or x), and has its shape.
 
     def cross_entropy(
         self,
@@ -121,8 +133,9 @@ class KernelSet(Protocol):
     ) -> Any:
         """logits (N, C, ...), weight (C,) or None -> the losses (N, ...), or one number.
 
-        target is (N, ...) of int64 or uint8, or probabilities (N, C, ...) of float32 or float64, whatever the
-        dtype of the logits. Every class that is not ignore_index lies in [0, C). label_smoothing is in [0, 1].
+        target is (N, ...) of int64 or uint8, or probabilities (N, C, ...) of float32 or
+        float64, whatever the dtype of the logits. Every class that is not ignore_index lies
+        in [0, C). label_smoothing is in [0, 1].
         """
 
     def cross_entropy_grad(
@@ -138,7 +151,7 @@ class KernelSet(Protocol):
         """Arguments as of `cross_entropy` -> (N, C, ...)."""
 
     def binary_cross_entropy(self, p: Array, target: Array, weight: Array | None, reduction: str) -> Any:
-        """p and target of one shape, in [0, 1]; weight None, or of a shape that broadcasts to it."""
+        """p and target of one shape, in [0, 1]; weight None, or broadcasts to it."""
 
     def binary_cross_entropy_grad(
         self, grad_output: Array, p: Array, target: Array, weight: Array | None, reduction: str
@@ -148,7 +161,7 @@ class KernelSet(Protocol):
     def binary_cross_entropy_with_logits(
         self, logits: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str
     ) -> Any:
-        """logits and target of one shape; weight and pos_weight None, or of shapes that broadcast to it."""
+        """logits and target of one shape; weight and pos_weight None, or broadcast to it."""
 
     def binary_cross_entropy_with_logits_grad(
         self,
@@ -167,9 +180,10 @@ class KernelSet(Protocol):
     def mse_loss_grad(self, grad_output: Array, x: Array, target: Array, weight: Array | None, reduction: str) -> Array:
         """Arguments as of `mse_loss` -> the shape of x."""
 
-    # ----------------------------------------------------------------------------- optimizers: these write in place
+    # ------------------------------------------------- optimizers: these write in place
     #
-    # All arrays have the parameter's shape and dtype, whatever it is; the other arguments are Python's numbers.
+    # All arrays have the parameter's shape and dtype, whatever it is; the other arguments
+    # are Python's numbers.
 
     def adam(
         self,
@@ -187,7 +201,10 @@ class KernelSet(Protocol):
         maximize: bool,
         decoupled_weight_decay: bool,
     ) -> None:
-        """One step. In place: param, exp_avg, exp_avg_sq, and max_exp_avg_sq where it is not None (AMSGrad).
+        """One step.
+
+        In place: param, exp_avg, exp_avg_sq, and max_exp_avg_sq where it is not None
+        (AMSGrad).
 
         `step` is 1 the first time.
         """
@@ -206,7 +223,8 @@ class KernelSet(Protocol):
     ) -> Array | None:
         """One step. In place: param, and momentum_buffer where it is not None.
 
-        Returns the buffer for the next step: the one given, a new one on the first step, None without momentum.
+        Returns the buffer for the next step: the one given, a new one on the first step,
+        None without momentum.
         """
 
 

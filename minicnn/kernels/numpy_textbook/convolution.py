@@ -3,30 +3,33 @@
     output[n, o, i, j] = bias[o] + sum over c, kh, kw of
                          weight[o, c, kh, kw] * padded[n, c, i SH + kh DH, j SW + kw DW]
 
-Write the inputs under one output pixel below each other, and the sum is a row of weights times that column.
-Side by side the columns of all pixels form the patch matrix `cols`, and convolution is a product (Chellapilla
-et al., 2006). A product is linear in each factor, so the chain rule gives both gradients. For one image:
+Write the inputs under one output pixel below each other, and the sum is a row of weights
+times that column. Side by side the columns of all pixels form the patch matrix `cols`, and
+convolution is a product (Chellapilla et al., 2006). A product is linear in each factor, so
+the chain rule gives both gradients. For one image:
 
-    output    = rows @ cols           rows = weight as (O, C KH KW), cols = im2col(x) as (C KH KW, OH OW)
-    grad      = grad_output           as a matrix (O, OH OW), like output
-    grad_rows = grad @ cols^T         every output pixel adds its patch, times its gradient: grad_weight
-    grad_cols = rows^T @ grad         col2im adds each entry to the pixel that it was copied from: grad_input
+    output    = rows @ cols     rows: weight as (O, C KH KW), cols: im2col(x), (C KH KW, OH OW)
+    grad      = grad_output     as a matrix (O, OH OW), like output
+    grad_rows = grad @ cols^T   grad_weight: an output pixel adds its patch, times its gradient
+    grad_cols = rows^T @ grad   grad_input: col2im adds an entry to the pixel it was copied from
 
-Here `g` is the Geometry of this call: all sizes, N to OW, worked out in `minicnn.geometry` and checked there.
+Here `g` is the Geometry of this call: all sizes, N to OW, worked out in `minicnn.geometry`
+and checked there.
 
-`padded` is x with zeros around it, and the sum multiplies them: an infinite or NaN weight over the padding makes
-NaN, as 0 * inf is NaN. All kernel sets do so. torch on its own does or does not, as its routine for that size has it.
+`padded` is x with zeros around it, and the sum multiplies them: an infinite or NaN weight
+over the padding makes NaN, as 0 * inf is NaN. All kernel sets do so. torch on its own does
+or does not, as its routine for that size has it.
 """
 
 import numpy as np
 
 from ...geometry import Geometry
 
-# ------------------------------------------------------------------------------------------------- the patch matrix
+# --------------------------------------------------------------------- the patch matrix
 
 
 def im2col(x, g: Geometry):
-    """(N, C, H, W) -> the patch matrix (N, C KH KW, OH OW): one column for each output pixel."""
+    """(N, C, H, W) -> the patch matrix (N, C KH KW, OH OW), a column for each output pixel."""
     padded = np.zeros((g.N, g.C, *g.padded_size), x.dtype)
     _image_in(padded, g)[...] = x
     cols = np.empty((g.N, g.C, g.KH, g.KW, g.OH, g.OW), x.dtype)
@@ -36,7 +39,7 @@ def im2col(x, g: Geometry):
 
 
 def col2im(cols, g: Geometry):
-    """The transpose of im2col: a pixel was copied into several columns, so it collects the sum of them all."""
+    """The transpose of im2col: a pixel was copied into several columns and adds them all up."""
     cols = cols.reshape(g.N, g.C, g.KH, g.KW, g.OH, g.OW)
     padded = np.zeros((g.N, g.C, *g.padded_size), cols.dtype)
     for kh, kw, down, across in _taps(g):
@@ -50,7 +53,7 @@ def _image_in(padded, g: Geometry):
 
 
 def _taps(g: Geometry):
-    """Each kernel position, with the rows and the columns of the padded image that all windows read there."""
+    """Each kernel position, and which rows and columns of the padded image are read there."""
     for kh, kw in np.ndindex(g.KH, g.KW):
         yield kh, kw, _read_by(kh, g.DH, g.SH, g.OH), _read_by(kw, g.DW, g.SW, g.OW)
 
@@ -62,11 +65,14 @@ def _read_by(k, D, S, windows):
     return slice(first, last + 1, S)
 
 
-# ------------------------------------------------------------------------------- the plain case: a single group
+# ------------------------------------------------------- the plain case: a single group
 
 
 def plain_conv2d(x, weight, bias, g: Geometry):
-    """What Conv2d computes as a rule: groups=1, with a bias. The derivation above, line by line."""
+    """What Conv2d computes as a rule: groups=1, with a bias.
+
+    The derivation above, line by line.
+    """
     rows = weight.reshape(g.O, -1)  # (O, C KH KW)
     cols = im2col(x, g)  # (N, C KH KW, OH OW)
     output = rows @ cols + bias[:, None]  # (N, O, OH OW)
@@ -74,7 +80,10 @@ def plain_conv2d(x, weight, bias, g: Geometry):
 
 
 def plain_conv2d_backward(grad_output, x, weight, g: Geometry):
-    """(grad_input, grad_weight, grad_bias). All images share the weights, so their gradients are added."""
+    """(grad_input, grad_weight, grad_bias).
+
+    All images share the weights, so their gradients are added.
+    """
     rows = weight.reshape(g.O, -1)  # (O, C KH KW)
     cols = im2col(x, g)  # (N, C KH KW, OH OW)
     grad = _matrices(grad_output, g)  # (N, O, OH OW)
@@ -83,7 +92,7 @@ def plain_conv2d_backward(grad_output, x, weight, g: Geometry):
     return col2im(grad_cols, g), grad_rows.sum(axis=0).reshape(weight.shape), grad.sum(axis=(0, 2))
 
 
-# --------------------------------------------------------------- in general: block g of rows meets block g of cols
+# ------------------------------------ in general: block g of rows meets block g of cols
 
 
 def conv2d(x, weight, bias, g: Geometry):
@@ -95,7 +104,10 @@ def conv2d(x, weight, bias, g: Geometry):
 
 
 def conv2d_grad_input(grad_output, weight, g: Geometry):
-    """grad_input = col2im(rows^T @ grad). Read the other way round, this is transposed convolution."""
+    """grad_input = col2im(rows^T @ grad).
+
+    Read the other way round, this is transposed convolution.
+    """
     rows = _by_group(weight.reshape(g.O, -1), g.G)  # (G, O/G, C/G KH KW)
     grad = _by_group(_matrices(grad_output, g), g.G)  # (N, G, O/G, OH OW)
     return col2im(rows.swapaxes(-1, -2) @ grad, g)  # (N, C, H, W)
@@ -110,7 +122,7 @@ def conv2d_grad_weight(grad_output, x, g: Geometry):
 
 
 def grad_bias(grad_output):
-    """Every output of channel o adds bias[o] once, so its gradient is the sum over all axes but the channels'."""
+    """Every output of channel o adds bias[o] once: sum over all axes but the channels'."""
     all_but_channels = (0, *range(2, grad_output.ndim))
     return grad_output.sum(axis=all_but_channels, dtype=grad_output.dtype)  # (O,)
 
@@ -121,6 +133,6 @@ def _matrices(grad_output, g: Geometry):
 
 
 def _by_group(matrix, G):
-    """(..., R, P) -> (..., G, R / G, P): the rows of a matrix, or of a batch of them, in G equal blocks."""
+    """(..., R, P) -> (..., G, R / G, P): the R rows of each matrix in G equal blocks."""
     *images, R, P = matrix.shape
     return matrix.reshape(*images, G, R // G, P)

@@ -1,8 +1,9 @@
 """The linear layer: each output is a weighted sum of all inputs.
 
-    output = x @ weight^T + bias        x (M, in), weight (out, in), bias (out,), output (M, out)
+    output = x @ weight^T + bias    x (M, in), weight (out, in), bias (out,), output (M, out)
 
-The bias's gradient is `grad_bias`, as for convolution: the sum over everything but the channels.
+The bias's gradient is `grad_bias`, as for convolution: the sum over everything but the
+channels.
 """
 
 

@@ -1,20 +1,25 @@
 """The losses and their gradients with respect to the input.
 
-Each has one loss per element (cross-entropy: per target), then the reduction: "none" keeps them, "sum" adds them,
-"mean" divides the sum by their number (cross-entropy: by the sum of the targets' weights). A gradient takes
-grad_output, the gradient with respect to what the loss returned: one number, or one for each loss with "none".
+Each has one loss per element (cross-entropy: per target), then the reduction: "none" keeps
+them, "sum" adds them, "mean" divides the sum by their number (cross-entropy: by the sum of
+the targets' weights). A gradient takes grad_output, the gradient with respect to what the
+loss returned: one number, or one for each loss with "none".
 """
 
 import numpy as np
 
 from .pointwise import sigmoid
 
-# Decorates what may meet 0 / 0, 0 * inf, inf - inf or an overflow: NaN and infinity travel in silence, as in torch.
+# Decorates what may meet 0 / 0, 0 * inf, inf - inf or an overflow: NaN and infinity travel
+# in silence, as in torch.
 _silent = np.errstate(divide="ignore", invalid="ignore", over="ignore")
 
 
 def _reduce(losses, reduction, divisor):
-    """The losses themselves, or one number. The mean over nothing is 0 / 0 = NaN, as in torch."""
+    """The losses themselves, or one number.
+
+    The mean over nothing is 0 / 0 = NaN, as in torch.
+    """
     if reduction == "none":
         return losses
     if reduction == "sum":
@@ -27,10 +32,10 @@ def _reduce_grad(grad_output, reduction, divisor):
     return grad_output / divisor if reduction == "mean" else grad_output
 
 
-# ------------------------------------------------------------------------------- cross-entropy: the plain case
+# -------------------------------------------------------- cross-entropy: the plain case
 #
-#     p_c   = exp(x_c) / sum over k of exp(x_k)                softmax: scores become probabilities
-#     loss  = - log p_y                                        y is the true class
+#     p_c   = exp(x_c) / sum over k of exp(x_k)        softmax: scores become probabilities
+#     loss  = - log p_y                                y is the true class
 #
 # As log p_y = x_y - log(sum over k of exp(x_k)), the gradient is     grad x_k = p_k - [k = y].
 
@@ -55,21 +60,28 @@ def _softmax(logits):
 
 
 def _log_softmax(logits):
-    """log p_c. Shifting all logits by the largest changes no probability and keeps exp from overflowing."""
+    """log p_c.
+
+    Shifting all logits by the largest changes no probability and keeps exp from
+    overflowing.
+    """
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-# ----------------------------------------------------------------------------------- cross-entropy: every option
+# ---------------------------------------------------------- cross-entropy: every option
 #
 #     loss  = - sum over c of q_c log p_c
 #
-# q_c is weight[y] for the class c = y and 0 elsewhere when the target is an index y, and target_c weight_c when the
-# target holds probabilities. Label smoothing e mixes in the uniform distribution: (1 - e) q + e / C weight. As
-# d log p_c / d x_k = [c = k] - p_k, the gradient is          grad x_k = p_k (sum over c of q_c) - q_k.
+# q_c is weight[y] for the class c = y and 0 elsewhere when the target is an index y, and
+# target_c weight_c when the target holds probabilities. Label smoothing e mixes in the uniform
+# distribution: (1 - e) q + e / C weight. As d log p_c / d x_k = [c = k] - p_k, the gradient is
 #
-# Why the loss has two branches and not one q: where a logit is -inf, log p_c is -inf too. An index leaves that class
-# out and the loss stays finite; in the sum over all classes q_c log p_c is 0 * -inf, which is NaN.
+#     grad x_k = p_k (sum over c of q_c) - q_k
+#
+# Why the loss has two branches and not one q: where a logit is -inf, log p_c is -inf too.
+# An index leaves that class out and the loss stays finite; in the sum over all classes q_c
+# log p_c is 0 * -inf, which is NaN.
 
 
 @_silent
@@ -94,7 +106,10 @@ def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reducti
 
 @_silent
 def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_smoothing, reduction):
-    """grad log_p = -q * grad_output, 0 where the target is ignored; grad x = grad log_p - p sum(grad log_p)."""
+    """(N, C, ...): grad x = grad log_p - p sum(grad log_p), where
+
+    grad log_p = -q * grad_output, and 0 where the target is ignored.
+    """
     p = _softmax(logits)  # (N, C, ...)
     if target.dtype.kind == "f":
         q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
@@ -121,7 +136,7 @@ def _class_weights(logits, weight):
 
 
 def _index_target(logits, target, weight, ignore_index):
-    """Which targets count (N, ...), their classes as an index array (N, 1, ...), and the weight of each (N, ...)."""
+    """Which targets count (N, ...), their classes (N, 1, ...), the weight of each (N, ...)."""
     counts = target != ignore_index
     classes = np.where(counts, target, 0).astype(np.int64)[:, None]
     weights = np.broadcast_to(_class_weights(logits, weight), logits.shape)  # (N, C, ...)
@@ -135,7 +150,7 @@ def _probability_target(logits, target, weight, label_smoothing):
     return (smooth * _class_weights(logits, weight)).astype(logits.dtype, copy=False)
 
 
-# ----------------------------------------------------------------------------------- binary cross-entropy, MSE
+# ------------------------------------------------------------ binary cross-entropy, MSE
 
 
 @_silent
@@ -153,7 +168,7 @@ def binary_cross_entropy(p, target, weight, reduction):
 
 @_silent
 def binary_cross_entropy_grad(grad_output, p, target, weight, reduction):
-    """(p - y) / (p (1 - p)), the denominator at least 1e-12, rounded to float32 as torch has it."""
+    """(p - y) / (p (1 - p)), the denominator at least 1e-12 (float32's, as in torch)."""
     least = float(np.float32(1e-12))
     grad = (p - target) / np.maximum((1 - p) * p, least)
     grad = grad if weight is None else grad * weight
@@ -163,9 +178,12 @@ def binary_cross_entropy_grad(grad_output, p, target, weight, reduction):
 
 @_silent
 def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reduction):
-    """The same with p = sigmoid(x), exact for any x: (1 - y) x + (1 + (pos_weight - 1) y) softplus(-x).
+    """The same with p = sigmoid(x), exact for any x.
 
-    softplus(-x) = log(1 + exp(-x)) = log(1 + exp(-|x|)) + max(-x, 0), and the last form does not overflow.
+        weight ((1 - y) x + (1 + (pos_weight - 1) y) softplus(-x))
+
+    softplus(-x) = log(1 + exp(-x)) = log(1 + exp(-|x|)) + max(-x, 0), and the last form
+    does not overflow.
     """
     positives = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     softplus = np.log1p(np.exp(-np.abs(logits))) + np.maximum(-logits, 0)
@@ -197,7 +215,8 @@ def mse_loss(x, target, weight, reduction):
 def mse_loss_grad(grad_output, x, target, weight, reduction):
     """2 weight (x - y).
 
-    The products are in torch's order: another one may exceed the largest number where this does not.
+    The products are in torch's order: another one may exceed the largest number where this
+    does not.
     """
     if weight is None:
         grad = _reduce_grad(x.dtype.type(2), reduction, x.size) * (x - target) * grad_output

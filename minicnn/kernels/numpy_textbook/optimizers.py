@@ -1,15 +1,18 @@
-"""One step of an optimizer for one parameter, in place, in the order of operations that torch has."""
+"""One step of an optimizer for one parameter, in place, in torch's order of operations."""
 
 import numpy as np
 
-# ---------------------------------------------------------------------------------------- Adam: the plain case
+# ----------------------------------------------------------------- Adam: the plain case
 
 
 def plain_adam(param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps):
-    """Adam (Kingma and Ba, 2014), algorithm 1: a step of about lr in each direction, whatever the gradient's scale.
+    """Adam (Kingma and Ba, 2014, algorithm 1).
 
-    torch's names beside the paper's: param is theta, exp_avg m, exp_avg_sq v, step t (1 at first), lr alpha. Both
-    averages start at 0; dividing by 1 - beta^t takes that bias away. All arrays have one shape.
+    A step is about lr in each direction, whatever the gradient's scale.
+
+    torch's names beside the paper's: param is theta, exp_avg m, exp_avg_sq v, step t (1 at
+    first), lr alpha. Both averages start at 0; dividing by 1 - beta^t takes that bias away.
+    All arrays have one shape.
     """
     exp_avg[...] = beta1 * exp_avg + (1 - beta1) * grad  # m_t, the mean of recent gradients
     exp_avg_sq[...] = beta2 * exp_avg_sq + (1 - beta2) * grad**2  # v_t, the mean of their squares
@@ -18,7 +21,7 @@ def plain_adam(param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps):
     param -= lr * m_hat / (np.sqrt(v_hat) + eps)  # theta_t
 
 
-# ------------------------------------------------------------------------- Adam: every option, in torch's order
+# ------------------------------------------------- Adam: every option, in torch's order
 
 
 def adam(
@@ -38,8 +41,9 @@ def adam(
 ):
     """The same within rounding, for the options' defaults.
 
-    `max_exp_avg_sq`, where not None, keeps the largest v so far and takes its place (AMSGrad, Reddi et al., 2018).
-    Weight decay adds to the gradient, or shrinks param first (AdamW, Loshchilov and Hutter, 2017).
+    `max_exp_avg_sq`, where not None, keeps the largest v so far and takes its place
+    (AMSGrad, Reddi et al., 2018). Weight decay adds to the gradient, or shrinks param first
+    (AdamW, Loshchilov and Hutter, 2017).
     """
     if maximize:
         grad = -grad
@@ -47,7 +51,8 @@ def adam(
         param *= 1 - lr * weight_decay
     elif weight_decay:
         grad = grad + weight_decay * param
-    # m_t: torch calls lerp, which starts from whichever of exp_avg and grad is nearer to the result.
+    # m_t: torch calls lerp, which starts from whichever of exp_avg and grad is nearer to
+    # the result.
     if beta1 > 0.5:
         exp_avg += (grad - exp_avg) * (1 - beta1)
     else:
@@ -64,14 +69,15 @@ def adam(
     param -= lr / (1 - beta1**step) * exp_avg / denominator
 
 
-# ---------------------------------------------------------------------------------------------------------- SGD
+# ---------------------------------------------------------------------------------- SGD
 
 
 def sgd(param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nesterov, maximize):
     """Gradient descent. Without options it is the last line: param -= lr * grad.
 
-    With momentum the step follows buffer = momentum * buffer + (1 - dampening) * grad; the first buffer is grad.
-    Returns the buffer: None without momentum, a new one on the first step, else the one given, updated.
+    With momentum the step follows buffer = momentum * buffer + (1 - dampening) * grad; the
+    first buffer is grad. Returns the buffer: None without momentum, a new one on the first
+    step, else the one given, updated.
     """
     if maximize:
         grad = -grad

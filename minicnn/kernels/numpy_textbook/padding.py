@@ -1,6 +1,8 @@
-"""Padding with copies of the image: every padded row and column is an index of the one that it copies.
+"""Padding with copies of the image: each padded row and column copies one of the image.
 
-    size 4, two on each side:    reflect 2 1 0 1 2 3 2 1    replicate 0 0 0 1 2 3 3 3    circular 2 3 0 1 2 3 0 1
+    size 4, two on each side        reflect      2 1  0 1 2 3  2 1
+                                    replicate    0 0  0 1 2 3  3 3
+                                    circular     2 3  0 1 2 3  0 1
 
 Padding is a copy, so its gradient adds what was copied back to where it came from.
 """
@@ -34,5 +36,5 @@ def pad_grad(grad_output, left, right, top, bottom, mode):
 
 
 def sources(size, before, after, mode):
-    """(before + size + after,): which row, or column, of the image stands in each of the padded one."""
+    """(before + size + after,): the row or column of the image that stands at each place."""
     return np.pad(np.arange(size), (before, after), _NUMPY_MODE[mode])

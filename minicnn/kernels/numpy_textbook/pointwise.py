@@ -12,12 +12,18 @@ def relu(x):
 
 
 def relu_grad(grad_output, output):
-    """1 where the output is positive, 0 where it is not. NaN is not <= 0, so there the gradient passes, as in torch."""
+    """1 where the output is positive, 0 where it is not.
+
+    NaN is not <= 0, so there the gradient passes, as in torch.
+    """
     return np.where(output <= 0, grad_output.dtype.type(0), grad_output)
 
 
 def sigmoid(x):
-    """1 / (1 + exp(-x)). Where exp(-x) overflows, below about -88.7 in float32 and -709.8 in float64, it is 0."""
+    """1 / (1 + exp(-x)).
+
+    Where exp(-x) overflows, below about -88.7 in float32 and -709.8 in float64, it is 0.
+    """
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
 

@@ -1,8 +1,8 @@
 """Max pooling: the largest element under each window, and where it stood.
 
-The gradient of a maximum is 1 for the element that won and 0 for the others. So forward remembers the winner's
-place in its plane, h W + w, and backward adds each gradient there. Where windows overlap, one element can win
-several.
+The gradient of a maximum is 1 for the element that won and 0 for the others. So forward
+remembers the winner's place in its plane, h W + w, and backward adds each gradient there.
+Where windows overlap, one element can win several.
 
 `g` is the Geometry of this call (`minicnn.geometry`). Each channel is pooled by itself.
 """
@@ -23,7 +23,8 @@ def plain_max_pool2d(x, K):
 def max_pool2d(x, g: Geometry):
     """(N, C, H, W) -> the maxima (N, C, OH, OW) and their places (N, C, OH, OW).
 
-    The first maximum wins, unless a NaN follows: it replaces whatever was best (torch's rule). Padding never wins.
+    The first maximum wins, unless a NaN follows: it replaces whatever was best (torch's
+    rule). Padding never wins.
     """
     places = _places(g)  # (KH KW, OH, OW)
     values = im2col(x, g).reshape(g.N, g.C, g.KH * g.KW, g.OH, g.OW)
@@ -40,9 +41,10 @@ def max_pool2d(x, g: Geometry):
 
 
 def _places(g: Geometry):
-    """(KH KW, OH, OW): the place in its plane of what each tap reads, the same in all planes; -1 in the padding.
+    """(KH KW, OH, OW): the place h W + w of what each tap reads in its plane, padding -1.
 
-    im2col pads with 0, which is also the first pixel's place. So the pixels are numbered from 1, and 1 is taken off.
+    im2col pads with 0, which is also the first pixel's place. So the pixels are numbered
+    from 1, and 1 is taken off.
     """
     one_plane = g._replace(N=1, C=1)
     pixels = np.arange(1, g.H * g.W + 1).reshape(one_plane.input_shape)  # (1, 1, H, W)

@@ -1,10 +1,13 @@
-"""The textbook's functions on torch tensors: on a GPU, or wherever torch computes. Without autograd: nothing is taped.
+"""The textbook's functions on torch tensors: on a GPU, or wherever torch computes.
 
-    tensors                        what every kernel is wrapped in: arrays become tensors, integers go to the textbook
-    devices                        which devices there are, and how exactly they multiply
-    convolution, pooling ...       the textbook's names
+Without autograd: nothing is taped.
 
-Tensors are always computed here, NumPy arrays when this is the kernel set in use (then on the CPU).
+    tensors                     arrays become tensors and back, integers go to the textbook
+    devices                     which devices there are, and how exactly they multiply
+    convolution, pooling ...    the textbook's names
+
+Tensors are always computed here, NumPy arrays when this is the kernel set in use (then on
+the CPU).
 """
 
 try:

@@ -1,4 +1,4 @@
-"""The losses and their gradients with respect to the input: the textbook's formulas, explained there.
+"""The losses and their gradients, by the textbook's formulas, which are explained there.
 
 Nothing here looks at a value, so that a GPU never has to wait.
 """
@@ -18,7 +18,7 @@ def _reduce_grad(grad_output, reduction, divisor):
     return grad_output / divisor if reduction == "mean" else grad_output
 
 
-# ---------------------------------------------------------------------------------------------- cross-entropy
+# ------------------------------------------------------------------------ cross-entropy
 
 
 def _class_weights(logits, weight):
@@ -73,7 +73,7 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
     return (grad_log_p - p * grad_log_p.sum(1, keepdim=True)).to(logits.dtype)  # (N, C, ...)
 
 
-# ----------------------------------------------------------------------------------- binary cross-entropy, MSE
+# ------------------------------------------------------------ binary cross-entropy, MSE
 
 
 @on_tensors

@@ -1,4 +1,4 @@
-"""One step of an optimiser for one parameter, in place; the textbook's operations in the textbook's order."""
+"""One step of an optimizer for one parameter, in place; the textbook's operations in order."""
 
 import torch
 

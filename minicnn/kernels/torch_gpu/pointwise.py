@@ -1,7 +1,8 @@
 """Functions of one number, applied to each element.
 
-relu by torch.where or masked_fill, as the textbook has it, took 40 times as long on the CPU; clamp_min and
-threshold_backward do the same, NaN included (only that a GPU may turn -0.0 into 0.0).
+relu by torch.where or masked_fill, as the textbook has it, took 40 times as long on the
+CPU; clamp_min and threshold_backward do the same, NaN included (only that a GPU may turn
+-0.0 into 0.0).
 """
 
 import torch

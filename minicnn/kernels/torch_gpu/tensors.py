@@ -1,4 +1,4 @@
-"""What every kernel here is wrapped in: NumPy arrays become tensors on the way in and arrays again on the way out.
+"""What every kernel here is wrapped in: arrays become tensors on the way in, and arrays again.
 
 Under `no_grad`, so that torch notes down nothing: the gradients are functions of their own.
 """
@@ -8,11 +8,9 @@ import functools
 import numpy as np
 import torch
 
-from .. import numpy_textbook
-
 
 def on_tensors(kernel):
-    """The kernel, for tensors and for NumPy arrays; what it returns is of the kind that it was given."""
+    """The kernel, for tensors and for NumPy arrays; it returns the kind that it was given."""
 
     @functools.wraps(kernel)
     def wrapped(*arguments, **options):
@@ -27,7 +25,10 @@ def on_tensors(kernel):
 
 
 def in_place(kernel):
-    """on_tensors for a kernel that writes into its arguments: where torch had to copy an array, the copy is written back."""
+    """on_tensors for a kernel that writes into its arguments.
+
+    Where torch had to copy an array, the copy is written back.
+    """
 
     @functools.wraps(kernel)
     def wrapped(*arguments):
@@ -45,24 +46,33 @@ def in_place(kernel):
     return wrapped
 
 
-def integers_by_the_textbook(kernel):
-    """Integers are the toy examples of the course, and torch multiplies them on some devices and not on others."""
-    textbook = getattr(numpy_textbook, kernel.__name__)
+def integers_by(textbook):
+    """The kernel for floats, and for integers, the toy examples of the course, the textbook's.
 
-    @functools.wraps(kernel)
-    def wrapped(*arguments):
-        if arguments[0].is_floating_point():
-            return kernel(*arguments)
-        device = arguments[0].device
-        result = textbook(*(a.cpu().numpy() if isinstance(a, torch.Tensor) else a for a in arguments))
-        back = [_tensor(array).to(device) for array in (result if isinstance(result, tuple) else (result,))]
-        return tuple(back) if isinstance(result, tuple) else back[0]
+    torch multiplies integers on some devices and not on others.
+    """
 
-    return wrapped
+    def with_integers(kernel):
+        @functools.wraps(kernel)
+        def wrapped(*arguments):
+            if arguments[0].is_floating_point():
+                return kernel(*arguments)
+            device = arguments[0].device
+            result = textbook(*(a.cpu().numpy() if isinstance(a, torch.Tensor) else a for a in arguments))
+            if isinstance(result, tuple):
+                return tuple(_tensor(array).to(device) for array in result)
+            return _tensor(result).to(device)
+
+        return wrapped
+
+    return with_integers
 
 
 def _shareable(array):
-    """Whether a tensor can use the array's own memory; torch knows no negative strides and nothing read-only."""
+    """Whether a tensor can use the array's own memory.
+
+    torch knows no negative strides and nothing read-only.
+    """
     strides_fit = all(stride >= 0 and stride % array.itemsize == 0 for stride in array.strides)
     return strides_fit and array.flags.writeable and array.dtype.isnative
 

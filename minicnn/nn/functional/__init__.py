@@ -1,11 +1,14 @@
-"""The operations without state, with torch's names and arguments; beside each its gradient, `<name>_backward`.
+"""The operations without state, with torch's names and arguments.
 
-An operation checks its arguments, then calls the kernel set for them: NumPy arrays in give NumPy
-arrays out, torch tensors in (all on one device) tensors out. A gradient takes grad_output first,
-then what forward took; the pointwise ones take forward's output instead, max pooling its indices.
+Beside each stands its gradient, `<name>_backward`.
 
-A gradient checks its arguments and works out the geometry once more. It is a public function too,
-and nothing says that forward was called with the same arguments.
+An operation checks its arguments, then calls the kernel set for them: NumPy arrays in give
+NumPy arrays out, torch tensors in (all on one device) tensors out. A gradient takes
+grad_output first, then what forward took; the pointwise ones take forward's output instead,
+max pooling its indices.
+
+A gradient checks its arguments and works out the geometry once more. It is a public
+function too, and nothing says that forward was called with the same arguments.
 """
 
 from .conv_transpose import conv_transpose2d, conv_transpose2d_backward

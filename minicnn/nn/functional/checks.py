@@ -1,7 +1,7 @@
 """What every functional operation asks of its arrays, before a kernel sees them.
 
-`who` is the name with which an error begins: the function that was called. A hint never destroys
-data: it proposes a conversion only where every number stays, but for rounding.
+`who` is the name with which an error begins: the function that was called. A hint never
+destroys data: it proposes a conversion only where every number stays, but for rounding.
 """
 
 import numbers
@@ -19,7 +19,7 @@ INT64, UINT8 = INTEGERS[:1], INTEGERS[-1:]
 
 
 def of_any_dtype(value, name: str, who: str) -> Any:
-    """`value`, an array or a tensor, in this machine's byte order and without autograd's tape."""
+    """`value`, an array or tensor, in this machine's byte order and without autograd's tape."""
     value = arrays.from_number(value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{who}: {name} is a masked array, and masks are not obeyed here; {name}.filled(0) has none.")
@@ -88,7 +88,10 @@ def whole_number(value, name: str, who: str) -> int:
 
 
 def together(value, name: str, other, who: str, its_name: str = "input"):
-    """`value`, if it is with the other one: NumPy arrays both, or tensors on one device. Nothing is moved silently."""
+    """`value`, if it is with the other one: NumPy arrays both, or tensors on one device.
+
+    Nothing is moved silently.
+    """
     if not arrays.on_same_device(value, other):
         raise RuntimeError(f"{who}: {arrays.not_together_message(name, value, its_name, other)}")
     return value

@@ -1,8 +1,10 @@
-"""Transposed convolution without state. It needs no kernel: it *is* the gradient of a convolution.
+"""Transposed convolution without state.
 
-The convolution that maps what comes out here to what goes in has the same weight, stride, padding
-and dilation; its gradient with respect to its input is this operation. So forward calls
-`conv2d_grad_input`, and backward `conv2d`.
+It needs no kernel: it *is* the gradient of a convolution.
+
+The convolution that maps what comes out here to what goes in has the same weight, stride,
+padding and dilation; its gradient with respect to its input is this operation. So forward
+calls `conv2d_grad_input`, and backward `conv2d`.
 """
 
 import numpy as np  # noqa: F401 - for the examples
@@ -15,7 +17,10 @@ from . import checks
 
 
 def _prepare(input, weight, stride, padding, output_padding, groups, dilation, who):
-    """Input and weight checked and batched, whether the input was one image, the convolution's geometry."""
+    """Input and weight checked and batched, whether the input was one image, the geometry.
+
+    The geometry is the convolution's.
+    """
     x, single = checks.images(checks.array(input, "input", who, checks.FLOATS + checks.INT64), who)
     weight = checks.weights(checks.like(weight, "weight", x, who), "(C, O / groups, KH, KW)", who)
     g = geometry.conv_transpose2d(input.shape, weight.shape, stride, padding, output_padding, groups, dilation, who)
@@ -43,8 +48,9 @@ def conv_transpose2d(
              [ 0,  4,  6],
              [ 4, 12,  9]]]])
 
-    Raises TypeError for what is not an array; ValueError for a stride, padding, output_padding,
-    groups or dilation that make no sense; RuntimeError where dtypes, shapes or sizes do not fit.
+    Raises TypeError for what is not an array; ValueError for a stride, padding,
+    output_padding, groups or dilation that make no sense; RuntimeError where dtypes, shapes
+    or sizes do not fit.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
     """
@@ -79,7 +85,8 @@ def conv_transpose2d_backward(
     The transpose of the transpose is a convolution: grad_input = conv2d(grad_output, weight).
 
     >>> x = weight = np.array([[[[0.0, 1.0], [2.0, 3.0]]]])
-    >>> grad_input, grad_weight, grad_bias = conv_transpose2d_backward(np.ones((1, 1, 3, 3)), x, weight)
+    >>> grad_output = np.ones((1, 1, 3, 3))
+    >>> grad_input, grad_weight, grad_bias = conv_transpose2d_backward(grad_output, x, weight)
     >>> grad_input  # each pixel met all weights once, 0 + 1 + 2 + 3
     array([[[[6., 6.],
              [6., 6.]]]])

@@ -13,7 +13,7 @@ from . import checks
 
 
 def _prepare(input, weight, stride, padding, dilation, groups, who):
-    """Input and weight checked and batched, whether the input was one image, and the geometry."""
+    """Input and weight checked and batched, whether the input was one image, the geometry."""
     undilated = geometry.pair(dilation, "dilation", 1, who) == (1, 1)
     # torch convolves the smaller integers without dilation alone, so what runs here runs there.
     integers = checks.INTEGERS if undilated else checks.INT64
@@ -71,12 +71,13 @@ def conv2d_backward(
     them. grad_input and grad_weight have the shapes of input and weight, grad_bias is (O,); all
     have the input's dtype. What is not needed is None and costs nothing.
 
-    Each weight collects the pixels that it was multiplied with, times the gradients of where the
-    products went; each pixel likewise:
+    Each weight collects the pixels that it was multiplied with, times the gradients of
+    where the products went; each pixel likewise:
 
     >>> x = np.array([[[0.0, 1.0, 2.0]]])
     >>> weight = np.array([[[[10.0, 1.0]]]])  # output: 10 x[0] + x[1] = 1, 10 x[1] + x[2] = 12
-    >>> grad_input, grad_weight, grad_bias = conv2d_backward(np.array([[[1.0, 3.0]]]), x, weight)
+    >>> grad_output = np.array([[[1.0, 3.0]]])
+    >>> grad_input, grad_weight, grad_bias = conv2d_backward(grad_output, x, weight)
     >>> grad_input  # 1 * 10, then 1 * 1 + 3 * 10, then 3 * 1
     array([[[10., 31.,  3.]]])
     >>> grad_weight  # 1 * x[0] + 3 * x[1], then 1 * x[1] + 3 * x[2]

@@ -10,7 +10,7 @@ from . import checks
 
 
 def _prepare(input, weight, who):
-    """The input as a matrix (M, in), whatever its leading dimensions; the weight; the output's shape."""
+    """The input as (M, in), whatever its leading dimensions, the weight, the output's shape."""
     x = checks.array(input, "input", who, checks.FLOATS + checks.INTEGERS)
     weight = checks.like(weight, "weight", x, who)
     if weight.ndim != 2:

@@ -1,7 +1,8 @@
 """The losses without state. The formulas stand in `kernels.numpy_textbook.losses`.
 
-A loss is one number, of the input's dtype, or with reduction="none" an array. Its gradient takes
-grad_output first, the gradient with respect to that: one number, or an array of the losses' shape.
+A loss is one number, of the input's dtype, or with reduction="none" an array. Its gradient
+takes grad_output first, the gradient with respect to that: one number, or an array of the
+losses' shape.
 """
 
 import numbers
@@ -28,7 +29,10 @@ def check_label_smoothing(label_smoothing: float, who: str) -> float:
 
 
 def _grad(grad_output, x, loss_shape, reduction, who):
-    """The gradient with respect to the loss as an array of the input's dtype: one number, or one for each loss."""
+    """The gradient with respect to the loss as an array of the input's dtype.
+
+    One number, or one for each loss.
+    """
     if isinstance(grad_output, numbers.Real):
         grad = arrays.full((), grad_output, x)
     else:
@@ -41,11 +45,11 @@ def _grad(grad_output, x, loss_shape, reduction, who):
     return grad
 
 
-# ---------------------------------------------------------------------------------------------- cross-entropy
+# ------------------------------------------------------------------------ cross-entropy
 
 
 def _classes(input, target, weight, ignore_index, reduction, label_smoothing, who):
-    """The kernel's arguments, checked and with a batch dimension; and the shape of the losses."""
+    """The kernel's arguments, checked and with a batch dimension; the shape of the losses."""
     x = checks.array(input, "input", who)
     if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
         raise IndexError(
@@ -93,14 +97,17 @@ def cross_entropy(
 ) -> Any:
     """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...).
 
-    Returns the loss, one number of the logits' dtype (float32 or float64); with reduction="none"
-    the losses (N, ...). Indices are int64 (for (N, C) uint8 too), weight is (C,).
+    Returns the loss, one number of the logits' dtype (float32 or float64); with
+    reduction="none" the losses (N, ...). Indices are int64 (for (N, C) uint8 too), weight
+    is (C,).
 
-    >>> print(cross_entropy(np.zeros((1, 4)), np.array([2])).round(4))  # four equal classes: log 4
+    >>> logits = np.zeros((1, 4))  # four equal classes: log 4
+    >>> print(cross_entropy(logits, np.array([2])).round(4))
     1.3863
 
-    Raises TypeError for what is not an array or a number; IndexError for a class outside [0, C);
-    ValueError for shapes that do not fit and unknown options; RuntimeError for other dtypes.
+    Raises TypeError for what is not an array or a number; IndexError for a class outside
+    [0, C); ValueError for shapes that do not fit and unknown options; RuntimeError for
+    other dtypes.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
@@ -138,7 +145,7 @@ def cross_entropy_backward(
     return kernels_for(x).cross_entropy_grad(grad, *arguments).reshape(input.shape)
 
 
-# ----------------------------------------------------------------------------------- binary cross-entropy, MSE
+# ------------------------------------------------------------ binary cross-entropy, MSE
 
 
 def _broadcasts(shape, wanted):
@@ -147,7 +154,7 @@ def _broadcasts(shape, wanted):
 
 
 def _elements(input, target, reduction, who, **factors):
-    """Input and target of one shape and dtype; each factor None or of a shape that broadcasts to theirs."""
+    """Input and target of one shape and dtype; each factor None or broadcasts to theirs."""
     x = checks.array(input, "input", who)
     target = checks.like(target, "target", x, who)
     if target.shape != x.shape:
@@ -158,7 +165,8 @@ def _elements(input, target, reduction, who, **factors):
     for name, factor in factors.items():
         if factor is not None and not _broadcasts(checks.like(factor, name, x, who).shape, x.shape):
             raise ValueError(
-                f"{who}: {name} of shape {tuple(factor.shape)} does not broadcast to the input's shape {tuple(x.shape)}."
+                f"{who}: {name} of shape {tuple(factor.shape)} "
+                f"does not broadcast to the input's shape {tuple(x.shape)}."
             )
     return x, target, *factors.values(), check_reduction(reduction, who)
 
@@ -178,8 +186,8 @@ def _probabilities(input, target, weight, reduction, who):
 def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Any:
     """Probabilities against targets of the same shape, both in [0, 1].
 
-    Returns the loss, one number of the input's dtype (float32 or float64); with reduction="none"
-    the losses in the input's shape. weight broadcasts to that shape.
+    Returns the loss, one number of the input's dtype (float32 or float64); with
+    reduction="none" the losses in the input's shape. weight broadcasts to that shape.
 
     >>> p = np.array([0.5, 1.0])
     >>> print(binary_cross_entropy(p, np.array([1.0, 1.0])).round(4))  # (log 2 + 0) / 2
@@ -197,15 +205,16 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
 def binary_cross_entropy_backward(
     grad_output: Any, input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
 ) -> Array:
-    """The gradient with respect to the probabilities, in their shape and dtype: (p - y) / (p (1 - p)).
+    """The gradient with respect to the probabilities, in their shape and dtype.
 
-    For "mean" divided by their number. grad_output is one number, or with reduction="none" of the
-    input's shape.
+    (p - y) / (p (1 - p)), for "mean" divided by their number. grad_output is a number, or with
+    reduction="none" of the input's shape.
 
     >>> binary_cross_entropy_backward(1.0, np.array([0.5, 0.5]), np.array([1.0, 0.0]))
     array([-1.,  1.])
 
-    Raises what binary_cross_entropy raises, and RuntimeError for a grad_output of another shape.
+    Raises what binary_cross_entropy raises, and RuntimeError for a grad_output of another
+    shape.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
@@ -224,9 +233,9 @@ def binary_cross_entropy_with_logits(
 ) -> Any:
     """binary_cross_entropy(sigmoid(input), target), exact for any logit.
 
-    Returns the loss, one number of the input's dtype (float32 or float64); with reduction="none"
-    the losses in the input's shape. weight and pos_weight, which multiplies the part of the
-    positives, broadcast to that shape.
+    Returns the loss, one number of the input's dtype (float32 or float64); with
+    reduction="none" the losses in the input's shape. weight and pos_weight, which
+    multiplies the part of the positives, broadcast to that shape.
 
     >>> print(binary_cross_entropy_with_logits(np.array([-200.0]), np.array([1.0])))
     200.0
@@ -251,8 +260,8 @@ def binary_cross_entropy_with_logits_backward(
 ) -> Array:
     """The gradient with respect to the logits, in their shape and dtype: sigmoid(x) - y.
 
-    For "mean" divided by their number. grad_output is one number, or with reduction="none" of the
-    input's shape.
+    For "mean" divided by their number. grad_output is one number, or with reduction="none"
+    of the input's shape.
 
     >>> logits = np.array([0.0, -200.0])
     >>> binary_cross_entropy_with_logits_backward(1.0, logits, np.array([1.0, 0.0]))
@@ -279,9 +288,10 @@ def _same_shape(input, weight, who):
 def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array | None = None) -> Any:
     """weight (input - target)^2, all of one shape.
 
-    Returns the loss, one number of the input's dtype (float32 or float64); with reduction="none"
-    the losses in the input's shape. "mean" divides by the number of elements, or by the sum of the
-    weights. torch broadcasts a target of another shape, with a warning; here that is an error.
+    Returns the loss, one number of the input's dtype (float32 or float64); with
+    reduction="none" the losses in the input's shape. "mean" divides by the number of
+    elements, or by the sum of the weights. torch broadcasts a target of another shape, with
+    a warning; here that is an error.
 
     >>> print(mse_loss(np.array([1.0, 4.0]), np.array([1.0, 2.0])))
     2.0
@@ -299,10 +309,10 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array
 def mse_loss_backward(
     grad_output: Any, input: Array, target: Array, reduction: str = "mean", weight: Array | None = None
 ) -> Array:
-    """The gradient with respect to the input, in its shape and dtype: 2 weight (input - target).
+    """The gradient with respect to the input, in its shape and dtype.
 
-    For "mean" divided as the loss was. grad_output is one number, or with reduction="none" of the
-    input's shape.
+    2 weight (input - target), for "mean" divided as the loss was. grad_output is one number, or
+    with reduction="none" of the input's shape.
 
     >>> mse_loss_backward(1.0, np.array([1.0, 4.0]), np.array([1.0, 2.0]))
     array([0., 2.])

@@ -1,4 +1,4 @@
-"""Padding, unfold and fold without state: what surrounds an image, and the patch matrix by itself."""
+"""Padding, unfold and fold without state: what surrounds an image, and the patch matrix."""
 
 import math
 import operator
@@ -50,18 +50,18 @@ def _fill(value, x):
 
 
 def pad(input: Array, pad: tuple[int, int, int, int], mode: str = "constant", value: float | None = 0) -> Array:
-    """Input (N, C, H, W) -> (N, C, top + H + bottom, left + W + right); one image (C, H, W) likewise.
+    """Input (N, C, H, W) -> (N, C, top + H + bottom, left + W + right).
 
-    `pad` is (left, right, top, bottom). `mode` is "constant" (filled with `value`), "reflect",
-    "replicate" or "circular". float32, float64, int64, int32, int16, int8 or uint8, and so is the
-    output.
+    One image (C, H, W) likewise. `pad` is (left, right, top, bottom). `mode` is "constant"
+    (filled with `value`), "reflect", "replicate" or "circular". float32, float64, int64, int32,
+    int16, int8 or uint8, and so is the output.
 
     >>> pad(np.array([[[1, 2, 3]]]), (2, 2, 0, 0), "reflect")
     array([[[3, 2, 1, 2, 3, 2, 1]]])
 
-    Raises TypeError for what is not an array or not an int; ValueError for a negative width, an
-    unknown mode or a value that the dtype does not hold; RuntimeError where a mode would have to
-    copy more than there is.
+    Raises TypeError for what is not an array or not an int; ValueError for a negative
+    width, an unknown mode or a value that the dtype does not hold; RuntimeError where a
+    mode would have to copy more than there is.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
     """
@@ -78,7 +78,9 @@ def pad(input: Array, pad: tuple[int, int, int, int], mode: str = "constant", va
 
 
 def pad_backward(grad_output: Array, pad: tuple[int, int, int, int], mode: str = "constant") -> Array:
-    """The gradient with respect to the input: the frame is cut away, and copies add to their pixel.
+    """The gradient with respect to the input.
+
+    The frame is cut away, and each copy adds to the pixel that it was made of.
 
     grad_output (N, C, top + H + bottom, left + W + right) -> (N, C, H, W), or both without N;
     float32 or float64, and so is the gradient.
@@ -116,8 +118,9 @@ def unfold(
            [3., 4.],
            [4., 5.]])
 
-    Raises TypeError for what is not an array; ValueError for a kernel_size, dilation, padding or
-    stride that make no sense; RuntimeError for another dtype, and where no patch fits.
+    Raises TypeError for what is not an array; ValueError for a kernel_size, dilation,
+    padding or stride that make no sense; RuntimeError for another dtype, and where no patch
+    fits.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.unfold.html
     """
@@ -143,8 +146,8 @@ def fold(
 ) -> Array:
     """col2im: columns (N, C KH KW, L) -> (N, C, *output_size), where overlapping patches add.
 
-    This is the gradient of unfold. Both without N for one image. float32 or float64, and so is the
-    output.
+    This is the gradient of unfold. Both without N for one image. float32 or float64, and so
+    is the output.
 
     >>> fold(np.ones((4, 2)), (2, 3), (2, 2))
     array([[[1., 2., 1.],
@@ -193,8 +196,8 @@ def unfold_backward(
 ) -> Array:
     """Each pixel was copied into several patches, so it collects their gradients: that is fold.
 
-    grad_output (N, C KH KW, OH OW) -> (N, C, *output_size), where output_size is unfold's (H, W).
-    Both without N for one image. The dtype is grad_output's.
+    grad_output (N, C KH KW, OH OW) -> (N, C, *output_size), where output_size is unfold's
+    (H, W). Both without N for one image. The dtype is grad_output's.
 
     >>> unfold_backward(np.ones((4, 2)), (2, 3), (2, 2))  # how many patches each pixel is in
     array([[[1., 2., 1.],
@@ -210,7 +213,7 @@ def unfold_backward(
 def fold_backward(
     grad_output: Array, kernel_size: IntPair, dilation: IntPair = 1, padding: IntPair = 0, stride: IntPair = 1
 ) -> Array:
-    """Each patch entry was added to one pixel, so it takes that pixel's gradient: that is unfold.
+    """Each patch entry was added to one pixel, so it takes that pixel's gradient: unfold.
 
     grad_output (N, C, H, W) -> (N, C KH KW, OH OW), both without N for one image. The dtype is
     grad_output's.

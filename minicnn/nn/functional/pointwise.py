@@ -1,4 +1,7 @@
-"""ReLU, sigmoid and tanh without state. Each gradient takes the output: it is computed most easily from that."""
+"""ReLU, sigmoid and tanh without state.
+
+Each gradient takes the output: it is computed most easily from that.
+"""
 
 import numpy as np  # noqa: F401 - for the examples
 
@@ -15,8 +18,8 @@ def relu(input: Array, inplace: bool = False) -> Array:
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
 
-    Raises TypeError for what is not an array; RuntimeError for a dtype like bool or complex, and
-    for `inplace` with a read-only array.
+    Raises TypeError for what is not an array; RuntimeError for a dtype like bool or
+    complex, and for `inplace` with a read-only array.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.relu.html
     """
@@ -30,7 +33,7 @@ def relu(input: Array, inplace: bool = False) -> Array:
 
 
 def relu_backward(grad_output: Array, output: Array) -> Array:
-    """grad_output where the output is positive or NaN, 0 elsewhere: the slope at 0 is 0, as in torch.
+    """grad_output where the output is positive or NaN, 0 elsewhere: at 0 the slope is 0.
 
     grad_output and relu's output have one shape and one dtype, float32 or float64; so has the
     gradient with respect to the input.
@@ -65,8 +68,8 @@ def sigmoid(input: Array) -> Array:
 def sigmoid_backward(grad_output: Array, output: Array) -> Array:
     """grad_output * output * (1 - output).
 
-    grad_output and sigmoid's output have one shape and one dtype, float32 or float64; so has the
-    gradient with respect to the input.
+    grad_output and sigmoid's output have one shape and one dtype, float32 or float64; so
+    has the gradient with respect to the input.
 
     >>> sigmoid_backward(np.array([1.0, 1.0]), sigmoid(np.array([0.0, 1000.0])))
     array([0.25, 0.  ])

@@ -39,9 +39,9 @@ def max_pool2d(
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """Input (N, C, H, W) or (C, H, W) -> the maxima, (N, C, OH, OW) or (C, OH, OW).
 
-    With `return_indices` the pair of the maxima and their places h * W + w, int64 and of the same
-    shape. float32, float64, int64, int32, int16, int8 or uint8, and so are the maxima. A stride of
-    None is the kernel size.
+    With `return_indices` the pair of the maxima and their places h * W + w, int64 and of
+    the same shape. float32, float64, int64, int32, int16, int8 or uint8, and so are the
+    maxima. A stride of None is the kernel size.
 
     >>> x = np.array([[[1, 2, 5], [4, 3, 6], [9, 8, 7]]])
     >>> max_pool2d(x, 2, stride=1)
@@ -84,8 +84,8 @@ def max_pool2d_backward(
     array([[[ 0.,  0.,  0.],
             [10.,  0., 20.]]])
 
-    Raises what max_pool2d raises; RuntimeError where shapes or dtypes do not fit, IndexError for an
-    index outside the plane.
+    Raises what max_pool2d raises; RuntimeError where shapes or dtypes do not fit,
+    IndexError for an index outside the plane.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
     """
