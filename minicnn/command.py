@@ -2,8 +2,10 @@
 
 import argparse
 import csv
+import difflib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -18,6 +20,21 @@ OF_A_RUN = (
     *("metrics.csv", "history.png", "filters.png", "confusion.png", "mistakes.png"),
     *("samples.png", "walk.png", "latent.png"),
 )
+
+
+class Parser(argparse.ArgumentParser):
+    """Prints the help as it is written, and says which flag may have been meant by an unknown one."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        unknown = re.match("unrecognized arguments: (--[^ =]+)", message)
+        if unknown:
+            flags = re.findall("--[a-z][a-z0-9-]*", self.format_help())
+            near = difflib.get_close_matches(unknown[1], flags, n=1)
+            message += f" (did you mean {near[0]}?)" if near else " (--help lists the flags)"
+        super().error(message)
 
 
 def checked(convert: Callable[[str], Any], fits: Callable[[Any], bool], expected: str) -> Callable[[str], Any]:

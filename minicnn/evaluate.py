@@ -13,7 +13,7 @@ import numpy as np
 
 import minicnn
 from minicnn import table
-from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, whole_number, write_csv
+from minicnn.command import STDOUT, Parser, output_file, same_file, say_if_compiling, start, whole_number, write_csv
 from minicnn.data import DataLoader, Dataset
 from minicnn.data.opening import ImageDataset, check_readable, open_images
 from minicnn.kernels.threads import MOST
@@ -193,7 +193,7 @@ def batch_size_of(trained: Trained) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m minicnn.evaluate",
         usage="%(prog)s RUN [options]",
         description="""Try the network that `python -m minicnn.train` left in RUN on test images:
@@ -201,8 +201,6 @@ accuracy, loss, each class, and what is taken for what.""",
         epilog="""examples:
   python -m minicnn.evaluate runs/simplecnn-seed0
   python -m minicnn.evaluate runs/simplecnn-seed0 --data data/mnist --csv classes.csv""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument
     add("run", type=Path, metavar="RUN", help="run folder of a training")

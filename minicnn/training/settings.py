@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replac
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from ..command import checked, one_of, whole_number
+from ..command import Parser, checked, one_of, whole_number
 from ..kernels import get_backend
 from ..kernels.threads import MOST
 from ..saved import checkpoints
@@ -226,7 +226,7 @@ def from_config(checkpoint: checkpoints.Checkpoint) -> Settings:
 def make_parser() -> argparse.ArgumentParser:
     """A flag for each setting. What is not given is left out of what it finds."""
     tasks = "\n".join(f"  {task.name:11}{task.question}" for task in TASKS.values())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m minicnn.train",
         usage="%(prog)s [options]",
         description="Train the course's SimpleCNN, or one of its exercises, on handwritten digits and show what it"
@@ -241,9 +241,7 @@ examples:
   python -m minicnn.train --resume runs/simplecnn-seed0 --epochs 20 --lr 1e-4
   python -m minicnn.train --weights runs/simplecnn-seed0 --epochs 3 --lr 1e-4
   python -m minicnn.train --data data/mnist --train-size 60000 --val-size 10000 --shuffle""",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         argument_default=argparse.SUPPRESS,
-        allow_abbrev=False,
     )
     for setting in fields(Settings):
         help, kind = FLAGS[setting.name]

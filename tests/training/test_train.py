@@ -282,7 +282,9 @@ def test_a_value_that_does_not_fit_is_refused(capsys, flag, value, expected):
 
 
 def test_an_unknown_flag_is_refused(capsys):
-    assert refused(capsys, "--epoch", "3") == "unrecognized arguments: --epoch 3"
+    assert refused(capsys, "--epoch", "3") == "unrecognized arguments: --epoch 3 (did you mean --epochs?)"
+    assert refused(capsys, "--verbose=2") == "unrecognized arguments: --verbose=2 (--help lists the flags)"
+    assert refused(capsys, "run") == "unrecognized arguments: run"
 
 
 def test_an_unknown_backend_is_refused(capsys):
