@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test tiny deep bench tour mutate lint types budget clean
+.PHONY: help setup train test tiny deep bench results tour mutate lint types budget clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,12 @@ tiny: $(VENV)/test  ## is it alive? a few tests in two seconds
 deep: $(VENV)/test  ## here and in torch: 20,000 random configurations for each differential test (two hours)
 	$(BIN)/python -m pytest -n auto -m differential --hypothesis-profile=deep $(ARGS)
 
-bench: $(VENV)/test  ## time it beside torch; a look in under a minute: make bench ARGS=--quick
+bench: $(VENV)/test  ## time it beside torch; a look within a minute: make bench ARGS=--quick
 	$(BIN)/python -m benchmarks $(ARGS)
+
+results: $(VENV)/test  ## time everything on a quiet machine (ten minutes), write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks step epoch inference layers shapes cold --repeats 9 --json $(VENV)/run.json
+	$(BIN)/python -m benchmarks.results $(VENV)/run.json
 
 tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
 	$(BIN)/python -m tests.project.tour

@@ -1,7 +1,10 @@
 """The fast kernels: the textbook's functions, compiled by Numba and made for the machine.
 
+What they compute stands in the textbook: read kernels/numpy_textbook/convolution.py first.
+How they compute it begins in operands/lowering.py.
+
     convolution, pooling ...    the textbook's names
-    operands/                   what the products of a convolution share: read `lowering` first
+    operands/                   what the products of a convolution share
         lowering, products      the output, and the gradient to the input
         patches                 the gradient to the weights
         skipping                both gradients where most of grad_output is 0

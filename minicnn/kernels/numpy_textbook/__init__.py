@@ -1,4 +1,7 @@
-"""The textbook kernels: NumPy, as short as the mathematics allows. Read `convolution` first."""
+"""The textbook kernels: NumPy, as short as the mathematics allows.
+
+The README's reading guide begins here, with kernels/numpy_textbook/convolution.py.
+"""
 
 from ..vocabulary import NAMES
 from .convolution import col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias, im2col
