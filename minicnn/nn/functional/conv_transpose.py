@@ -16,7 +16,7 @@ from ...kernels.arrays import Array
 from . import checks
 
 
-def _prepare(input, weight, stride, padding, output_padding, groups, dilation, who):
+def _conv_transpose2d_arguments(input, weight, stride, padding, output_padding, groups, dilation, who):
     """Input and weight checked and batched, whether the input was one image, the geometry.
 
     The geometry is the convolution's.
@@ -55,7 +55,9 @@ def conv_transpose2d(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv_transpose2d.html
     """
     who = "conv_transpose2d"
-    x, weight, single, g = _prepare(input, weight, stride, padding, output_padding, groups, dilation, who)
+    x, weight, single, g = _conv_transpose2d_arguments(
+        input, weight, stride, padding, output_padding, groups, dilation, who
+    )
     if bias is not None:
         bias = checks.like(bias, "bias", x, who, (g.C,))
     output = kernels_for(x).conv2d_grad_input(x, weight, g)  # (N, O, OH, OW)
@@ -97,7 +99,9 @@ def conv_transpose2d_backward(
     A guide to convolution arithmetic: https://arxiv.org/abs/1603.07285
     """
     who = "conv_transpose2d_backward"
-    x, weight, single, g = _prepare(input, weight, stride, padding, output_padding, groups, dilation, who)
+    x, weight, single, g = _conv_transpose2d_arguments(
+        input, weight, stride, padding, output_padding, groups, dilation, who
+    )
     grad = checks.grad(grad_output, g.input_shape[single:], x, who).reshape(g.input_shape)
     kernels = kernels_for(x)
     grad_input = grad_bias = None

@@ -12,7 +12,7 @@ from ...kernels.arrays import Array
 from . import checks
 
 
-def _prepare(input, weight, stride, padding, dilation, groups, who):
+def _conv2d_arguments(input, weight, stride, padding, dilation, groups, who):
     """Input and weight checked and batched, whether the input was one image, the geometry."""
     undilated = geometry.pair(dilation, "dilation", 1, who) == (1, 1)
     # torch convolves the smaller integers without dilation alone, so what runs here runs there.
@@ -47,7 +47,7 @@ def conv2d(
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.conv2d.html
     """
-    x, weight, single, g = _prepare(input, weight, stride, padding, dilation, groups, "conv2d")
+    x, weight, single, g = _conv2d_arguments(input, weight, stride, padding, dilation, groups, "conv2d")
     if bias is not None:
         bias = checks.like(bias, "bias", x, "conv2d", (g.O,))
     output = kernels_for(x).conv2d(x, weight, bias, g)
@@ -90,7 +90,7 @@ def conv2d_backward(
     A guide to convolution arithmetic: https://arxiv.org/abs/1603.07285
     """
     who = "conv2d_backward"
-    x, weight, single, g = _prepare(input, weight, stride, padding, dilation, groups, who)
+    x, weight, single, g = _conv2d_arguments(input, weight, stride, padding, dilation, groups, who)
     grad = checks.grad(grad_output, g.output_shape[single:], x, who).reshape(g.output_shape)
     kernels = kernels_for(x)
     grad_input = grad_bias = None

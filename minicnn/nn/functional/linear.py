@@ -9,7 +9,7 @@ from ...kernels.arrays import Array
 from . import checks
 
 
-def _prepare(input, weight, who):
+def _linear_arguments(input, weight, who):
     """The input as (M, in), whatever its leading dimensions, the weight, the output's shape."""
     x = checks.array(input, "input", who, checks.FLOATS + checks.INTEGERS)
     weight = checks.like(weight, "weight", x, who)
@@ -47,7 +47,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
     """
-    x, weight, output_shape = _prepare(input, weight, "linear")
+    x, weight, output_shape = _linear_arguments(input, weight, "linear")
     if bias is not None:
         bias = checks.like(bias, "bias", x, "linear", weight.shape[:1])
     return kernels_for(x).linear(x, weight, bias).reshape(output_shape)
@@ -71,7 +71,7 @@ def linear_backward(
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
     """
-    x, weight, output_shape = _prepare(input, weight, "linear_backward")
+    x, weight, output_shape = _linear_arguments(input, weight, "linear_backward")
     grad = checks.grad(grad_output, output_shape, x, "linear_backward").reshape(len(x), len(weight))  # (M, out)
     kernels = kernels_for(x)
     grad_input = grad_bias = None
