@@ -43,7 +43,7 @@ NAMES = {
             "unfold",
         ]
     ),
-    "minicnn.optim": "Adam SGD",
+    "minicnn.optim": "Adam SGD lr_scheduler",
     "minicnn.data": "DataLoader Dataset ImageDataset MNIST Subset TensorDataset open_dataset random_split",
     "minicnn.models": "Autoencoder Generator ParityCNN SimpleCNN",
 }
