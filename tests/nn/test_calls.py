@@ -319,6 +319,68 @@ SENTENCES = {
             " input.astype('float32') or grad_output.astype('float64') makes them equal."
         ),
     ),
+    "a batch without channels": (
+        F.conv2d,
+        (numbers(16, 5, 6), numbers(4, 1, 3, 3)),
+        (
+            "conv2d: weight (4, 1, 3, 3) with groups=1 takes 1 channels, but the input has 16: its shape is (16, 5, 6),"
+            " read as one image (C, H, W). A batch of grey images (N, H, W) becomes (N, 1, H, W) with x[:, None]."
+        ),
+    ),
+    "a batch without channels, transposed": (
+        F.conv_transpose2d,
+        (numbers(16, 5, 6), numbers(2, 1, 3, 3)),
+        (
+            "conv_transpose2d: weight (2, 1, 3, 3) takes 2 channels, but the input has 16: its shape is (16, 5, 6),"
+            " read as one image (C, H, W)."
+        ),
+    ),
+    "one image too small to pool": (
+        F.max_pool2d,
+        (numbers(3, 1, 6), 2),
+        (
+            "max_pool2d: no window fits into the input (3, 1, 6): height 1 becomes floor((1 + 2 * padding 0 - dilation 1 *"
+            " (kernel_size 2 - 1) - 1) / stride 2) + 1 = 0; channels, input and output must be at least 1."
+            " Give a larger input or padding."
+        ),
+    ),
+    "small classes": (
+        F.cross_entropy,
+        (numbers(2, 3), np.zeros(2, np.int32)),
+        (
+            "cross_entropy: target has dtype int32, but must have one of int64, uint8, float32, float64;"
+            " target.astype('int64') converts."
+        ),
+    ),
+    "bytes as images": (
+        F.conv2d,
+        (np.zeros((1, 1, 3, 3), np.uint8), numbers(1, 1, 3, 3, dtype=np.float32)),
+        (
+            "conv2d: the input is uint8 but weight is float32, and nothing is converted silently;"
+            " input.astype('float32') makes them equal."
+        ),
+    ),
+    "whole numbers as targets": (
+        F.binary_cross_entropy,
+        (np.full(2, 0.5, np.float32), np.array([0, 1])),
+        (
+            "binary_cross_entropy: the input is float32 but target is int64, and nothing is converted silently;"
+            " target.astype('float32') makes them equal."
+        ),
+    ),
+    "integers of which neither holds the other": (
+        F.conv2d,
+        (np.zeros((1, 1, 3, 3), np.uint8), np.zeros((1, 1, 3, 3), np.int8)),
+        (
+            "conv2d: the input is uint8 but weight is int8, and nothing is converted silently;"
+            " input.astype('int64') and weight.astype('int64') make them equal."
+        ),
+    ),
+    "complex numbers": (
+        F.sigmoid,
+        (np.zeros(2, np.complex64),),
+        "sigmoid: input has dtype complex64, but must have one of float32, float64.",
+    ),
     "a list": (
         F.relu,
         ([1.0, 2.0],),
