@@ -194,7 +194,7 @@ def _max_pool2d(graph: _Graph, call: Call) -> None:
     _demand_batch(call)
     layer: Any = call.module
     # With ceil_mode, programs differ on a last window that starts beyond the image: padding that gives OH x OW exactly does not.
-    g = geometry.max_pool2d(call.inputs[0].shape, *layer._arguments)
+    g = geometry.max_pool2d(call.inputs[0].shape, *layer.window)
     pads = [g.PH, g.PW, max(g.PH, g.padded_size[0] - g.PH - g.H), max(g.PW, g.padded_size[1] - g.PW - g.W)]
     output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **_window(layer))
     if indices:  # ONNX numbers the elements of the whole tensor, torch those of a plane

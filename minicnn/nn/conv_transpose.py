@@ -1,21 +1,24 @@
-"""The transposed convolution layer."""
+"""Transposed convolution: each input pixel stamps the kernel onto a larger output."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import geometry
+from ..kernels.arrays import Array
 from . import functional as F
 from .init import weight_and_bias
 from .module import Module
 
 
 class ConvTranspose2d(Module):
-    """A convolution's arrows turned round: each input pixel stamps the kernel, times its value, onto the output.
+    """Convolution turned round: each input pixel stamps the kernel, times its value, on the output.
 
         output[n, o, i SH - PH + kh DH, j SW - PW + kw DW]  +=  input[n, c, i, j] * weight[c, o, kh, kw]
 
-    summed over all c, i, j, kh, kw, plus bias[o]; what falls outside the output is dropped. Along each axis
+    summed over all c, i, j, kh, kw, plus bias[o]; what falls outside the output is
+    dropped. Along each axis
 
         OH = (H - 1) SH - 2 PH + DH (KH - 1) + output_padding + 1
 
@@ -32,19 +35,34 @@ class ConvTranspose2d(Module):
             [3, 3, 4, 4],
             [3, 3, 4, 4]]])
 
-    Convolution is a linear map; written as a matrix M, this layer multiplies by M transposed. That is what convolution's
-    backward pass does, so forward here is that pass, and the gradient to the input is a plain convolution of grad_output.
-    (`nn.functional.conv_transpose2d` does it.) A weight touches, for each input pixel, one output, with that input as the factor.
+    Convolution is a linear map; written as a matrix M, this layer multiplies by M
+    transposed. That is what convolution's backward pass does, so forward here is that
+    pass, and the gradient to the input is a plain convolution of grad_output.
+    (`nn.functional.conv_transpose2d` does it.) A weight touches, for each input pixel,
+    one output, with that input as the factor.
 
-    A stride S maps S input sizes of a convolution to one output size; `output_padding` says which of them comes back: extra
-    rows and columns below and right, less than S or D. Instead, `forward(x, output_size)` takes the size itself.
+    A stride S maps S input sizes of a convolution to one output size; `output_padding`
+    says which of them comes back. Instead, `forward(x, output_size)` takes the size
+    itself.
 
-    Cost: N C H W O/G KH KW multiply-adds forward, twice that backward; kept for backward: the input.
-    A misconception: this is no inverse ("deconvolution"). It gives back the convolution's input shape, not its values.
-    When KH is not a multiple of SH, pixels get different numbers of stamps, and a checkerboard shows in the picture.
+    Cost: N C H W O/G KH KW multiply-adds forward, twice that backward; kept for
+    backward: the input. Often believed: this undoes a convolution ("deconvolution"). In
+    fact it gives back the convolution's input shape, not its values. When KH is not a
+    multiple of SH, pixels get different numbers of stamps, and a checkerboard shows in
+    the picture.
 
-    Arguments as in Conv2d (mind the order: dilation comes last but two); `padding_mode` can only be 'zeros'. The weights
-    start uniform within 1 / sqrt(O/G KH KW). https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
+        in_channels, out_channels   C and O, at least 1, multiples of `groups`
+        kernel_size, stride         an int, or a pair for height and width; at least 1
+        padding                     how much of the output is cut off on each side; at least 0
+        output_padding              extra rows and columns below and right; less than S or D
+        groups, bias, dilation      as in Conv2d; mind the order, dilation comes after bias
+        padding_mode                can only be 'zeros'
+        dtype                       of the weights, float32 or float64
+
+    The weights start uniform within 1 / sqrt(O/G KH KW). Raises ValueError for
+    arguments and for an output_size that no output_padding gives, RuntimeError for an
+    input that does not fit.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.ConvTranspose2d.html
     """
 
     def __init__(
@@ -77,20 +95,23 @@ class ConvTranspose2d(Module):
         shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
         self.weight, self.bias = weight_and_bias(shape, self.out_channels if bias else None, dtype)
 
-    def __call__(self, x, output_size=None):
+    def __call__(self, x: Any, output_size: Sequence[int] | None = None) -> Any:
         return super().__call__(x, output_size)
 
-    def forward(self, x, output_size=None):
+    def forward(self, x: Array, output_size: Sequence[int] | None = None) -> Array:
+        """Image by image: output = col2im(weight_rows^T @ x) + bias, cut to its size."""
         output_padding = self.output_padding
         if output_size is not None:
             sizes = (np.shape(x), self.kernel_size, self.stride, self.padding, self.dilation)
             output_padding = geometry.output_padding_for(output_size, *sizes, "ConvTranspose2d")
         options: dict[str, Any] = {"stride": self.stride, "padding": self.padding, "output_padding": output_padding}
         options |= {"groups": self.groups, "dilation": self.dilation}
+        bias = None if self.bias is None else self.bias.data
         self.keep(x, options)  # the weight's gradient needs the input; the output's size may have been asked for
-        return F.conv_transpose2d(x, self.weight.data, self.bias and self.bias.data, **options)  # (N, O, OH, OW)
+        return F.conv_transpose2d(x, self.weight.data, bias, **options)  # (N, O, OH, OW)
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Array) -> Array | None:
+        """Image by image: cols = im2col(grad); grad_input = weight_rows @ cols."""
         x, options = self.kept()
         grad_input, grad_weight, grad_bias = F.conv_transpose2d_backward(
             grad_output,
@@ -101,11 +122,11 @@ class ConvTranspose2d(Module):
             needs_bias_grad=self.bias is not None,
         )
         self.weight.accumulate(grad_weight)
-        if self.bias:
+        if self.bias is not None:
             self.bias.accumulate(grad_bias)
         return grad_input  # (N, C, H, W)
 
     def extra_repr(self) -> str:
         first = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
         rest = self.unless(padding=(0, 0), dilation=(1, 1), output_padding=(0, 0), groups=1)
-        return first + rest + ("" if self.bias else ", bias=False")
+        return first + rest + ("" if self.bias is not None else ", bias=False")

@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Sequence
 
+from ..kernels.arrays import Array
 from .functional import checks
 from .module import Module
 
@@ -38,11 +39,21 @@ class Flatten(Module):
     >>> flatten.backward(np.ones((1, 8))).shape
     (1, 2, 2, 2)
 
-    Backward gives the gradient the input's shape again: moving a number changes nothing about its effect.
-    Cost: none, the numbers stay where they are; kept for backward: the shapes.
-    Mind a single image (C, H, W): its channels are taken for a batch, and it becomes (C, H W).
-    A misconception: flattening forgets no neighbourhood. The linear layer behind it does: it has a weight of its own for
-    every pixel, and would learn as well from pixels in any other fixed order.
+    Backward gives the gradient the input's shape again: moving a number changes nothing
+    about its effect. Cost: none, the numbers stay where they are; kept for backward:
+    the shapes. Mind a single image (C, H, W): its channels are taken for a batch, and
+    it becomes (C, H W).
+
+    Often believed: flattening destroys the neighbourhood of pixels. In fact it loses
+    nothing; the linear layer after it ignores neighbourhoods, as it has its own weight
+    for every pixel, and would learn as well from pixels in any other fixed order.
+
+        start_dim, end_dim   the first and the last dimension that are joined; negative ones
+                             count from the end
+
+    Any dtype, and the output has it too. Raises TypeError for what is not an array,
+    IndexError for a dimension that does not exist, RuntimeError where start_dim comes
+    after end_dim.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
     """
 
@@ -50,9 +61,11 @@ class Flatten(Module):
         self.start_dim = operator.index(start_dim)
         self.end_dim = operator.index(end_dim)
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
+        """The same numbers, with one dimension for several."""
         x = checks.of_any_dtype(x, "input", "Flatten")
-        first, last = _axis(self.start_dim, max(x.ndim, 1), "Flatten"), _axis(self.end_dim, max(x.ndim, 1), "Flatten")
+        first = _axis(self.start_dim, max(x.ndim, 1), "Flatten")
+        last = _axis(self.end_dim, max(x.ndim, 1), "Flatten")
         if first > last:
             raise RuntimeError(
                 f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {tuple(x.shape)}."
@@ -61,7 +74,8 @@ class Flatten(Module):
         self.keep(tuple(x.shape), tuple(output.shape))
         return output
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Array) -> Array:
+        """grad_output in the shape of the input."""
         input_shape, output_shape = self.kept()
         return _reshape_grad(grad_output, input_shape, output_shape, "Flatten")
 
@@ -70,7 +84,7 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """The dimension `dim` becomes several: Unflatten(1, (3, 4, 5)) takes (N, 60) to (N, 3, 4, 5). One size may be -1.
+    """The dimension `dim` becomes several: Unflatten(1, (3, 4, 5)) takes (N, 60) to (N, 3, 4, 5).
 
         output[n, c, h, w] = input[n, (c H + h) W + w]          for Unflatten(1, (C, H, W)): Flatten's inverse
 
@@ -79,9 +93,17 @@ class Unflatten(Module):
     array([[[0, 1, 2],
             [3, 4, 5]]])
 
-    Backward flattens the gradient. Cost: none; kept for backward: the shapes. A misconception: a generator's first image is
-    not unfolded from something; its channels, rows and columns are whatever the linear layer before learns to put there.
+    Backward flattens the gradient. Cost: none; kept for backward: the shapes. Often
+    believed: a generator unfolds its first image from something that was folded. In
+    fact the numbers have no arrangement before; channels, rows and columns are what the
+    linear layer learns to put there.
 
+        dim                which dimension; a negative one counts from the end
+        unflattened_size   its new sizes; one may be -1 and takes what is left
+
+    Any dtype, and the output has it too. Raises TypeError and ValueError for sizes that
+    are none, IndexError for a dimension that does not exist, RuntimeError where the
+    sizes do not fit.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Unflatten.html
     """
 
@@ -97,7 +119,8 @@ class Unflatten(Module):
                 f"Unflatten: unflattened_size must be sizes, at most one of them -1, got {unflattened_size!r}."
             )
 
-    def forward(self, x):
+    def forward(self, x: Array) -> Array:
+        """The same numbers, with several dimensions for one."""
         x = checks.of_any_dtype(x, "input", "Unflatten")
         dim = _axis(self.dim, x.ndim, "Unflatten")
         known = math.prod(size for size in self.unflattened_size if size != -1)
@@ -112,7 +135,8 @@ class Unflatten(Module):
         self.keep(tuple(x.shape), tuple(output.shape))
         return output
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Array) -> Array:
+        """grad_output in the shape of the input."""
         input_shape, output_shape = self.kept()
         return _reshape_grad(grad_output, input_shape, output_shape, "Unflatten")
 

@@ -1,7 +1,8 @@
 """Initial weights: the same random numbers as torch draws, bit for bit in float32, without torch.
 
-Both use the Mersenne Twister (MT19937). torch takes one 32-bit number for a float32 and keeps its low 24 bits, two for a
-float64 and keeps 53: as many as the number format holds.
+Both use the Mersenne Twister (MT19937). torch takes one 32-bit number for a float32 and
+keeps its low 24 bits, two for a float64 and keeps 53: as many as the number format
+holds.
 """
 
 import math
@@ -53,8 +54,9 @@ def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
 def weight_and_bias(weight_shape: tuple[int, ...], bias: int | None, dtype) -> tuple[Parameter, Parameter | None]:
     """torch's default for linear and convolution layers: uniform within 1 / sqrt(fan_in), weight first, then bias.
 
-    fan_in is the number of inputs that one output sums over; `bias` the number of biases. (He et al., 2015, with
-    a = sqrt(5), is where it comes from, and its rounding: sqrt(5)^2 is 5.000000000000001 in float64.)
+    fan_in is the number of inputs that one output sums over; `bias` the number of
+    biases. (He et al., 2015, with a = sqrt(5), is where it comes from, and its
+    rounding: sqrt(5)^2 is 5.000000000000001 in float64.)
     """
     dtype = np.float32 if dtype is None else dtype
     if np.dtype(dtype).name not in ("float32", "float64"):

@@ -1,6 +1,7 @@
 """What all layers share: how their parameters are found and named, and how they are called, moved and saved.
 
-There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `passes` has the rules of it.
+There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `passes`
+has the rules of it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,11 +24,13 @@ class KeysReport(NamedTuple):
 class Module:
     """The base of all layers and networks: subclasses define `forward(x)` and `backward(grad_output)`.
 
-    Parameters and modules that are attributes are found by themselves, parameters first, each in the order in which they
-    were assigned; that order is the order of `parameters()` and of the keys of `state_dict()`.
+    Parameters and modules that are attributes are found by themselves, parameters
+    first, each in the order in which they were assigned; that order is the order of
+    `parameters()` and of the keys of `state_dict()`.
 
-    `training` is True at first. After `eval()` forward keeps nothing: that saves memory and lets several threads use one
-    model, and it means that backward needs `train()` before forward.
+    `training` is True at first. After `eval()` forward keeps nothing: that saves memory
+    and lets several threads use one model, and it means that backward needs `train()`
+    before forward.
 
     >>> class Double(Module):
     ...     def forward(self, x):
@@ -105,8 +108,9 @@ class Module:
     def backward(self, *grad_output: Any, **options: Any) -> Any:
         """The gradient with respect to the input, from that with respect to the output. Every subclass defines it.
 
-        `grad_output` has the shape of the output, what is returned that of the input; the gradients of the parameters are
-        added to their `grad`. Raises RuntimeError where no forward came before, or not the right one.
+        `grad_output` has the shape of the output, what is returned that of the input;
+        the gradients of the parameters are added to their `grad`. Raises RuntimeError
+        where no forward came before, or not the right one.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no backward.")
 
@@ -134,8 +138,9 @@ class Module:
     def to(self, device: Any) -> "Module":
         """Move parameters, their gradients and other arrays (such as a loss's weights) to a torch device, in place.
 
-        There they are torch tensors, and so are inputs and outputs; what forward kept is forgotten. "cpu", "cuda", "cuda:1",
-        "mps" or a torch.device; "numpy" makes NumPy arrays of them again.
+        There they are torch tensors, and so are inputs and outputs; what forward kept
+        is forgotten. "cpu", "cuda", "cuda:1", "mps" or a torch.device; "numpy" makes
+        NumPy arrays of them again.
         """
         move = arrays.mover(device)
         passes.forget(self)
@@ -157,8 +162,9 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> KeysReport:
         """Copy the arrays or tensors into the parameters, where those live, and take over their dtype.
 
-        Keys and shapes that do not fit are listed all at once, and then nothing has been loaded. With strict=False missing
-        and unexpected keys are allowed (and returned), wrong shapes are not.
+        Keys and shapes that do not fit are listed all at once, and then nothing has
+        been loaded. With strict=False missing and unexpected keys are allowed (and
+        returned), wrong shapes are not.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: expected names with arrays, got {type(state_dict).__name__}.")

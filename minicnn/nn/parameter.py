@@ -9,7 +9,8 @@ from ..kernels import arrays
 class Parameter:
     """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
 
-    Both are NumPy arrays, or torch tensors after `Module.to(device)`. Raises TypeError for anything else.
+    Both are NumPy arrays, or torch tensors after `Module.to(device)`. Raises TypeError
+    for anything else.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
 
     >>> import numpy as np

@@ -1,12 +1,12 @@
 """From forward to backward: what forward keeps, and how a backward that does not belong to it is noticed.
 
-There is no tape. A layer's forward keeps what its backward will need, and backward uses that up: it belongs to the
-latest forward, and may be called once for it. The arrays themselves are kept, not copies: do not
-change them between the two.
+There is no tape. A layer's forward keeps what its backward will need, and backward uses
+that up: it belongs to the latest forward, and may be called once for it. The arrays
+themselves are kept, not copies: do not change them between the two.
 
-Three things can go wrong without a trace, and each becomes an error: backward without a forward; a parameter that was
-changed after forward; and a layer that was called on its own after the network's forward, so that it keeps another input than
-its neighbours.
+Three things can go wrong without a trace, and each becomes an error: backward without a
+forward; a parameter that was changed after forward; and a layer that was called on its
+own after the network's forward, so that it keeps another input than its neighbours.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""Layers one after the other: forward in order, backward in the opposite order. That is the chain rule."""
+"""Layers one after the other: forward in order, backward in the opposite order.
+
+That is the chain rule.
+"""
 
 import operator
 from collections.abc import Iterator, Mapping
@@ -10,8 +13,9 @@ from .module import Module
 class Sequential(Module):
     """The composition of modules: Sequential(a, b)(x) = b(a(x)).
 
-    The gradient of b(a(x)) is b's gradient, passed on through a; so backward walks from the last layer to the first.
-    Takes modules, or one mapping name -> module; indexing with an int gives a layer, with a slice a Sequential.
+    The gradient of b(a(x)) is b's gradient, passed on through a; so backward walks from
+    the last layer to the first. Takes modules, or one mapping name -> module; indexing
+    with an int gives a layer, with a slice a Sequential.
 
         input   what the first layer takes      output  what the last layer gives
 
@@ -25,8 +29,11 @@ class Sequential(Module):
     >>> model[-1], len(model)
     (Tanh(), 2)
 
-    Cost: that of the layers, nothing more. A misconception: the layers' order is no detail; pooling before ReLU gives the
-    same numbers as after (both keep order) for a quarter of the work, but ReLU before a convolution is another network.
+    Cost: that of the layers, nothing more. Often believed: the order of the layers is a
+    matter of taste. In fact ReLU before a convolution is another network than after it.
+    (Pooling before ReLU gives the same numbers as after it, as both keep order, for a
+    quarter of the work.) Raises TypeError for what is not a Module, KeyError for a name
+    that cannot be an attribute's, IndexError for an index outside the layers.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
     """
 
@@ -45,15 +52,18 @@ class Sequential(Module):
         setattr(self, name, module)
 
     def append(self, module: Module) -> "Sequential":
+        """Add a layer at the end, named by its number. Returns self."""
         self._add(str(len(self)), module)
         return self
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
+        """Each layer's output is the next one's input."""
         for module in self:
             x = module(x)
         return x
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Any) -> Any:
+        """Each layer's grad_input is the grad_output of the one before it."""
         for module in reversed(list(self.children())):
             grad_output = module.backward(grad_output)
         return grad_output

@@ -1,6 +1,7 @@
 """Run a model and watch its layers: what each was given, and what it gave.
 
-Nothing of a model says in which order its layers work. So it is run once, and every call is noted.
+Nothing of a model says in which order its layers work. So it is run once, and every
+call is noted.
 """
 
 from collections.abc import Callable
@@ -64,8 +65,8 @@ def _as_tuple(output: Any) -> tuple[Any, ...]:
 def chain(model: Module, x: np.ndarray) -> tuple[list[Call], tuple[Any, ...]]:
     """The calls of all innermost layers in order, and what comes out, if the layers form a chain from x to there.
 
-    In a chain each layer is given the very array that the one before gave. Raises ValueError for a model that is no
-    chain, and for one without layers.
+    In a chain each layer is given the very array that the one before gave. Raises
+    ValueError for a model that is not a chain, and for one without layers.
     """
     who = type(model).__name__
     calls: list[Call] = []

@@ -261,3 +261,44 @@ def test_relu_in_place_returns_the_array_it_was_given():
     x.flags.writeable = False
     with pytest.raises(RuntimeError, match="read-only"):
         nn.ReLU(inplace=True)(x)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("Conv2d", {"stride": (2, 1)}),
+        ("Conv2d", {"padding": (0, 2)}),
+        ("Conv2d", {"dilation": (1, 2)}),
+        ("Conv2d", {"padding_mode": "circular"}),
+        ("ConvTranspose2d", {"stride": (2, 1)}),
+        ("ConvTranspose2d", {"padding": (0, 1)}),
+        ("MaxPool2d", {"stride": 1}),
+        ("MaxPool2d", {"ceil_mode": True}),
+    ],
+)
+def test_an_attribute_that_is_changed_later_counts_from_then_on_as_in_torch(kind, changes):
+    """And for backward it counts as it was at forward."""
+    arguments = (3, 2, 1) if kind == "MaxPool2d" else (2, 3, 3, 1, 1)
+    ours = getattr(nn, kind)(*arguments)
+    theirs = getattr(torch.nn, kind)(*arguments)
+    if kind != "MaxPool2d":
+        state = {name: value.double() for name, value in theirs.state_dict().items()}
+        theirs = theirs.double()
+        ours.load_state_dict({name: value.numpy() for name, value in state.items()})
+    x = np.random.default_rng(0).standard_normal((2, 2, 8, 6))
+    before = ours(x)
+    for name, value in changes.items():
+        setattr(ours, name, value)
+    first = ours.backward(np.ones_like(before))
+    for name, value in changes.items():
+        setattr(theirs, name, value)
+        if name == "padding_mode":
+            theirs._reversed_padding_repeated_twice = [1, 1, 1, 1]
+    given = torch.tensor(x, requires_grad=True)
+    expected = theirs(given)
+    found = ours(x)
+    np.testing.assert_allclose(found, expected.detach(), rtol=1e-12, atol=1e-12)
+    grad_output = np.random.default_rng(1).standard_normal(found.shape)
+    expected.backward(torch.tensor(grad_output))
+    np.testing.assert_allclose(ours.backward(grad_output), given.grad, rtol=1e-12, atol=1e-12)
+    assert first.shape == x.shape

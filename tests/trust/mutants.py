@@ -189,7 +189,7 @@ MUTANTS = {
         "nn/convolution.py", "self.bias.accumulate(grad_bias)", "pass", LAYERS
     ),
     "Conv2d pads height for width": Mutant(
-        "nn/convolution.py", "self._frame = (PL, PR, PT, PB)", "self._frame = (PT, PB, PL, PR)", LAYERS
+        "nn/convolution.py", "return PL, PR, PT, PB", "return PT, PB, PL, PR", LAYERS
     ),
     "a gradient replaces the one before": Mutant(
         "nn/parameter.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
