@@ -1,4 +1,4 @@
-"""What all optimisers share: groups of parameters with their options, and the state kept for each parameter."""
+"""What all optimizers share: groups of parameters, their options, and the state of each."""
 
 import numbers
 from collections.abc import Iterable, Mapping
@@ -23,11 +23,17 @@ def check_at_least_zero(who: str, **options: float) -> None:
             raise ValueError(f"{who}: {name} must be at least 0, got {value}.")
 
 
-class Optimizer:
-    """The base: subclasses define `check_options(group)`, `update(parameter, grad, state, group)`, and what state they need.
+def _is_average(name: str, value: Any) -> bool:
+    """Whether it is an array of the parameter's shape and dtype: all but the step, which is a number."""
+    return name != "step" and arrays.is_array(value)
 
-    `params` is an iterable of parameters, of (name, parameter) pairs, or of dicts, each a group: {"params": [...], "lr": ...}.
-    `param_groups` holds the groups with all their options; `state` maps a parameter to what is kept for it.
+
+class Optimizer:
+    """The base: subclasses define `check_options`, `update`, and what state they need.
+
+    `params` is an iterable of parameters, of (name, parameter) pairs, or of dicts, each
+    a group: {"params": [...], "lr": ...}. `param_groups` holds the groups with all
+    their options; `state` maps a parameter to what is kept for it.
 
     >>> from minicnn.optim import SGD
     >>> weight, bias = Parameter(np.array([1.0])), Parameter(np.array([1.0]))
@@ -37,6 +43,9 @@ class Optimizer:
     >>> weight.data, bias.data  # only the weight decays
     (array([0.95]), array([1.]))
 
+    Raises TypeError for what is not a Parameter, for a set (it has no order) and for an
+    unknown option; ValueError for no parameters, for one that comes twice and for
+    options that make no sense.
     https://docs.pytorch.org/docs/stable/optim.html
     """
 
@@ -51,17 +60,22 @@ class Optimizer:
             )
         groups = list(params)
         if not groups:
-            raise ValueError(f"{self._who}: params is empty, there is nothing to optimise.")
+            raise ValueError(f"{self._who}: params is empty, there is nothing to optimize.")
         for group in groups if isinstance(groups[0], Mapping) else [{"params": groups}]:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
-        """Add a group: its "params", and the options in which it differs from the defaults."""
+        """Add a group: its "params", and the options in which it differs from the defaults.
+
+        Raises what the constructor raises.
+        """
         if "params" not in param_group:
             raise ValueError(
                 f'{self._who}: a group needs "params", got {", ".join(map(str, param_group)) or "nothing"}.'
             )
         params = param_group["params"]
+        if isinstance(params, (set, frozenset)):
+            raise TypeError(f"{self._who}: params is a set, which has no order to save the state in; make it a list.")
         params = [params] if isinstance(params, Parameter) else list(params)
         names = [item[0] for item in params if isinstance(item, tuple)]
         params = [item[1] if isinstance(item, tuple) else item for item in params]
@@ -69,9 +83,15 @@ class Optimizer:
             raise ValueError(
                 f"{self._who}: either all parameters of a group have names or none, got {len(names)} of {len(params)}."
             )
+        if self.param_groups and bool(names) != ("param_names" in self.param_groups[0]):
+            other = "names" if not names else "none"
+            raise ValueError(
+                f"{self._who}: either all groups have names or none; the first group has {other}, "
+                f"group {len(self.param_groups)} has {'names' if names else 'none'}."
+            )
         for param in params:
             if not isinstance(param, Parameter):
-                raise TypeError(f"{self._who}: can only optimise Parameters, got {type(param).__name__}.")
+                raise TypeError(f"{self._who}: can only optimize Parameters, got {type(param).__name__}.")
         used = [param for group in self.param_groups for param in group["params"]]
         if len(set(params)) < len(params) or not set(params).isdisjoint(used):
             raise ValueError(f"{self._who}: a parameter appears twice; it would be updated twice in one step.")
@@ -85,17 +105,22 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check_options(self, group: dict[str, Any]) -> None:
-        """Raise ValueError if the options make no sense."""
+        """Raise ValueError if the options make no sense, TypeError for one that is not a number."""
 
     def needed(self, group: dict[str, Any]) -> set[str]:
         """The names in the state of a parameter that has been updated before."""
         return set()
 
     def update(self, parameter: Parameter, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
+        """Change `parameter.data` and `state` in place. Every subclass defines it."""
         raise NotImplementedError(f"{self._who} defines no update.")
 
     def step(self) -> None:
-        """Update every parameter that has a gradient; one without is left alone, its step count too."""
+        """Update every parameter that has a gradient; one without is left alone, its step count too.
+
+        Raises RuntimeError for a gradient of another shape, dtype or device than its
+        parameter's, ValueError for read-only data and for a state that does not fit.
+        """
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
@@ -124,10 +149,10 @@ class Optimizer:
         return grad
 
     def _state(self, parameter: Parameter, group: dict[str, Any]) -> dict[str, Any]:
-        """What is kept for a parameter; where a model was moved in between, or took another dtype, its state follows."""
+        """What is kept for a parameter; if the model was moved or took another dtype, it follows."""
         state = self.state.setdefault(parameter, {})
         for name, value in state.items():
-            if arrays.is_array(value) and (
+            if _is_average(name, value) and (
                 not arrays.on_same_device(value, parameter.data)
                 or arrays.dtype_name(value) != arrays.dtype_name(parameter)
             ):
@@ -136,20 +161,24 @@ class Optimizer:
         return state
 
     def _check_state(self, state: Mapping[str, Any], parameter: Parameter, group: dict[str, Any]) -> None:
-        """The state of a parameter holds what the next update reads, in the parameter's shape; a new one holds nothing."""
+        """The state holds what the next update reads, in the parameter's shape; a new one nothing."""
         missing = self.needed(group) - state.keys()
         if state and missing:
             raise ValueError(
                 f"{self._who}: the state of a parameter holds {', '.join(state)}, but no {', '.join(sorted(missing))}."
             )
         for name, value in state.items():
-            if arrays.is_array(value) and tuple(value.shape) != parameter.shape:
+            if _is_average(name, value) and tuple(value.shape) != parameter.shape:
                 raise ValueError(
                     f"{self._who}: {name} has shape {tuple(value.shape)}, its parameter {parameter.shape}."
                 )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; with set_to_none=False they become zeros, which still move a parameter with momentum."""
+        """Forget the gradients.
+
+        With set_to_none=False they become zeros, which still move a parameter with
+        momentum.
+        """
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
@@ -159,25 +188,32 @@ class Optimizer:
     # ------------------------------------------------------------------------------------- saving and loading
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's layout: parameters are numbers, counted through the groups; the arrays themselves, not copies."""
+        """torch's layout: {"state": ..., "param_groups": ...}; parameters are numbers, counted through the groups.
+
+        As in torch the state is alive: later steps change what was returned.
+        `copy.deepcopy` keeps it as it is now. (The groups are copies.)
+        """
         parameters = [parameter for group in self.param_groups for parameter in group["params"]]
         number = {parameter: i for i, parameter in enumerate(parameters)}
         groups = [
             {**group, "params": [number[parameter] for parameter in group["params"]]} for group in self.param_groups
         ]
-        state = {number[parameter]: dict(values) for parameter, values in self.state.items() if values}
+        state = {number[parameter]: values for parameter, values in self.state.items() if values}
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over options and state; they must be of as many groups and parameters as there are here."""
-        groups, state = state_dict["param_groups"], state_dict["state"]
-        sizes, wanted = (
-            [len(group["params"]) for group in groups],
-            [len(group["params"]) for group in self.param_groups],
-        )
+        """Take over options and a copy of the state; groups and parameters must be as many as here.
+
+        Raises ValueError where they are not, or where the state of a parameter does not
+        fit it; then nothing has changed.
+        """
+        groups = state_dict["param_groups"]
+        state = state_dict["state"]
+        sizes = [len(group["params"]) for group in groups]
+        wanted = [len(group["params"]) for group in self.param_groups]
         if sizes != wanted:
             raise ValueError(
-                f"{self._who}: the state has groups of {sizes} parameters, this optimiser has groups of {wanted}."
+                f"{self._who}: the state has groups of {sizes} parameters, this optimizer has groups of {wanted}."
             )
         changes = [{name: saved[name] for name in self.defaults if name in saved} for saved in groups]
         changed = [{**group, **options} for group, options in zip(self.param_groups, changes, strict=True)]
@@ -199,7 +235,7 @@ class Optimizer:
             step = float(value)
             if not (step >= 0 and step.is_integer()):
                 raise ValueError(f"{self._who}: step must be a whole number of at least 0, got {step}.")
-            return np.float32(step)
+            return np.array(step, np.float32)
         return arrays.copied(value, parameter.data, parameter.dtype)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicnn import nn
 from minicnn.agree import bounds
 from minicnn.nn import Parameter
 from minicnn.optim import SGD, Adam
@@ -365,7 +366,7 @@ REJECTED = {
     "one parameter, not a list": (lambda: Adam(P), TypeError, "Adam: params must be an iterable.*got Parameter"),
     "one array": (lambda: SGD(np.ones(2)), TypeError, "SGD: params must be an iterable.*got ndarray"),
     "a number": (lambda: SGD(3), TypeError, "got int"),
-    "arrays": (lambda: SGD([np.ones(2)]), TypeError, "can only optimise Parameters, got ndarray"),
+    "arrays": (lambda: SGD([np.ones(2)]), TypeError, "can only optimize Parameters, got ndarray"),
     "the same twice": (lambda: Adam([{"params": [P]}, {"params": [P]}]), ValueError, "appears twice"),
     "an unknown option": (lambda: Adam([{"params": [P], "momentum": 1}]), TypeError, "momentum.*there are lr, betas"),
     "two unknown options": (
@@ -434,7 +435,7 @@ def test_options_are_refused_when_torch_refuses_them_and_only_then(name, data):
 
 def test_a_state_that_does_not_fit_is_refused_and_changes_nothing():
     optimizer, other = Adam([P], lr=0.1), Adam([parameter(), parameter()])
-    with pytest.raises(ValueError, match=r"groups of \[2\] parameters, this optimiser has groups of \[1\]"):
+    with pytest.raises(ValueError, match=r"groups of \[2\] parameters, this optimizer has groups of \[1\]"):
         optimizer.load_state_dict(other.state_dict())
     wrong = parameter(1.0, 2.0, 3.0)
     wrong.grad = wrong.data
@@ -590,3 +591,45 @@ def test_a_loaded_state_takes_the_parameters_dtype_and_place():
     assert [type(loaded[name]) for name in ("exp_avg", "exp_avg_sq")] == [np.ndarray] * 2
     assert loaded["exp_avg"].dtype == loaded["exp_avg_sq"].dtype == np.float32
     assert loaded["exp_avg"].tolist() == [0.5, 1.5]
+
+
+@pytest.mark.parametrize("make", [lambda p: Adam([p], lr=0.1, amsgrad=True), lambda p: SGD([p], lr=0.1, momentum=0.9)])
+def test_a_state_dict_is_alive_as_torchs_in_all_its_parts(make):
+    """What was kept after one step equals what there is after three; a deep copy stays as it was."""
+    p = nn.Parameter(np.array([1.0, 2.0]))
+    optimizer = make(p)
+    kept = []
+    for i in range(3):
+        p.grad = np.array([1.0, -1.0 - i])
+        optimizer.step()
+        kept += [] if kept else [optimizer.state_dict(), copy.deepcopy(optimizer.state_dict())]
+    now = optimizer.state_dict()["state"][0]
+    for name, value in now.items():
+        np.testing.assert_array_equal(kept[0]["state"][0][name], value)
+        assert not np.array_equal(kept[1]["state"][0][name], value)
+    optimizer.load_state_dict(kept[1])
+    assert repr(optimizer.state_dict()["state"]) == repr(kept[1]["state"])
+
+
+@pytest.mark.parametrize(
+    ("groups", "kind", "text"),
+    [
+        (lambda p, q: [{"params": {p, q}}], TypeError, "params is a set, which has no order"),
+        (
+            lambda p, q: [{"params": [("a", p)]}, {"params": [q]}],
+            ValueError,
+            "the first group has names, group 1 has none",
+        ),
+        (
+            lambda p, q: [{"params": [p]}, {"params": [("b", q)]}],
+            ValueError,
+            "the first group has none, group 1 has names",
+        ),
+    ],
+    ids=["a set", "names and none", "none and names"],
+)
+def test_groups_that_torch_refuses_are_refused(groups, kind, text):
+    with pytest.raises(kind, match=text):
+        SGD(groups(nn.Parameter(np.ones(1)), nn.Parameter(np.ones(1))), lr=0.1)
+    with pytest.raises(kind):
+        torch.optim.SGD(groups(torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(1))), lr=0.1)

@@ -185,7 +185,7 @@ MAY_IMPORT = {
     "nn/functional/": {"geometry", "kernels", "nn.functional"},
     "nn/module.py": {"kernels", "nn"},  # arrays: parameters move between devices
     "nn/parameter.py": {"kernels"},
-    "nn/": {"geometry", "nn"},
+    "nn/": {"geometry", "kernels.arrays", "nn"},
     "optim/": {"kernels", "nn.parameter", "optim"},
     "data/__main__.py": {"command", "data", "plots", "table"},
     "data/": {"data"},
