@@ -296,10 +296,10 @@ MUTANTS = {
     ),
     # the cache
     "a callee's source is missing from the digest": Mutant(
-        f"{NUMBA}/engine/compilation.py", 'folder.rglob("*.py")', 'folder.rglob("[!mv]*.py")', CACHE, "numba"
+        f"{NUMBA}/engine/cache.py", "sources += sources_of(entry)", "sources_of(entry)", CACHE, "numba"
     ),
     "the signature is missing from the name of a file": Mutant(
-        f"{NUMBA}/engine/compilation.py", "repr(key)", "repr(key[1:])", CACHE, "numba"
+        f"{NUMBA}/engine/cache.py", "repr((surroundings(), key))", "repr((surroundings(), key[1:]))", CACHE, "numba"
     ),
     # loops
     "a copied row loses its remainder": Mutant(

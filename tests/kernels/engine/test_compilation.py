@@ -4,10 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
+import numba
 import pytest
 
 import minicnn
-from minicnn.kernels.numba_fast.engine import compilation
+from minicnn.kernels.numba_fast.engine import cache
 from tests.support.scripts import run
 
 PACKAGE = Path(minicnn.__file__).resolve().parent
@@ -59,9 +60,9 @@ def test_where_the_packages_folder_cannot_be_written_the_cache_goes_to_the_users
 def test_what_was_compiled_from_other_sources_is_deleted(tmp_path):
     source, folder = tmp_path / "a.py", tmp_path / "__pycache__"
     source.write_text("1")
-    before = compilation.digest_of(tmp_path)
+    before = cache.digest_of(tmp_path)
     source.write_text("2")
-    after = compilation.digest_of(tmp_path)
+    after = cache.digest_of(tmp_path)
     folder.mkdir()
     names = [
         f"a.loops-1.py311.{before}.1.nbc",
@@ -71,28 +72,28 @@ def test_what_was_compiled_from_other_sources_is_deleted(tmp_path):
     ]
     for name in names:
         (folder / name).touch()
-    compilation.discard_stale_cache(tmp_path, after)
+    cache.discard_stale_cache(tmp_path, after)
     assert {path.name for path in folder.iterdir()} == set(names[2:])
 
 
 def test_a_change_in_any_of_the_sources_names_other_files(tmp_path):
     """Whatever a kernel calls is compiled into it, from whichever file it comes."""
     folder = tmp_path / "numba_fast"
-    shutil.copytree(compilation.FOLDER, folder)
+    shutil.copytree(cache.FOLDER, folder)
     sources = sorted(folder.rglob("*.py"))
-    digests = [compilation.digest_of(folder)]
+    digests = [cache.digest_of(folder)]
     for path in sources:
         with open(path, "a", encoding="utf-8") as file:
             file.write("# changed\n")
-        digests.append(compilation.digest_of(folder))
+        digests.append(cache.digest_of(folder))
     assert {path.parent.name for path in sources} == {"numba_fast", "engine", "operands"}
-    assert digests[0] == compilation.SOURCES
+    assert digests[0] == cache.SOURCES
     assert len(set(digests)) == len(digests)
 
 
 def test_two_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
     """Both look before either has written: Numba's own index then gives one of them the other's file."""
-    first, second = (compilation.Files(str(tmp_path), "a.loops-1.py311", None) for _ in range(2))
+    first, second = (cache.Files(str(tmp_path), "a.loops-1.py311", None) for _ in range(2))
     keys = [("int32", "x86-64"), ("float32", "x86-64")]
     assert first.load(keys[0]) is second.load(keys[1]) is None
     first.save(keys[0], "for int32")
@@ -128,3 +129,97 @@ def test_where_the_disk_is_full_it_computes_all_the_same(copy):
     before = "    import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     assert run(copy, "\n" + before + limit + COMPILES_ADAM.lstrip("\n"), copy) == "True\n"
     assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or path.suffix != ".nbc"]
+
+
+# -------------------------------------------------------------------------------- what is in the name of a file
+
+SECOND_MACHINE = """
+    from llvmlite import binding
+    features = binding.get_host_cpu_features()
+    for name in [name for name in features if name.startswith("avx512")]:
+        features[name] = False
+    binding.get_host_cpu_features = lambda: features
+"""
+
+
+def compiles(copy, before="", **environment):
+    """Whether a process compiles, or finds files; it computes what every machine has to compute."""
+    return run(copy, before.lstrip("\n") + COMPILES_ADAM.lstrip("\n"), copy, **environment).splitlines()[-1] == "True"
+
+
+def has_avx512():
+    from llvmlite import binding
+
+    return bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+@pytest.mark.parametrize("fixed", [{}, {"NUMBA_CPU_NAME": "x86-64-v3"}], ids=["its own", "NUMBA_CPU_NAME"])
+@pytest.mark.skipif(not has_avx512(), reason="masks AVX-512, which this processor lacks")
+def test_two_machines_that_share_a_folder_find_each_its_own_code(copy, fixed):
+    """With a processor named for both, only the length of the vectors tells them apart."""
+    assert compiles(copy, **fixed)
+    assert compiles(copy, SECOND_MACHINE, **fixed)
+    assert not compiles(copy, **fixed)
+    assert not compiles(copy, SECOND_MACHINE, **fixed)
+
+
+@pytest.mark.parametrize("setting", [{"NUMBA_OPT": "1"}, {"NUMBA_DEBUGINFO": "1"}, {"NUMBA_BOUNDSCHECK": "1"}], ids=str)
+def test_a_setting_that_changes_the_code_has_files_of_its_own(copy, setting):
+    assert compiles(copy)
+    assert compiles(copy, **setting)
+    assert not compiles(copy)
+
+
+@pytest.mark.parametrize("module", [numba, cache.llvmlite], ids=["numba", "llvmlite"])
+def test_another_version_names_other_files(monkeypatch, tmp_path, module):
+    files = cache.Files(str(tmp_path), "a.loops-1.py311", None)
+    before = files.name("key")
+    monkeypatch.setattr(module, "__version__", "0.1")
+    assert files.name("key") != before
+
+
+def test_from_a_zip_a_change_in_the_sources_compiles_anew(copy):
+    """Numba keeps that code in the user's folder, beside which no source is to be found."""
+    archive = copy / "library.zip"
+    home = {"HOME": str(copy / "home"), "XDG_CACHE_HOME": str(copy / "home"), "PYTHONPATH": str(archive)}
+    script = """
+        parameter = minicnn.nn.Parameter(np.ones(3))
+        parameter.grad = np.ones(3)
+        minicnn.optim.Adam([parameter], lr=0.5).step()
+        assert ".zip" in minicnn.__file__
+        print(*parameter.data.round(6))
+    """
+
+    def from_zip():
+        shutil.make_archive(str(archive.with_suffix("")), "zip", copy, "minicnn")
+        return run(copy / "home", script, copy, **home)
+
+    (copy / "home").mkdir()
+    assert [from_zip() for _ in range(2)] == ["0.5 0.5 0.5\n"] * 2
+    source = copy / "minicnn" / "kernels" / "numba_fast" / "optimizers.py"
+    text = source.read_text(encoding="utf-8")
+    assert "param[q] = p + size * m" in text
+    source.write_text(text.replace("param[q] = p + size * m", "param[q] = p - size * m"), encoding="utf-8")
+    assert from_zip() == "1.5 1.5 1.5\n"
+
+
+def test_without_sources_nothing_is_kept(monkeypatch, tmp_path):
+    (tmp_path / "loops.pyc").touch()
+    assert cache.digest_of(tmp_path) == ""
+    monkeypatch.setattr(cache, "SOURCES", "")
+    assert cache.find_cache(cache.digest_of) is None
+
+
+@pytest.mark.parametrize("missing", ["IndexDataCacheFile", "IndexDataCacheFile._save_data", "FunctionCache"])
+def test_a_numba_that_has_renamed_what_is_private_computes_all_the_same_and_one_line_says_so(copy, missing):
+    before = f"""
+    import numba.core.caching
+    del numba.core.caching.{missing}
+"""
+    for _ in range(2):
+        printed = run(copy, before.lstrip("\n") + COMPILES_ADAM.lstrip("\n"), copy).splitlines()
+        assert printed[-1] == "True"
+        assert len(printed) == 2
+        assert missing.rpartition(".")[2] in printed[0]
+        assert "compiled code is not kept" in printed[0]
+    assert not list(copy.rglob("*.nbc"))
