@@ -15,9 +15,11 @@ Where h and the tolerance come from, in float64 (eps = 2^-52):
                   8 sqrt(n) eps Y |grad_output| / h is allowed, over the outputs that changed; one that did not may still
                   have moved by less than it can show, eps Y.
 
-A kink is a place where the slope jumps: ReLU at 0, a tie in max pooling. There the slopes to both sides,
-(f(x + h) - f(x)) / h and (f(x) - f(x - h)) / h, do not approach each other when h is halved, as they do where f is smooth;
-backward may return either or anything between, and so has not failed. A bend at a distance d < h/2 shows in the same way.
+A kink is a place where the slope jumps: ReLU at 0, a tie in max pooling. There the
+slopes to both sides, (f(x + h) - f(x)) / h and (f(x) - f(x - h)) / h, do not approach
+each other when h is halved, as they do where f is smooth; backward may return either or
+anything between, and so has not failed. A bend at a distance d < h/2 shows in the same
+way.
 """
 
 import copy
@@ -31,6 +33,7 @@ from .nn import Module, Parameter
 
 EPS = float(np.finfo(np.float64).eps)
 STEP = 2.0**-17
+LARGEST = 2.0**500  # of an input: sums of its squares stay finite
 REFUSALS = (ArithmeticError, IndexError, RuntimeError, ValueError)
 
 
@@ -118,9 +121,10 @@ def gradcheck(
 ) -> Report:
     """Compare `module.backward` with central differences of `module.forward`: for the input and for every parameter.
 
-    `inputs` is the input, or a tuple of all that forward takes, such as (input, target) for a loss. The upstream gradient is
-    random: ones would hide mistakes. Everything is done in float64 on a copy, `module` itself is not touched. Of arrays
-    with more than `max_elements` a random sample is checked. The report is true when all is right.
+    `inputs` is the input, or a tuple of all that forward takes, such as (input, target)
+    for a loss. The upstream gradient is random: ones would hide mistakes. Everything is
+    done in float64 on a copy, `module` itself is not touched. Of arrays with more than
+    `max_elements` a random sample is checked. The report is true when all is right.
 
     >>> import numpy as np
     >>> from minicnn import nn
@@ -137,7 +141,11 @@ def gradcheck(
     >>> print(report.results[0].problem)
     3 of 3 elements are wrong, each 0.5 times what it must be: a factor is missing.
 
-    A misconception: passing means that forward and backward agree, not that either is what you wanted.
+    Often believed: a layer that passes is right. In fact its forward and backward
+    agree; whether either is what you wanted, gradcheck cannot know. Raises TypeError
+    for what is not a Module or not an array; ValueError where nothing can be compared:
+    NaN, infinity, numbers beyond 2^500, an output that is not float64 or differs from
+    call to call; GradcheckError with `raise_error`.
     https://docs.pytorch.org/docs/stable/notes/gradcheck.html
     """
     if not isinstance(module, Module):
@@ -350,6 +358,11 @@ def _float64(x: Any, i: int) -> np.ndarray:
     x = np.array(x, np.float64 if x.dtype.kind == "f" else None)
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise ValueError(f"gradcheck: input {i} must be finite, it holds NaN or infinity.")
+    if x.dtype.kind == "f" and np.abs(x).max(initial=0.0) > LARGEST:
+        raise ValueError(
+            f"gradcheck: input {i} holds {np.abs(x).max():.3g}; above 2^500, about {LARGEST:.2g}, squares overflow and "
+            "no step fits. Choose smaller numbers."
+        )
     return x
 
 

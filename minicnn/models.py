@@ -1,4 +1,4 @@
-"""The networks."""
+"""The networks: a classifier, its twin for odd and even, a painter, and both in one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from . import nn
 
 
 def networks() -> dict[str, Any]:
-    """All of them, by name."""
+    """All of them, by name: {"SimpleCNN": SimpleCNN, ...}."""
     return {
         name: kind
         for name, kind in globals().items()
@@ -27,8 +27,9 @@ class SimpleCNN(nn.Module):
     linear_block.0 (N, 128)            200,832     93 % of all 215,370
     linear_block.2 (N, 10)               1,290     one logit for each digit
 
-    `outputs` is the number of classes, `input_shape` the (C, H, W) of one image: both poolings halve it,
-    so that H and W must be at least 4. Raises ValueError for a smaller image.
+    `outputs` is the number of classes, `input_shape` the (C, H, W) of one image: both
+    poolings halve it, so that H and W must be at least 4. Raises ValueError for a
+    smaller image.
     """
 
     input_shape: tuple[int, int, int] = (1, 28, 28)  # (C, H, W) of one image
@@ -72,10 +73,11 @@ class ParityCNN(SimpleCNN):
     linear_block.2 (N, 1)                  129     one logit
     sigmoid        (N, 1)                          the probability that the digit is odd
 
-    The sigmoid stands in the network and BCELoss after it, as the course asks: what comes out is a probability. Their
-    two gradients multiply to p - y, which BCEWithLogitsLoss computes at once. The difference: where p rounds to 1 in float32
-    (from a logit of about 17 on) the slope is 0, and even a mistake teaches nothing. After ten epochs on digits the worst
-    mistakes have a logit near 4.
+    The sigmoid stands in the network and BCELoss after it, as the course asks: what
+    comes out is a probability. Their two gradients multiply to p - y, which
+    BCEWithLogitsLoss computes at once. The difference: where p rounds to 1 in float32
+    (from a logit of about 17 on) the slope is 0, and even a mistake teaches nothing.
+    After ten epochs on digits the worst mistakes have a logit near 4.
     """
 
     def __init__(self):
@@ -99,12 +101,15 @@ class Generator(nn.Module):
     cnn.2          (N, 8, 50, 50)      2,056   each transposed convolution doubles height and width
     cnn.4          (N, 3, 100, 100)      387   red, green, blue
 
-    With K = 4, S = 2, P = 1 the size is (H - 1) 2 - 2 + 3 + 1 = 2 H. The kernel size is a multiple of the stride, so each
-    output pixel (but those at the rim) gets 2 x 2 stamps. With K = 3 it would get one, two or four of them in turn, and
-    this shows as a checkerboard in the picture (Odena et al., 2016, https://distill.pub/2016/deconv-checkerboard/).
+    With K = 4, S = 2, P = 1 the size is (H - 1) 2 - 2 + 3 + 1 = 2 H. The kernel size is
+    a multiple of the stride, so each output pixel (but those at the rim) gets 2 x 2
+    stamps. With K = 3 it would get one, two or four of them in turn, and this shows as
+    a checkerboard in the picture (Odena et al., 2016,
+    https://distill.pub/2016/deconv-checkerboard/).
 
-    But 25 is no double. A convolution with K = 4, S = 2, P = 2 takes 24 pixels to 13, and 25 too; so on the way back 13
-    could mean either. It becomes 24, unless `output_padding=1` says that 25 is meant:
+    But 25 is not a multiple of 2. A convolution with K = 4, S = 2, P = 2 takes 24
+    pixels to 13, and 25 too; so on the way back 13 could mean either. It becomes 24,
+    unless `output_padding=1` says that 25 is meant:
 
     >>> import numpy as np
     >>> x = np.zeros((1, 32, 13, 13), np.float32)
@@ -118,8 +123,9 @@ class Generator(nn.Module):
     (1, 8, 50, 50)
     (1, 3, 100, 100)
 
-    No sigmoid stands at the end. Black and full ink are exactly 0 and 1, where a sigmoid's slope vanishes; with one, all
-    digits were still grey after four epochs, and the loss 0.024 instead of 0.014.
+    No sigmoid stands at the end. Black and full ink are exactly 0 and 1, where a
+    sigmoid's slope vanishes; with one, all digits were still grey after four epochs,
+    and the loss 0.024 instead of 0.014.
     """
 
     input_shape = (16,)  # of one image, with the usual latent_dim
@@ -153,8 +159,9 @@ class Autoencoder(nn.Module):
     encoder    (N, 1, 28, 28) -> (N, latent_dim)           SimpleCNN; what it says is a place in latent space
     generator  (N, latent_dim) -> (N, 3, 100, 100)
 
-    Whatever the generator is to paint has to pass through these few numbers. So similar pictures come to lie close to
-    each other, and the generator learns to paint the places in between as well.
+    Whatever the generator is to paint has to pass through these few numbers. So similar
+    pictures come to lie close to each other, and the generator learns to paint the
+    places in between as well.
     """
 
     input_shape = (1, 28, 28)

@@ -1,4 +1,4 @@
-"""What all layers share: how their parameters are found and named, and how they are called, moved and saved.
+"""What all layers share: parameters and their names, and how they are called, moved and saved.
 
 There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `passes`
 has the rules of it.
@@ -59,9 +59,10 @@ class Module:
                 yield name, value
 
     def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
-        """(name, parameter): its own, then its children's if `recurse`, named by the attributes that lead there: "cnn.0.weight".
+        """(name, parameter): its own, then its children's if `recurse`.
 
-        `prefix` and a dot stand before each name.
+        A name is built from the attributes that lead there: "cnn.0.weight". `prefix`
+        and a dot stand before each.
         """
         start = f"{prefix}." if prefix else ""
         for name, value in vars(self).items():
@@ -80,7 +81,10 @@ class Module:
         return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """(name, module): this one, called `prefix`, and all below it; one that stands in two places comes twice."""
+        """(name, module): this one, called `prefix`, and all below it.
+
+        A module that stands in two places comes twice.
+        """
         yield prefix, self
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
@@ -119,11 +123,17 @@ class Module:
         passes.keep(self, values)
 
     def kept(self) -> tuple[Any, ...]:
-        """For backward: what the latest forward put aside, once. Raises RuntimeError if that is not there or out of date."""
+        """For backward: what the latest forward put aside, once.
+
+        Raises RuntimeError if nothing is there, or if it is out of date.
+        """
         return passes.take_kept(self)
 
     def train(self, mode: bool = True) -> "Module":
-        """Training mode for this module and all below, or evaluation mode with False; what was kept is forgotten. Returns self."""
+        """Training mode for this module and all below, or evaluation mode with False. Returns self.
+
+        What forward kept is forgotten.
+        """
         passes.forget(self)
         for module in self.modules():
             module.training = mode

@@ -1,7 +1,8 @@
 """What a model is made of, layer by layer: shapes, parameters, arithmetic, memory, and how much each output sees.
 
-Nothing here is looked up: the model runs twice, on a copy, and is watched. (A folder, not a file, so that
-`minicnn.summary(...)` can be a function and `python -m minicnn.summary` a command.)
+Nothing here is looked up: the model runs twice, on a copy, and is watched. (A folder,
+not a file, so that `minicnn.summary(...)` can be a function and `python -m
+minicnn.summary` a command.)
 """
 
 import copy
@@ -95,8 +96,11 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     --------------------------------------------------------------------------------------------
     total                                170                  704               400
 
-    (Linear keeps what ReLU keeps already.) A misconception: parameters are not the time. Convolutions hold few and use each
-    of them for every pixel; a linear layer uses each once.
+    (Linear keeps what ReLU keeps already.) Often believed: where the parameters are,
+    the time is. In fact convolutions hold few and use each of them for every pixel; a
+    linear layer uses each once. Raises TypeError for what is not a Module or lives on a
+    device; ValueError for an input_shape that is none; what the model raises for one
+    that does not fit.
     """
     if not isinstance(model, Module):
         raise TypeError(f"summary: model must be a minicnn.nn.Module, got {type(model).__name__}: {model!r}.")

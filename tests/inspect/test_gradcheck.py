@@ -294,3 +294,10 @@ def test_what_cannot_be_checked_is_refused_in_a_sentence(module, inputs, kind, t
 def test_max_elements_is_a_positive_int(n):
     with pytest.raises(ValueError, match="max_elements must be an int of at least 1, got"):
         gradcheck(nn.ReLU(), np.ones(2), max_elements=n)
+
+
+@pytest.mark.parametrize("size", [1.4e154, 1e300, -1e151])
+def test_an_input_too_large_for_its_squares_is_refused_and_a_right_layer_not_accused(size):
+    with pytest.raises(ValueError, match=r"gradcheck: input 0 holds 1\S*; above 2\^500"):
+        gradcheck(nn.ReLU(), np.array([size, 1.0]))
+    assert gradcheck(nn.ReLU(), np.array([2.0**500, -(2.0**500)]))
