@@ -23,7 +23,9 @@ OF_A_RUN = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Prints the help as it is written, and says which flag may have been meant by an unknown one."""
+    """Prints the help as it is written, and says which flag may have been meant by an
+    unknown one.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)

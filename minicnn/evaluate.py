@@ -171,7 +171,9 @@ def own_data(trained: Trained) -> Path | None:
 
 
 def test_images(trained: Trained, data: Path | None) -> ImageDataset:
-    """The test images of a data set, by default the run's own, if they are such as the network can read."""
+    """The test images of a data set, by default the run's own, if they are such as the
+    network can read.
+    """
     chosen = data or own_data(trained)
     if data is None and chosen is not None and not chosen.exists():
         raise FileNotFoundError(

@@ -1,6 +1,7 @@
 """The usual mistakes of whoever writes a layer, by name, each with what is right.
 
-`minicnn.agree --of` names them in somebody's results; `agree.variants` holds what each of them computes.
+`minicnn.agree --of` names them in somebody's results; `agree.variants` holds what each
+of them computes.
 """
 
 MISTAKES = {

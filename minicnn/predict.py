@@ -1,7 +1,8 @@
 """Which digits are on these pictures? `python -m minicnn.predict RUN image.png ...`
 
-From top to bottom: one answer, how it is shown in the terminal and in the CSV, the command line. How a picture becomes 28x28
-pixels is in data/images, how a run folder becomes a network in trained, how the answers are drawn in plots/predictions.
+From top to bottom: one answer, how it is shown in the terminal and in the CSV, the
+command line. How a picture becomes 28x28 pixels is in data/images, how a run folder
+becomes a network in trained, how the answers are drawn in plots/predictions.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def answer(trained: Trained, path: Path, as_is: bool = False) -> Answer:
     return Answer(path, digit, trained.probabilities(digit.pixels[None])[0])
 
 
-# ------------------------------------------------------------------------------------ in the terminal
+# ---------------------------------------------------------------------- in the terminal
 
 
 def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
@@ -64,7 +65,9 @@ def summarise(found: Answer, classes: Sequence[str]) -> str:
 
 
 def picture(pixels: np.ndarray, solid: bool) -> list[str]:
-    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one above the other."""
+    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one
+    above the other.
+    """
     upper, lower = pixels[0::2].astype(int), pixels[1::2].astype(int)
     mean = (upper + lower) / 2
     if solid:
@@ -89,13 +92,15 @@ def shows_blocks(encoding: str | None) -> bool:
 
 
 def row(found: Answer, classes: Sequence[str]) -> list:
-    """For the CSV: the image, the answer, the probability of each class (all digits), no error."""
+    """For the CSV: the image, the answer, the probability of each class (all digits),
+    no error.
+    """
     best = int(found.probabilities.argmax())
     shares = found.probabilities.tolist()
     return [found.path, classes[best], shares[best], *shares, ""]
 
 
-# ------------------------------------------------------------------------------------ the command
+# -------------------------------------------------------------------------- the command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

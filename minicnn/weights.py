@@ -16,11 +16,11 @@ __all__ = ["load", "load_weights", "save", "save_weights"]
 def save(state_dict: Mapping[str, Any], path: str | Path) -> None:
     """Write a model's weights to a file: `minicnn.save(model.state_dict(), path)`.
 
-    The name says the format: .safetensors, or torch's .pt and .pth, which need torch. The file
-    holds the names, shapes, dtypes and bits of the arrays; what was on a device comes from there.
-    An existing file is replaced, whole or not at all. Raises TypeError for anything but names
-    with arrays, ValueError for another ending, ImportError without torch, OSError if it cannot
-    be written.
+    The name says the format: .safetensors, or torch's .pt and .pth, which need torch.
+    The file holds the names, shapes, dtypes and bits of the arrays; what was on a
+    device comes from there. An existing file is replaced, whole or not at all. Raises
+    TypeError for anything but names with arrays, ValueError for another ending,
+    ImportError without torch, OSError if it cannot be written.
 
     >>> import os, tempfile, minicnn
     >>> path = os.path.join(tempfile.mkdtemp(), "digits.safetensors")

@@ -21,8 +21,8 @@ TITLES = ("forward", "grad_input", "grad_weight", "grad_bias")
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.agree",
-        description="Random configurations of every operation, forward and backward, against torch in float64. The table"
-        " shows the largest error over the bound that rounding explains: up to 1 is right.",
+        description="Random configurations of every operation, forward and backward, against torch in float64."
+        " The table shows the largest error over the bound that rounding explains: up to 1 is right.",
         epilog="The exit status is 1 when a bound is exceeded; then a program to paste shows it.",
     )
     numbers = f"of {', '.join(OPERATIONS)}"
@@ -86,7 +86,9 @@ def check(args: argparse.Namespace) -> int:
 
 
 def verdicts(name: str, args: argparse.Namespace):
-    """The verdicts on `examples` configurations of one operation; the same seed gives the same ones."""
+    """The verdicts on `examples` configurations of one operation; the same seed gives
+    the same ones.
+    """
     which = list(OPERATIONS).index(name)
     for i in range(args.examples):
         rng = np.random.default_rng((args.seed, which, i))

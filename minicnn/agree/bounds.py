@@ -1,8 +1,11 @@
-"""How far apart two correct results may lie: bounds on rounding errors, derived, not tuned. eps is that of the result's dtype.
+"""How far apart two correct results may lie: bounds on rounding errors, derived, not
+tuned. eps is that of the result's dtype.
 
-A sum of n products differs from the true sum by at most n u / (1 - n u) times the sum of the products' absolute values,
-whatever the order of summation; u = eps / 2 is half a unit in the last place (Higham, 2002, section 3.1). Two such sums differ
-by at most about n eps times it. Below, a magnitude is such a sum of absolute values, one for each element of a result.
+A sum of n products differs from the true sum by at most n u / (1 - n u) times the sum
+of the products' absolute values, whatever the order of summation; u = eps / 2 is half a
+unit in the last place (Higham, 2002, section 3.1). Two such sums differ by at most
+about n eps times it. Below, a magnitude is such a sum of absolute values, one for each
+element of a result.
 """
 
 from typing import Any
@@ -13,19 +16,24 @@ OPTIMISER_ROUNDINGS = 12  # in one step, counting generously
 
 
 def of_sums(magnitude: np.ndarray, n: int, dtype) -> np.ndarray:
-    """For sums of n terms. One more covers the second order in eps and the rounding of `magnitude`."""
+    """For sums of n terms. One more covers the second order in eps and the rounding of
+    `magnitude`.
+    """
     return (n + 1) * np.finfo(dtype).eps * np.asarray(magnitude, np.float64)
 
 
-# -------------------------------------------------------------------------------------------------- pointwise
+# ---------------------------------------------------------------------------- pointwise
 
 
 def of_pointwise(name: str, output: np.ndarray, grad_output: np.ndarray, dtype) -> tuple[np.ndarray, np.ndarray]:
-    """For relu, sigmoid, tanh and their gradients, from torch's output and grad_output in float64.
+    """For relu, sigmoid, tanh and their gradients, from torch's output and grad_output
+    in float64.
 
-    relu rounds nothing. exp and tanh are good to 4 units in the last place in both libraries, the sum and the division add
-    one each. s (1 - s) is off by at most 2 times the error of s, 1 - t^2 by at most 2 times that of t; three operations
-    follow. Subnormal numbers are coarse, and torch's sigmoid is 0 where exp(-x) overflows: `tiny`.
+    relu rounds nothing. exp and tanh are good to 4 units in the last place in both
+    libraries, the sum and the division add one each. s (1 - s) is off by at most 2
+    times the error of s, 1 - t^2 by at most 2 times that of t; three operations follow.
+    Subnormal numbers are coarse, and torch's sigmoid is 0 where exp(-x) overflows:
+    `tiny`.
     """
     if name == "relu":
         return np.zeros(output.shape), np.zeros(output.shape)
@@ -34,14 +42,16 @@ def of_pointwise(name: str, output: np.ndarray, grad_output: np.ndarray, dtype) 
     return 10 * eps * np.abs(output) + tiny, 23 * eps * slope + tiny * (1 + np.abs(grad_output))
 
 
-# ----------------------------------------------------------------------------------------------------- losses
+# ------------------------------------------------------------------------------- losses
 
 
 def loss_magnitudes(name: str, input, target, options: dict[str, Any], grad_output):
-    """(of the loss, of its gradient, the number of terms n): the sums of the absolute values of all terms.
+    """(of the loss, of its gradient, the number of terms n): the sums of the absolute
+    values of all terms.
 
-    For cross-entropy, with X = max |x|: the shift x - max x errs by up to 2 X units of eps, which exp makes a relative
-    error; the sum over C adds C and the logarithm makes it absolute again: E = 4 X + C + 4.
+    For cross-entropy, with X = max |x|: the shift x - max x errs by up to 2 X units of
+    eps, which exp makes a relative error; the sum over C adds C and the logarithm makes
+    it absolute again: E = 4 X + C + 4.
     """
     x, target = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in (input, target))
     options = {key: value for key, value in options.items() if value is not None}
@@ -88,7 +98,7 @@ def loss_magnitudes(name: str, input, target, options: dict[str, Any], grad_outp
         return loss.sum() / divisor, np.nan_to_num(gradient.reshape(input.shape) / divisor), n
 
 
-# ------------------------------------------------------------------------------------------------- optimisers
+# --------------------------------------------------------------------------- optimisers
 
 
 def adam_magnitudes(
@@ -102,11 +112,14 @@ def adam_magnitudes(
     maximize=False,
     decoupled_weight_decay=False,
 ):
-    """The absolute values of all that is added up for p, m and v, along the steps that Adam takes.
+    """The absolute values of all that is added up for p, m and v, along the steps that
+    Adam takes.
 
-    A gradient g made of terms of size a has an error of about eps a; that of v = sum w g^2 is then 2 eps sum w |g| a, at most
-    2 eps sqrt(v sum w a^2) (Cauchy and Schwarz), so that of sqrt(v) is eps sqrt(sum w a^2): beside sqrt(v) itself it may be
-    large, where a decay and a gradient cancel. So the steps are taken too, for m and v as they are.
+    A gradient g made of terms of size a has an error of about eps a; that of v = sum w
+    g^2 is then 2 eps sum w |g| a, at most 2 eps sqrt(v sum w a^2) (Cauchy and Schwarz),
+    so that of sqrt(v) is eps sqrt(sum w a^2): beside sqrt(v) itself it may be large,
+    where a decay and a gradient cancel. So the steps are taken too, for m and v as they
+    are.
     """
     b1, b2 = betas
     into, out_of = (0.0, weight_decay) if decoupled_weight_decay else (weight_decay, 0.0)

@@ -1,4 +1,6 @@
-"""Runs a trial and compares its results with torch's, number by number, in units of what rounding may explain."""
+"""Runs a trial and compares its results with torch's, number by number, in units of
+what rounding may explain.
+"""
 
 import warnings
 from typing import Any, NamedTuple
@@ -10,7 +12,9 @@ from .trials import Trial
 
 
 class Verdict(NamedTuple):
-    """For each result the largest error over the allowed bound; 1 and less is rounding. And the program that was run."""
+    """For each result the largest error over the allowed bound; 1 and less is rounding.
+    And the program that was run.
+    """
 
     ratios: dict[str, float]
     program: str

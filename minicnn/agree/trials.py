@@ -1,8 +1,9 @@
-"""Random configurations of the operations. Each becomes the text of a small program, which is run, and printed when a result
-is wrong: what you paste is what was tried.
+"""Random configurations of the operations. Each becomes the text of a small program,
+which is run, and printed when a result is wrong: what you paste is what was tried.
 
-A window over one axis is built backwards: output size, kernel, stride, dilation, padding and the slack (pixels past the last
-window) are drawn, and the input size follows. So every draw is legal.
+A window over one axis is built backwards: output size, kernel, stride, dilation,
+padding and the slack (pixels past the last window) are drawn, and the input size
+follows. So every draw is legal.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,9 @@ class Trial(NamedTuple):
 
 
 def _function(trial: Trial) -> list[str]:
-    """Forward and backward of an operation in `functional`; its gradients take what each kind of operation keeps."""
+    """Forward and backward of an operation in `functional`; its gradients take what
+    each kind of operation keeps.
+    """
     name, call = trial.operation, trial.call()
     inputs = [array for array in trial.arrays if array not in (*trial.keywords, "grad_output")]
     taken = ", ".join(inputs)
@@ -93,7 +96,7 @@ def _optimiser(trial: Trial) -> list[str]:
     ]
 
 
-# ----------------------------------------------------------------------------------------------------- drawing
+# ------------------------------------------------------------------------------ drawing
 
 
 def _int(rng, low: int, high: int) -> int:
@@ -121,7 +124,9 @@ def _grads(rng, shape) -> str:
 
 
 def _window(rng, K: int, S: int, D: int, most: int, large: bool) -> tuple[int, int, int]:
-    """One axis, backwards: (output size, padding, input size); `most` is the largest padding."""
+    """One axis, backwards: (output size, padding, input size); `most` is the largest
+    padding.
+    """
     out = _int(rng, 1, 14 if large else 4)
     covered = (out - 1) * S + D * (K - 1) + 1 + _int(rng, 0, S - 1)
     P = _int(rng, 0, min(most, (covered - 1) // 2))
@@ -129,7 +134,9 @@ def _window(rng, K: int, S: int, D: int, most: int, large: bool) -> tuple[int, i
 
 
 def _channels(rng, large: bool) -> tuple[int, int, int]:
-    """(G, C, O): groups and the channels on both sides; large ones fill whole vectors and blocks."""
+    """(G, C, O): groups and the channels on both sides; large ones fill whole vectors
+    and blocks.
+    """
     G, (CG, OG) = _int(rng, 1, 3), _pair(rng, 1, 24 if large else 3)
     return G, G * CG, G * OG
 

@@ -1,4 +1,6 @@
-"""Data: examples in, batches of arrays out. Read `dataset` first, then `loader`, `mnist`, `idx`, `opening`."""
+"""Data: examples in, batches of arrays out. Read `dataset` first, then `loader`,
+`mnist`, `idx`, `opening`.
+"""
 
 from .dataset import Dataset, Subset, TensorDataset, random_split
 from .loader import DataLoader

@@ -60,7 +60,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.data",
         usage="%(prog)s PATH [options]",
-        description="Look at a data set: what it is, how many images of which classes and sizes, and what is odd about it.",
+        description=(
+            "Look at a data set: what it is, how many images of which classes and sizes, and what is odd about it."
+        ),
         epilog="""examples:
   python -m minicnn.data data/mnist
   python -m minicnn.data mnist.npz --plot samples.png

@@ -1,8 +1,10 @@
-"""Any picture of one digit becomes 28x28 pixels as MNIST's authors made theirs: light on dark, fitted into 20x20, centred.
+"""Any picture of one digit becomes 28x28 pixels as MNIST's authors made theirs: light
+on dark, fitted into 20x20, centred.
 
-Their recipe (http://yann.lecun.com/exdb/mnist): the digit keeps its proportions and just fits into a box of 20x20; the box
-is put into 28x28 so that the centre of mass of the ink is in the middle. A network that learnt such images knows no others:
-a digit that is dark on light, large or off centre looks to it like nothing it has ever seen.
+Their recipe (http://yann.lecun.com/exdb/mnist): the digit keeps its proportions and
+just fits into a box of 20x20; the box is put into 28x28 so that the centre of mass of
+the ink is in the middle. A network that learnt such images knows no others: a digit
+that is dark on light, large or off centre looks to it like nothing it has ever seen.
 """
 
 import os
@@ -29,7 +31,8 @@ class Digit(NamedTuple):
 
 
 def read_digit(path: str | os.PathLike, as_is: bool = False) -> Digit:
-    """The digit in an image file. What already is an image such as MNIST's, or its negative, keeps its very pixels.
+    """The digit in an image file. What already is an image such as MNIST's, or its
+    negative, keeps its very pixels.
 
     `as_is` takes the pixels of a 28x28 image whatever they show.
     """
@@ -62,11 +65,13 @@ def read_digit(path: str | os.PathLike, as_is: bool = False) -> Digit:
     return Digit(pixels, original, f"{full.width}x{full.height}, {tone}, ink in {where}")
 
 
-# ------------------------------------------------------------------------------------ from file to colours
+# ----------------------------------------------------------------- from file to colours
 
 
 def open_image(path: Path) -> Image.Image:
-    """The first frame, upright. Whatever is no image that can be read is a ValueError that names the file."""
+    """The first frame, upright. Whatever is no image that can be read is a ValueError
+    that names the file.
+    """
     if path.is_dir():
         raise ValueError(f"{path} is a folder; name the images in it, for example {path / '*.png'}.")
     try:
@@ -88,7 +93,9 @@ def open_image(path: Path) -> Image.Image:
 
 
 def simplify(image: Image.Image, path: Path) -> tuple[Image.Image, int]:
-    """Any mode of Pillow's as L, RGB or RGBA, at most 600 pixels wide and high; and how many times smaller that is."""
+    """Any mode of Pillow's as L, RGB or RGBA, at most 600 pixels wide and high; and how
+    many times smaller that is.
+    """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = Image.fromarray(to_8_bits(np.asarray(image), path))
     try:
@@ -118,7 +125,9 @@ def to_colours(image: Image.Image) -> np.ndarray:
 
 
 def to_8_bits(values: np.ndarray, path: Path) -> np.ndarray:
-    """Deeper grey levels, integers or real numbers: the full scale is the smallest usual one that holds them all."""
+    """Deeper grey levels, integers or real numbers: the full scale is the smallest
+    usual one that holds them all.
+    """
     if not np.isfinite(values).all():
         raise ValueError(f"{path}: expected finite grey levels, found NaN or infinity.")
     low = min(float(values.min()), 0.0)
@@ -130,8 +139,8 @@ def to_8_bits(values: np.ndarray, path: Path) -> np.ndarray:
 def lay_on_paper(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colours without their transparency.
 
-    A border that can be seen through is the paper: then opacity itself is the ink, whatever its colours. Otherwise the holes
-    in the paper get the colour of the border.
+    A border that can be seen through is the paper: then opacity itself is the ink,
+    whatever its colours. Otherwise the holes in the paper get the colour of the border.
     """
     if is_see_through(alpha):
         return alpha[:, :, None]
@@ -141,7 +150,7 @@ def lay_on_paper(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.rint(colours * share + paper.astype(np.float32) * (1 - share)).astype(np.uint8)
 
 
-# ------------------------------------------------------------------------------------ from colours to 28x28
+# ---------------------------------------------------------------- from colours to 28x28
 
 
 def find_ink(colours: np.ndarray) -> np.ndarray:
@@ -164,8 +173,10 @@ def find_ink(colours: np.ndarray) -> np.ndarray:
 
 
 def find_paper(colours: np.ndarray) -> np.ndarray:
-    """The colour of the paper: what most of the border shows, (1, 1, C). If the light is uneven there (a photo), the
-    quadratic surface that fits the border best, (H, W, C)."""
+    """The colour of the paper: what most of the border shows, (1, 1, C). If the light
+    is uneven there (a photo), the quadratic surface that fits the border best, (H, W,
+    C).
+    """
     edge = border(colours).astype(np.float32)
     flat = np.median(edge, axis=0)
     if not np.median(np.abs(edge - flat).max(axis=1)):
@@ -183,7 +194,9 @@ def find_paper(colours: np.ndarray) -> np.ndarray:
 
 
 def normalise(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """The digit as MNIST's authors would have stored it, (28, 28) uint8, and the box in which it was found."""
+    """The digit as MNIST's authors would have stored it, (28, 28) uint8, and the box in
+    which it was found.
+    """
     top, left, bottom, right = box = find_box(ink)
     scale = BOX / max(bottom - top, right - left)
     height, width = (max(1, round(scale * n)) for n in (bottom - top, right - left))
@@ -201,7 +214,9 @@ def normalise(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
 
 
 def find_box(ink: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) around the ink; at each side a five-hundredth may be left out, for it may be dust."""
+    """(top, left, bottom, right) around the ink; at each side a five-hundredth may be
+    left out, for it may be dust.
+    """
     dense = ink > otsu(ink)[0]
     sides = []
     for along in (1, 0):
@@ -216,7 +231,9 @@ def find_box(ink: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def is_mnist(grey: np.ndarray) -> bool:
-    """Is this an image such as MNIST's 70,000, of which each one is? Light on black, in a box of 20x20, and centred."""
+    """Is this an image such as MNIST's 70,000, of which each one is? Light on black, in
+    a box of 20x20, and centred.
+    """
     if grey.shape != (SIDE, SIDE) or np.median(border(grey[:, :, None])) > 0 or not grey.any():
         return False
     box = max(np.ptp(indices) + 1 for indices in grey.nonzero())
@@ -241,8 +258,9 @@ def centre_of_mass(grey: np.ndarray) -> tuple[float, float]:
 
 
 def otsu(grey: np.ndarray) -> tuple[int, float]:
-    """The level that divides grey levels best in two (Otsu 1979: most variance between the parts), and how far apart
-    the means of the two are."""
+    """The level that divides grey levels best in two (Otsu 1979: most variance between
+    the parts), and how far apart the means of the two are.
+    """
     counts = np.bincount(grey.ravel(), minlength=256).astype(np.float64)
     below = np.cumsum(counts)
     mass = np.cumsum(counts * np.arange(256))

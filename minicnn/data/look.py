@@ -71,7 +71,9 @@ def uneven(train: ImageDataset) -> str:
 
 
 def transposed(dataset: ImageDataset) -> str:
-    """Whether these are digits with rows and columns exchanged, as EMNIST stores them: seen from the mean of each class."""
+    """Whether these are digits with rows and columns exchanged, as EMNIST stores them:
+    seen from the mean of each class.
+    """
     if dataset.input_shape != (1, 28, 28) or len(dataset.classes) < 10:
         return ""
     digits = MNIST()
@@ -88,7 +90,8 @@ def transposed(dataset: ImageDataset) -> str:
     if turned < max(0.6, as_stored + 0.1):
         return ""
     return (
-        "The images look transposed, as EMNIST stores them: with rows and columns exchanged they resemble MNIST's digits. "
+        "The images look transposed, as EMNIST stores them: with rows and columns exchanged they "
+        "resemble MNIST's digits. "
         "A network that learnt upright digits reads them at about 13 %; give the files names with emnist in them "
         "and they are turned back."
     )

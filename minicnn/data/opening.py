@@ -1,7 +1,8 @@
 """Any data set that people have, recognised by what it holds: `open_dataset(path)`.
 
-From top to bottom: the data set; opening; its images as bytes, its labels as numbers from 0; which
-images are for training and which for the test, where the files do not say.
+From top to bottom: the data set; opening; its images as bytes, its labels as numbers
+from 0; which images are for training and which for the test, where the files do not
+say.
 """
 
 import os
@@ -29,7 +30,8 @@ class ImageDataset(Dataset):
     found                    a line that says what was read and how
     notes                    what was done to it, and what looks odd
 
-    Raises ValueError where images and labels do not fit together, IndexError for an index that is not there.
+    Raises ValueError where images and labels do not fit together, IndexError for an
+    index that is not there.
 
     >>> images = np.arange(8, dtype=np.uint8).reshape(2, 1, 2, 2)
     >>> dataset = ImageDataset(images, [0, 1], ["cat", "dog"])
@@ -82,7 +84,9 @@ class ImageDataset(Dataset):
 
 
 def interleaved(labels: np.ndarray) -> np.ndarray:
-    """An order in which the classes take turns, for labels that come sorted; any first images then hold all classes."""
+    """An order in which the classes take turns, for labels that come sorted; any first
+    images then hold all classes.
+    """
     turn = np.empty(len(labels), np.int64)
     for label in np.unique(labels):
         of_class = np.flatnonzero(labels == label)
@@ -91,22 +95,25 @@ def interleaved(labels: np.ndarray) -> np.ndarray:
 
 
 def open_dataset(path: str | os.PathLike, train: bool = True, dtype: type | np.dtype = np.float32) -> ImageDataset:
-    """The training images, or with `train=False` the test images, of a data set in any form that people have.
+    """The training images, or with `train=False` the test images, of a data set in any
+    form that people have.
 
-    IDX files under every name in use, Keras' mnist.npz and other .npz, tables of pixels (Kaggle's
-    train.csv), folders of pictures, CIFAR-10's binary form, Parquet, .mat and HDF5 (the last three
-    need the extra `formats`). What it is, is seen from what it holds. Images may have any size, one
-    channel or three; there may be up to 1,000 classes. Where the files do not divide their images,
-    every seventh is for the test.
+    IDX files under every name in use, Keras' mnist.npz and other .npz, tables of pixels
+    (Kaggle's train.csv), folders of pictures, CIFAR-10's binary form, Parquet, .mat and
+    HDF5 (the last three need the extra `formats`). What it is, is seen from what it
+    holds. Images may have any size, one channel or three; there may be up to 1,000
+    classes. Where the files do not divide their images, every seventh is for the test.
 
-    Raises FileNotFoundError if nothing is there, ValueError with a sentence for what cannot be read.
+    Raises FileNotFoundError if nothing is there, ValueError with a sentence for what
+    cannot be read.
 
     >>> from minicnn.data import open_dataset
     >>> open_dataset("data/cats")
     Traceback (most recent call last):
     FileNotFoundError: data/cats: there is no such file or folder.
 
-    https://docs.pytorch.org/vision/stable/datasets.html lists the sets that torchvision names one by one.
+    https://docs.pytorch.org/vision/stable/datasets.html lists the sets that torchvision
+    names one by one.
     """
     path = Path(path)
     if not path.exists():
@@ -163,7 +170,8 @@ def check_readable(dataset: ImageDataset, shape: Sequence[int], classes: int, wh
         return
     colour = {1: "grey ", 3: "colour "}
     raise ValueError(
-        f"{who} {colour.get(wanted[0], '')}images of {wanted[1]}x{wanted[2]} pixels with labels from 0 to {classes - 1};"
+        f"{who} {colour.get(wanted[0], '')}images of {wanted[1]}x{wanted[2]} pixels with labels from 0 to "
+        f"{classes - 1};"
         f" {name} has {colour[C]}images of {H}x{W} and labels up to {dataset.labels.max()}."
     )
 
@@ -198,7 +206,7 @@ def what_else(path: Path) -> str:
     return f"{known}; found a file that begins with {start[:8].hex(' ') or 'nothing'}."
 
 
-# --------------------------------------------------------------------------------------- images and labels
+# -------------------------------------------------------------------- images and labels
 
 
 def channels_first(images: np.ndarray, path: Path) -> np.ndarray:
@@ -214,7 +222,9 @@ def channels_first(images: np.ndarray, path: Path) -> np.ndarray:
 
 
 def to_bytes(images: np.ndarray, path: Path) -> tuple[np.ndarray, list[str]]:
-    """uint8 from 0 to 255, and what was done. Bytes stay as they are: nothing is scaled twice."""
+    """uint8 from 0 to 255, and what was done. Bytes stay as they are: nothing is scaled
+    twice.
+    """
     if images.dtype == np.uint8:
         return np.ascontiguousarray(images), []
     if images.dtype == bool:

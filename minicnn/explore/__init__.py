@@ -1,4 +1,5 @@
-"""`python -m minicnn.explore`: a local page that shows forward and backward, on small grids and on your own run.
+"""`python -m minicnn.explore`: a local page that shows forward and backward, on small
+grids and on your own run.
 
 All arithmetic is done here, by minicnn, and fetched as JSON; the page in `static` only draws.
 
@@ -9,6 +10,7 @@ All arithmetic is done here, by minicnn, and fetched as JSON; the page in `stati
     formula         the size formula with the numbers in it; the Python lines that do the same
     channels        view 2: the products of each channel before they are summed
     matrix          view 3: convolution as a matrix
-    runs, network, digits    view 4: a run folder, the layers of its network, what a digit does in them
+    runs, network, digits    view 4: a run folder, the layers of its network, what a digit
+                             does in them
     costs           view 5: parameters, multiply-adds, bytes, seconds
 """

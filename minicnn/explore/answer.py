@@ -1,4 +1,6 @@
-"""JSON out: numbers as they are, with "NaN", "Infinity" and "-Infinity" as strings, which JSON has no numbers for."""
+"""JSON out: numbers as they are, with "NaN", "Infinity" and "-Infinity" as strings,
+which JSON has no numbers for.
+"""
 
 import base64
 import json
@@ -30,7 +32,9 @@ def encode(value: Any) -> bytes:
 
 
 def shades(planes: np.ndarray, signed: bool) -> dict[str, Any]:
-    """Planes (C, H, W) for drawing: one byte a pixel, from `low` (0) to `high` (255); signed ones with 0 in the middle."""
+    """Planes (C, H, W) for drawing: one byte a pixel, from `low` (0) to `high` (255);
+    signed ones with 0 in the middle.
+    """
     finite = planes[np.isfinite(planes)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if signed:

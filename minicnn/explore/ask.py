@@ -1,4 +1,6 @@
-"""What a request may say: read from JSON, checked and bounded. Whatever does not fit is a `Refused` with a sentence."""
+"""What a request may say: read from JSON, checked and bounded. Whatever does not fit is
+a `Refused` with a sentence.
+"""
 
 import math
 from typing import Any
@@ -10,7 +12,9 @@ MAGNITUDE = 8  # the largest argument that is not bounded otherwise
 
 
 class Refused(Exception):
-    """A request that is not answered: the HTTP status, and a sentence for the person behind it."""
+    """A request that is not answered: the HTTP status, and a sentence for the person
+    behind it.
+    """
 
     def __init__(self, sentence: str, status: int = 400):
         super().__init__(sentence)
@@ -60,7 +64,9 @@ def _integer(value: Any, name: str, low: int, high: int) -> int:
 
 
 def number(value: Any, name: str = "a cell") -> float:
-    """A float from a JSON number, or from what a person types into a cell: "1e-3", "nan", "-inf"."""
+    """A float from a JSON number, or from what a person types into a cell: "1e-3",
+    "nan", "-inf".
+    """
     if isinstance(value, str) and len(value) <= 32:
         text = value.strip().replace("\u2212", "-").replace("\u221e", "inf")
         try:
@@ -111,9 +117,11 @@ def _kind(value: Any) -> str:
 
 
 def filled(given: np.ndarray | None, shape: tuple[int, ...], seed: int, low: int = -3, high: int = 3) -> np.ndarray:
-    """A grid of this shape: what was given as far as it reaches, small integers drawn from `seed` for the rest.
+    """A grid of this shape: what was given as far as it reaches, small integers drawn
+    from `seed` for the rest.
 
-    The number at a place depends on the place and the seed alone, so that a grid that grows keeps its numbers.
+    The number at a place depends on the place and the seed alone, so that a grid that
+    grows keeps its numbers.
     """
     places = np.indices(shape).reshape(len(shape), -1).astype(np.uint64)
     mixed = np.full(places.shape[1], seed + 1, np.uint64)

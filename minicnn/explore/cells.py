@@ -1,4 +1,6 @@
-"""One number of the layer bench, written out: the terms that it is the sum of, what it feeds, its gradient term by term."""
+"""One number of the layer bench, written out: the terms that it is the sum of, what it
+feeds, its gradient term by term.
+"""
 
 from typing import Any
 
@@ -37,7 +39,9 @@ def term(*factors: dict[str, Any]) -> dict[str, Any]:
 
 
 def touching(b: layer_bench.Bench, row: int, column: int) -> list[tuple[int, int, int, int]]:
-    """(kh, kw, i, j) of all taps of windows (i, j) that read this pixel of the plane, window by window."""
+    """(kh, kw, i, j) of all taps of windows (i, j) that read this pixel of the plane,
+    window by window.
+    """
     taps = np.argwhere(b.wiring.source == row * b.g.W + column).tolist()
     return sorted(((kh, kw, i, j) for kh, kw, i, j in taps), key=lambda tap: (tap[2], tap[3], tap[0], tap[1]))
 
@@ -68,7 +72,7 @@ def unique(places: list) -> list:
     return [list(place) for place in dict.fromkeys(tuple(place) for place in places if place is not None)]
 
 
-# ----------------------------------------------------------------------------------------------------- convolution
+# -------------------------------------------------------------------------- convolution
 
 
 def conv_output(b: layer_bench.Bench, o: int, i: int, j: int) -> dict[str, Any]:
@@ -134,8 +138,9 @@ def conv_weight(b: layer_bench.Bench, o: int, local: int, kh: int, kw: int) -> d
     }
 
 
-# -------------------------------------------------------------------------------------------- transposed convolution
-# Its geometry is that of the convolution it transposes: what that one reads is the output here, its windows our inputs.
+# --------------------------------------------------------------------------------------------
+# transposed convolution Its geometry is that of the convolution it transposes: what
+# that one reads is the output here, its windows our inputs.
 
 
 def transposed_output(b: layer_bench.Bench, o: int, h: int, w: int) -> dict[str, Any]:
@@ -205,11 +210,13 @@ def transposed_weight(b: layer_bench.Bench, c: int, local: int, kh: int, kw: int
     }
 
 
-# --------------------------------------------------------------------------------------------------------- pooling
+# ------------------------------------------------------------------------------ pooling
 
 
 def candidates(b: layer_bench.Bench, c: int, i: int, j: int) -> list[dict[str, Any]]:
-    """What lies under window (i, j), in the order in which it is looked at; the padding takes no part."""
+    """What lies under window (i, j), in the order in which it is looked at; the padding
+    takes no part.
+    """
     found = []
     for kh, kw in np.ndindex(b.g.KH, b.g.KW):
         source, place = b.wiring.reads(kh, kw, i, j, b.g.W)
@@ -243,7 +250,8 @@ def pool_input(b: layer_bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
         others = [one["value"] for one in found if one["at"] is not None and one is not me]
         if any(abs(other - me["value"]) <= 2.0**-10 for other in others) and me["value"] == b.output[c, i, j]:
             kink = (
-                "A tie: here the maximum has a kink and no derivative. The central difference takes the mean of the slopes "
+                "A tie: here the maximum has a kink and no derivative. The central difference takes the "
+                "mean of the slopes "
                 "on both sides; backward gives everything to the first of the equals."
             )
         outputs.append([c, i, j])

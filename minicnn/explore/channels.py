@@ -1,4 +1,6 @@
-"""How channels meet: the products of each input channel before they are summed, and which links groups cut."""
+"""How channels meet: the products of each input channel before they are summed, and
+which links groups cut.
+"""
 
 from typing import Any
 
@@ -29,7 +31,9 @@ def _layer(body: Any) -> tuple[nn.Conv2d, dict[str, Any]]:
 
 
 def answer(body: Any) -> dict[str, Any]:
-    """POST /api/channels: input, weights, the output, and what each input channel adds to it."""
+    """POST /api/channels: input, weights, the output, and what each input channel adds
+    to it.
+    """
     size = ask.integer(body, "size", 1, SIZE)
     try:
         layer, arguments = _layer(body)
@@ -67,7 +71,10 @@ def _remark(C: int, O: int, G: int) -> str:
         return "groups=1: every output channel sees every input channel."
     if G == C:
         each = "one output channel" if O == C else f"{O // G} output channels"
-        return f"groups={G}: each input channel has {each} of its own (a depthwise convolution). Channels are not mixed at all."
+        return (
+            f"groups={G}: each input channel has {each} of its own (a depthwise convolution). Channels "
+            "are not mixed at all."
+        )
     return (
         f"groups={G}: {G} convolutions side by side, each from {C // G} input channels to {O // G} output channels. "
         f"Of {C * O} links {C * O // G} are left."
@@ -75,7 +82,9 @@ def _remark(C: int, O: int, G: int) -> str:
 
 
 def cell(body: Any) -> dict[str, Any]:
-    """POST /api/channels/cell: one output number: for each channel its products, their sum, and the sum of all."""
+    """POST /api/channels/cell: one output number: for each channel its products, their
+    sum, and the sum of all.
+    """
     result = answer(body)
     if result["problem"]:
         raise Refused(f"{result['problem']['kind']}: {result['problem']['sentence']}", 422)

@@ -1,4 +1,6 @@
-"""Where the parameters and the time are: counted from the layers, and measured on this machine when asked."""
+"""Where the parameters and the time are: counted from the layers, and measured on this
+machine when asked.
+"""
 
 import threading
 import time
@@ -20,7 +22,9 @@ _busy = threading.Lock()
 
 
 def _model(run: RunFolder | None) -> nn.Module:
-    """A network of the run's kind with weights of its own, so that nobody waits for it; without a run SimpleCNN."""
+    """A network of the run's kind with weights of its own, so that nobody waits for it;
+    without a run SimpleCNN.
+    """
     return SimpleCNN() if run is None else run.rebuild()[1]
 
 
@@ -46,7 +50,9 @@ def answer(run: RunFolder | None) -> dict[str, Any]:
 
 
 def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
-    """POST /api/costs/time: the median seconds of each layer, forward and backward, on one batch."""
+    """POST /api/costs/time: the median seconds of each layer, forward and backward, on
+    one batch.
+    """
     batch = ask.integer(body, "batch", 1, 256)
     backend = ask.choice(body, "backend", tuple(kernels.SETS))
     threads = ask.integer(body, "threads", 1, cores())
@@ -78,7 +84,9 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
 
 
 def _measure(model: nn.Module, batch: int) -> list[np.ndarray]:
-    """One array (layers, 2) of seconds for each round; the first round warms up (and compiles) and does not count."""
+    """One array (layers, 2) of seconds for each round; the first round warms up (and
+    compiles) and does not count.
+    """
     layers = [layer for _, layer in layers_of(model)]
     generator = np.random.default_rng(0)
     images = generator.random((batch, *SimpleCNN.input_shape), np.float32)

@@ -19,7 +19,9 @@ CANVAS = 280
 
 
 def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
-    """(28, 28) float32 and the label: from a canvas (CANVAS x CANVAS bytes in base64), or a test image's index."""
+    """(28, 28) float32 and the label: from a canvas (CANVAS x CANVAS bytes in base64),
+    or a test image's index.
+    """
     digit = ask.field(body, "digit")
     if isinstance(digit, dict) and "index" in digit:
         index = ask.integer(digit, "index", 0, len(run.test) - 1)
@@ -47,7 +49,9 @@ def drawn_digit(ink: np.ndarray) -> np.ndarray:
 
 
 class Walk:
-    """The walk of one digit, and the class whose gradient is asked for: the predicted one unless another is chosen."""
+    """The walk of one digit, and the class whose gradient is asked for: the predicted
+    one unless another is chosen.
+    """
 
     def __init__(self, run: RunFolder, body: Any):
         self.image, self.label = image_of(run, body)
@@ -60,7 +64,9 @@ class Walk:
             self.steps, self.grad_image = walk(trained.model, self.image[None, None], self._start)
 
     def _start(self, output: np.ndarray) -> np.ndarray:
-        """The gradient at the network's end: of the chosen class's logit, or of the loss if it were the truth."""
+        """The gradient at the network's end: of the chosen class's logit, or of the
+        loss if it were the truth.
+        """
         self.probabilities = self.task.probabilities(output)[0]
         self.predicted = int(self.probabilities.argmax())
         if self.chosen is None:
@@ -84,7 +90,9 @@ class Walk:
 
 
 def planes(array: np.ndarray) -> np.ndarray:
-    """One image's numbers as planes (C, H, W): a vector becomes one plane, as square as it can be."""
+    """One image's numbers as planes (C, H, W): a vector becomes one plane, as square as
+    it can be.
+    """
     if array.ndim == 4:
         return array[0]
     size = array[0].size
@@ -103,7 +111,9 @@ def shown(step: Step) -> dict[str, Any]:
 
 
 def answer(run: RunFolder, body: Any) -> dict[str, Any]:
-    """POST /api/run/digit: everything about one digit, maps as bytes to draw; their numbers are fetched plane by plane."""
+    """POST /api/run/digit: everything about one digit, maps as bytes to draw; their
+    numbers are fetched plane by plane.
+    """
     walked = Walk(run, body)
     return {
         "image": shades(walked.image[None], signed=False),

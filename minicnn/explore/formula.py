@@ -1,4 +1,6 @@
-"""The size formula with the numbers in it, and the Python lines that do the same: text for the page to show."""
+"""The size formula with the numbers in it, and the Python lines that do the same: text
+for the page to show.
+"""
 
 import math
 from typing import Any
@@ -11,7 +13,9 @@ AXES = (("height", "H"), ("width", "W"))
 
 
 def sizes(layer: str, size: tuple[int, int], arguments: dict[str, Any], output_size: Any = None) -> list[dict]:
-    """For each axis: the formula in symbols, then line by line with numbers, down to the size. None where it has no value."""
+    """For each axis: the formula in symbols, then line by line with numbers, down to
+    the size. None where it has no value.
+    """
     explain = {"Conv2d": _conv, "MaxPool2d": _pool, "ConvTranspose2d": _conv_transpose}[layer]
     return [
         {"axis": axis} | explain(letter, which, size[which], arguments, output_size)
@@ -65,7 +69,10 @@ def _pool(letter: str, which: int, size: int, arguments: dict[str, Any], _: Any)
     remark = ""
     if value < up:
         steps.append(f"{_n(up)} − 1 = {_n(value)}")
-        remark = f"The last window would start at {(up - 1) * S}, past the input and its first padding ({size + P}): it is dropped."
+        remark = (
+            f"The last window would start at {(up - 1) * S}, past the input and its first padding "
+            f"({size + P}): it is dropped."
+        )
     elif span % S:
         remark = "The ceiling adds a window that reaches past the padded input."
     return {"symbols": f"O{letter} = {symbols}", "steps": steps, "value": value, "remark": remark}
@@ -100,7 +107,7 @@ def _n(value: int) -> str:
     return str(value) if value >= 0 else f"(−{-value})"
 
 
-# --------------------------------------------------------------------------------------------------- Python lines
+# ------------------------------------------------------------------------- Python lines
 
 DEFAULTS: dict[str, Any] = {
     "stride": 1,
@@ -130,7 +137,9 @@ def line(layer: str, arguments: dict[str, Any]) -> str:
 
 
 def program(setting: Any, arrays: dict[str, np.ndarray]) -> str:
-    """A whole program to paste: the layer, its numbers, the call, and backward if it is switched on."""
+    """A whole program to paste: the layer, its numbers, the call, and backward if it is
+    switched on.
+    """
     lines = ["import numpy as np", "from minicnn import nn", "", f"layer = {line(setting.layer, setting.arguments)}"]
     for name in ("weight", "bias"):
         if name in arrays:

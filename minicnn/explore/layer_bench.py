@@ -1,4 +1,6 @@
-"""The layer bench: one layer on a small input, every argument free, forward and backward as whole grids."""
+"""The layer bench: one layer on a small input, every argument free, forward and
+backward as whole grids.
+"""
 
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,7 +21,9 @@ DTYPES = {"float64": np.float64, "float32": np.float32}
 
 
 class Setting(NamedTuple):
-    """What a request asks for. Bounded, so that no request is work; what makes sense is for the library to say."""
+    """What a request asks for. Bounded, so that no request is work; what makes sense is
+    for the library to say.
+    """
 
     layer: str
     size: tuple[int, int]
@@ -72,7 +76,9 @@ def read(body: Any) -> Setting:
 
 
 class Bench:
-    """The layer that a setting describes, on its numbers. Making it raises what the library says to the setting."""
+    """The layer that a setting describes, on its numbers. Making it raises what the
+    library says to the setting.
+    """
 
     def __init__(self, setting: Setting):
         self.setting = setting
@@ -86,7 +92,8 @@ class Bench:
         if np.prod(self.output_shape) > ask.CELLS:
             raise TooLarge(
                 f"This page draws at most {ask.CELLS} output numbers, and this layer would give "
-                f"{' x '.join(map(str, self.output_shape))} = {np.prod(self.output_shape)}. Choose a smaller input or more stride."
+                f"{' x '.join(map(str, self.output_shape))} = {np.prod(self.output_shape)}. Choose a "
+                "smaller input or more stride."
             )
         self.output = self.forward(self.x)
         self.indices = self._indices
@@ -155,11 +162,15 @@ class Bench:
         return self.layer.backward(self.grad_output)
 
     def loss(self, x: np.ndarray) -> float:
-        """What backward differentiates: the sum of all outputs, each times its grad_output. In float64, for the differences."""
+        """What backward differentiates: the sum of all outputs, each times its
+        grad_output. In float64, for the differences.
+        """
         return float((self.forward(x) * self.grad_output.astype(x.dtype)).sum())
 
     def in_double(self) -> "Bench":
-        """The same bench in float64: central differences of float32 numbers would be mostly rounding."""
+        """The same bench in float64: central differences of float32 numbers would be
+        mostly rounding.
+        """
         if self.dtype == np.float64:
             return self
         arguments = self.setting.arguments | {"dtype": np.float64}
@@ -181,7 +192,9 @@ class Bench:
 
     @cached_property
     def framed(self) -> np.ndarray:
-        """The input with its padding; for a transposed convolution the output before padding crops it."""
+        """The input with its padding; for a transposed convolution the output before
+        padding crops it.
+        """
         a = self.setting.arguments
         if self.transposed:
             return F.conv_transpose2d(
@@ -198,7 +211,9 @@ class TooLarge(Exception):
 
 
 def first_input(setting: Setting) -> np.ndarray:
-    """The input grid, whatever else the setting says, so that the page always has one to show."""
+    """The input grid, whatever else the setting says, so that the page always has one
+    to show.
+    """
     channels = 1 if setting.layer == "MaxPool2d" else max(setting.arguments["in_channels"], 1)
     low, high = (0, 9) if setting.layer == "MaxPool2d" else (-3, 5)
     return ask.filled(setting.given["input"], (channels, *setting.size), setting.seed, low, high)

@@ -1,4 +1,6 @@
-"""Convolution as a matrix: M with output = M x, read off from the layer itself, and its transpose."""
+"""Convolution as a matrix: M with output = M x, read off from the layer itself, and its
+transpose.
+"""
 
 from typing import Any
 
@@ -12,7 +14,9 @@ SIZE, KERNEL = 6, 4
 
 
 def answer(body: Any) -> dict[str, Any]:
-    """POST /api/matrix: the matrix of a small convolution, what it and its transpose do, and why that is no way back."""
+    """POST /api/matrix: the matrix of a small convolution, what it and its transpose
+    do, and why that is no way back.
+    """
     H, W = ask.pair(body, "size", 1, SIZE)
     KH, KW = ask.pair(body, "kernel_size", 0, KERNEL)
     S, P, D = (ask.integer(body, name, low, 4) for name, low in (("stride", 0), ("padding", -1), ("dilation", 0)))
@@ -53,29 +57,39 @@ def answer(body: Any) -> dict[str, Any]:
             "uses": (M != 0).sum(axis=0).reshape(H, W),  # into how many outputs each pixel goes
             "unseen": ~(M != 0).any(axis=0).reshape(H, W),
             "line": f"F.conv2d(x, weight, stride={S}, padding={P}, dilation={D})",
-            "line_transposed": f"F.conv_transpose2d(y, weight, stride={S}, padding={P}, output_padding={OP}, dilation={D})",
+            "line_transposed": (
+                f"F.conv_transpose2d(y, weight, stride={S}, padding={P}, output_padding={OP}, dilation={D})"
+            ),
         }
         | _no_inverse(M, x, back)
     )
 
 
 def _no_inverse(M: np.ndarray, x: np.ndarray, back: np.ndarray) -> dict[str, Any]:
-    """M^T M is not the identity, and where M has fewer independent rows than columns nothing else could be, either."""
+    """M^T M is not the identity, and where M has fewer independent rows than columns
+    nothing else could be, either.
+    """
     if not np.isfinite(M).all():
         return {"gram": None, "rank": None, "why": "The kernel holds a number that is not finite."}
     rank = int(np.linalg.matrix_rank(M))
     rows, columns = M.shape
     if np.array_equal(back, x):
-        why = "This kernel only copies the pixels; then transposing does undo it. Change any weight and it no longer does."
+        why = (
+            "This kernel only copies the pixels; then transposing does undo it. Change any weight and "
+            "it no longer does."
+        )
     elif rank < columns:
         why = (
-            f"M has {rows} rows and {columns} columns, {rank} of them independent: {columns - rank} of the {columns} dimensions of "
-            "the input leave no trace in the output, so no layer can bring them back. Multiplying by the transpose gives the shape "
+            f"M has {rows} rows and {columns} columns, {rank} of them independent: {columns - rank} of "
+            f"the {columns} dimensions of "
+            "the input leave no trace in the output, so no layer can bring them back. Multiplying by the "
+            "transpose gives the shape "
             "back, not the values: it returns each output to all the pixels it came from, and the shares add up."
         )
     else:
         why = (
-            f"All {columns} dimensions of the input are still in the output (rank {rank}), so an inverse exists; but the "
+            f"All {columns} dimensions of the input are still in the output (rank {rank}), so an inverse "
+            "exists; but the "
             "transpose is not it: MᵀM is not the identity. It returns each output to all the pixels it came from."
         )
     return {"gram": M.T @ M, "rank": rank, "why": why}

@@ -1,6 +1,8 @@
-"""What an image does in a network: the activation after every layer, and the gradient that comes back to it.
+"""What an image does in a network: the activation after every layer, and the gradient
+that comes back to it.
 
-There is no tape to ask. The network runs once and is watched, then the gradient walks back through its layers by hand.
+There is no tape to ask. The network runs once and is watched, then the gradient walks
+back through its layers by hand.
 """
 
 import math
@@ -14,7 +16,9 @@ from .ask import Refused
 
 
 class Step(NamedTuple):
-    """One layer, what came out of it, and the gradient of the chosen number with respect to that."""
+    """One layer, what came out of it, and the gradient of the chosen number with
+    respect to that.
+    """
 
     name: str
     layer: nn.Module
@@ -36,7 +40,8 @@ def check_chain(model: nn.Module, image_shape: tuple[int, ...]) -> None:
 
 
 def walk(model: nn.Module, x: np.ndarray, grad_of: Any) -> tuple[list[Step], np.ndarray]:
-    """Forward through every layer and back again: the steps, and the gradient with respect to the image.
+    """Forward through every layer and back again: the steps, and the gradient with
+    respect to the image.
 
     `grad_of(output)` gives the gradient to start from.
     """
@@ -51,7 +56,9 @@ def walk(model: nn.Module, x: np.ndarray, grad_of: Any) -> tuple[list[Step], np.
 
 
 def softmax(logits: np.ndarray) -> dict[str, Any]:
-    """The probabilities of logits (K,), step by step: shift so that exp cannot overflow, exp, divide by the sum."""
+    """The probabilities of logits (K,), step by step: shift so that exp cannot
+    overflow, exp, divide by the sum.
+    """
     largest = logits.max()
     shifted = logits - largest
     powers = np.exp(shifted)

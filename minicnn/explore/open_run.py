@@ -30,7 +30,9 @@ HOW = "python -m minicnn.train"
 
 
 class RunFolder:
-    """The files of one run. They are read when they are asked for: a training may still be adding to them."""
+    """The files of one run. They are read when they are asked for: a training may still
+    be adding to them.
+    """
 
     def __init__(self, folder: Path, data: Path | None = None):
         if not folder.is_dir():
@@ -38,7 +40,8 @@ class RunFolder:
         self.folder = folder.resolve()
         if not (self.folder / "config.json").is_file():
             raise ValueError(
-                f"--run {folder}: a run folder holds config.json, model.safetensors and metrics.csv, and this one does not."
+                f"--run {folder}: a run folder holds config.json, model.safetensors and metrics.csv, and "
+                "this one does not."
                 f" `{HOW}` makes one and says where."
             )
         self.data = data or own_data(self.folder)
@@ -51,7 +54,9 @@ class RunFolder:
         self._answers: Any = None  # to the test images
 
     def path(self, name: str) -> Path:
-        """One of the run's own files: there, inside the folder even through links, and not too large."""
+        """One of the run's own files: there, inside the folder even through links, and
+        not too large.
+        """
         path = self.folder / name
         if not path.is_file():
             raise Refused(f"The run folder has no {name} yet. It appears after the first finished epoch.", 404)
@@ -61,7 +66,7 @@ class RunFolder:
             raise Refused(f"{name} has {path.stat().st_size:,} bytes; at most {LARGEST[name]:,} are read.", 413)
         return path
 
-    # ------------------------------------------------------------------------------------------------ its files
+    # ------------------------------------------------------------------------ its files
 
     def config(self) -> dict[str, Any]:
         self.path("config.json")
@@ -86,7 +91,9 @@ class RunFolder:
             raise Refused(f"metrics.csv is damaged: {error}.", 422) from error
 
     def filters(self) -> list[dict[str, Any]]:
-        """The first layer's filters (O, C, KH, KW), epoch by epoch; without that file the final ones alone."""
+        """The first layer's filters (O, C, KH, KW), epoch by epoch; without that file
+        the final ones alone.
+        """
         try:
             kept = refuse(load_weights, self.path("filters.safetensors"))
             numbered = sorted((epoch_of(name), name) for name in kept if epoch_of(name) is not None)
@@ -103,7 +110,9 @@ class RunFolder:
         return epochs[:1000]
 
     def trained(self) -> Trained:
-        """The network with its weights; read anew when a file has changed. To let it work, hold the lock."""
+        """The network with its weights; read anew when a file has changed. To let it
+        work, hold the lock.
+        """
         files = [self.path(name).stat() for name in ("config.json", "model.safetensors")]
         version = [(file.st_mtime_ns, file.st_size) for file in files]
         with self.lock:
@@ -113,10 +122,12 @@ class RunFolder:
                 self._trained, self._answers, self._version = trained, None, version
             return self._trained
 
-    # -------------------------------------------------------------------------------------------- what it says
+    # --------------------------------------------------------------------- what it says
 
     def truth(self) -> np.ndarray:
-        """What the network was to learn about the test images: the digit, or whether it is odd."""
+        """What the network was to learn about the test images: the digit, or whether it
+        is odd.
+        """
         return self.trained().task.truth(self.test.labels)
 
     def probabilities(self) -> np.ndarray:
@@ -129,7 +140,9 @@ class RunFolder:
 
 
 def own_data(folder: Path) -> Path | None:
-    """The data set that the run was trained with, if it is still there; None: the bundled digits are shown."""
+    """The data set that the run was trained with, if it is still there; None: the
+    bundled digits are shown.
+    """
     try:
         used = read_config(folder).get("data")
     except ValueError:
@@ -168,7 +181,9 @@ def filters(run: RunFolder) -> dict[str, Any]:
 
 
 def confusion(run: RunFolder) -> dict[str, Any]:
-    """GET /api/run/confusion: how many images of each class (row) were taken for which (column)."""
+    """GET /api/run/confusion: how many images of each class (row) were taken for which
+    (column).
+    """
     classes, truth, predicted = run.trained().task.classes, run.truth(), run.probabilities().argmax(axis=1)
     counts = np.zeros((len(classes), len(classes)), np.int64)
     np.add.at(counts, (truth, predicted), 1)
@@ -177,7 +192,9 @@ def confusion(run: RunFolder) -> dict[str, Any]:
 
 
 def images(run: RunFolder, body: Any) -> dict[str, Any]:
-    """POST /api/run/images: test images, all or those behind one cell of the confusion matrix, a page at a time."""
+    """POST /api/run/images: test images, all or those behind one cell of the confusion
+    matrix, a page at a time.
+    """
     start = ask.integer(body, "start", 0, len(run.test))
     found = np.arange(len(run.test))
     probabilities = None

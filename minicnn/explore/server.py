@@ -1,7 +1,8 @@
 """The server: who may ask, which addresses there are, and how mistakes are said.
 
-Only this machine can reach it (127.0.0.1). A page of another site that the browser has open could still try: so the Host header
-must be ours (a foreign name may point here: DNS rebinding), and a POST must be JSON and come from our own page.
+Only this machine can reach it (127.0.0.1). A page of another site that the browser has
+open could still try: so the Host header must be ours (a foreign name may point here:
+DNS rebinding), and a POST must be JSON and come from our own page.
 """
 
 import contextlib
@@ -75,13 +76,17 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
 
     def server_bind(self) -> None:
-        """As the base class's, without its look-up of the machine's name, which can take seconds."""
+        """As the base class's, without its look-up of the machine's name, which can
+        take seconds.
+        """
         self.allow_reuse_address = sys.platform != "win32"
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     def service_actions(self) -> None:
-        """Twice a second: end the requests that take too long to arrive. A timeout alone counts the silences only."""
+        """Twice a second: end the requests that take too long to arrive. A timeout
+        alone counts the silences only.
+        """
         now = time.monotonic()
         for connection, since in self.arriving.copy().items():
             if now - since > LONGEST_REQUEST:
@@ -109,7 +114,9 @@ class Server(ThreadingHTTPServer):
 
 
 def static_files() -> dict[str, tuple[str, bytes]]:
-    """All that can be fetched beside the answers: read once, found by name. No path ever reaches the disk."""
+    """All that can be fetched beside the answers: read once, found by name. No path
+    ever reaches the disk.
+    """
     files = {}
     for file in resources.files(__package__).joinpath("static").iterdir():
         ending = file.name[file.name.rfind(".") :]
@@ -238,7 +245,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the standard library refuses by itself (methods, malformed requests), in our words."""
+        """What the standard library refuses by itself (methods, malformed requests), in
+        our words.
+        """
         self.close_connection = True
         if not hasattr(self, "request_version"):
             self.request_version = "HTTP/1.1"

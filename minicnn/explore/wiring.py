@@ -1,7 +1,9 @@
-"""Which pixel lies under which kernel element, for which output pixel: read off from the library itself.
+"""Which pixel lies under which kernel element, for which output pixel: read off from
+the library itself.
 
-A plane of numbered pixels goes through the library's own padding and unfolding; what arrives in the patch matrix names the
-pixel that every tap of every window reads. So the page's arrows cannot disagree with what the layer computes.
+A plane of numbered pixels goes through the library's own padding and unfolding; what
+arrives in the patch matrix names the pixel that every tap of every window reads. So the
+page's arrows cannot disagree with what the layer computes.
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +25,9 @@ class Wiring(NamedTuple):
     frame: Frame
 
     def reads(self, kh: int, kw: int, i: int, j: int, width: int) -> tuple[list[int] | None, list[int]]:
-        """What tap (kh, kw) of window (i, j) reads: [row, column] in the plane (None in the frame) and in the framed one."""
+        """What tap (kh, kw) of window (i, j) reads: [row, column] in the plane (None in
+        the frame) and in the framed one.
+        """
         source, place = int(self.source[kh, kw, i, j]), int(self.place[kh, kw, i, j])
         return (None if source < 0 else list(divmod(source, width))), list(divmod(place, self.framed[1]))
 
@@ -50,13 +54,17 @@ def wire(g: geometry.Geometry, frame: Frame, mode: str = "constant") -> Wiring:
 
 
 def blocks(G: int, C: int, O: int, o: int) -> range:
-    """The channels on one side (C in all) that channel `o` of the other side (O in all) is linked with."""
+    """The channels on one side (C in all) that channel `o` of the other side (O in all)
+    is linked with.
+    """
     group = o // (O // G)
     return range(group * (C // G), (group + 1) * (C // G))
 
 
 def central(function: Any, array: np.ndarray, place: tuple[int, ...]) -> float:
-    """The numeric derivative: (function(array + h) - function(array - h)) / 2 h, with h added at one place."""
+    """The numeric derivative: (function(array + h) - function(array - h)) / 2 h, with h
+    added at one place.
+    """
     h = 2.0**-10  # a power of two: exact for the numbers that a person types
     up, down = array.copy(), array.copy()
     up[place] += h

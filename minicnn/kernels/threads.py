@@ -17,10 +17,11 @@ _threads = cores()
 
 
 def set_num_threads(n: int) -> None:
-    """Use `n` threads, the calling one included: in the Numba kernels, in the matrix products of NumPy's BLAS,
-    and in torch where it is loaded.
+    """Use `n` threads, the calling one included: in the Numba kernels, in the matrix
+    products of NumPy's BLAS, and in torch where it is loaded.
 
-    More than the machine has cores are allowed, and no faster. The Numba kernels' results do not depend on `n`.
+    More than the machine has cores are allowed, and no faster. The Numba kernels'
+    results do not depend on `n`.
     """
     global _threads
     if isinstance(n, bool) or not hasattr(n, "__index__") or not 1 <= n <= MOST:

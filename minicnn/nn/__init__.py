@@ -1,4 +1,6 @@
-"""What a layer means: its parameters, what forward keeps, what backward returns. Names and arguments are torch.nn's."""
+"""What a layer means: its parameters, what forward keeps, what backward returns. Names
+and arguments are torch.nn's.
+"""
 
 from . import functional
 from .conv_transpose import ConvTranspose2d

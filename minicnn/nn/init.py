@@ -1,4 +1,5 @@
-"""Initial weights: the same random numbers as torch draws, bit for bit in float32, without torch.
+"""Initial weights: the same random numbers as torch draws, bit for bit in float32,
+without torch.
 
 Both use the Mersenne Twister (MT19937). torch takes one 32-bit number for a float32 and
 keeps its low 24 bits, two for a float64 and keeps 53: as many as the number format
@@ -16,7 +17,9 @@ _generator = np.random.MT19937()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the stream of initial weights at `seed`, any integer of 64 bits; the same seed gives torch's weights."""
+    """Start the stream of initial weights at `seed`, any integer of 64 bits; the same
+    seed gives torch's weights.
+    """
     seed = int(seed)
     if not -(2**63) <= seed < 2**64:
         raise ValueError(f"manual_seed: the seed must fit into 64 bits, from {-(2**63)} to {2**64 - 1}, got {seed}.")
@@ -47,12 +50,14 @@ def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
     else:
         upper, lower = _generator.random_raw(2 * n).reshape(n, 2).T
         u = (((upper << np.uint64(32)) | lower) & np.uint64(2**53 - 1)) * 2.0**-53
-    # Bounds and width are rounded to the dtype, the product is not: it is taken in float64, as in torch.
+    # Bounds and width are rounded to the dtype, the product is not: it is taken in
+    # float64, as in torch.
     return (u * float(high - low) + float(low)).astype(dtype).reshape(shape)
 
 
 def weight_and_bias(weight_shape: tuple[int, ...], bias: int | None, dtype) -> tuple[Parameter, Parameter | None]:
-    """torch's default for linear and convolution layers: uniform within 1 / sqrt(fan_in), weight first, then bias.
+    """torch's default for linear and convolution layers: uniform within 1 /
+    sqrt(fan_in), weight first, then bias.
 
     fan_in is the number of inputs that one output sums over; `bias` the number of
     biases. (He et al., 2015, with a = sqrt(5), is where it comes from, and its

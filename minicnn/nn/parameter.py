@@ -7,7 +7,8 @@ from ..kernels import arrays
 
 
 class Parameter:
-    """An array that is learnt: `data`, and `grad`, which backward adds to (None until it first does).
+    """An array that is learnt: `data`, and `grad`, which backward adds to (None until
+    it first does).
 
     Both are NumPy arrays, or torch tensors after `Module.to(device)`. Raises TypeError
     for anything else.
@@ -44,7 +45,9 @@ class Parameter:
         return math.prod(self.data.shape)
 
     def accumulate(self, grad: Any) -> None:
-        """Add to `grad`: gradients of several backward passes sum up until `zero_grad`, as in torch."""
+        """Add to `grad`: gradients of several backward passes sum up until `zero_grad`,
+        as in torch.
+        """
         self.grad = grad if self.grad is None else self.grad + grad
 
     def __repr__(self) -> str:

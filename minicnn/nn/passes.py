@@ -1,4 +1,5 @@
-"""From forward to backward: what forward keeps, and how a backward that does not belong to it is noticed.
+"""From forward to backward: what forward keeps, and how a backward that does not belong
+to it is noticed.
 
 There is no tape. A layer's forward keeps what its backward will need, and backward uses
 that up: it belongs to the latest forward, and may be called once for it. The arrays
@@ -37,7 +38,9 @@ _under_way: ContextVar[Forward | None] = ContextVar("minicnn_forward", default=N
 
 @contextmanager
 def forward_pass(module: "Module") -> Iterator[None]:
-    """Around the forward of each module. After an error nothing is kept, and the innermost layer signs its message."""
+    """Around the forward of each module. After an error nothing is kept, and the
+    innermost layer signs its message.
+    """
     outermost = _under_way.set(Forward()) if _under_way.get() is None else None
     try:
         yield

@@ -13,7 +13,9 @@ MOST_CLASSES = 30
 
 
 def draw_dataset(path: Path, dataset: ImageDataset) -> None:
-    """A row for each class with its first images, under the class's name; at most 30 classes."""
+    """A row for each class with its first images, under the class's name; at most 30
+    classes.
+    """
     labels = np.unique(dataset.labels)[:MOST_CLASSES]
     rows = len(labels)
     figure = Figure(figsize=(0.9 * COLUMNS + 1.8, 0.9 * rows + 0.6), layout="constrained")

@@ -77,7 +77,9 @@ def draw_filters(path: str | Path, weight: np.ndarray) -> None:
 
 
 def as_picture(planes: np.ndarray, low: float, high: float) -> np.ndarray:
-    """(C, H, W) as Matplotlib draws it: one channel as numbers (H, W), three as colours (H, W, 3) from 0 to 1."""
+    """(C, H, W) as Matplotlib draws it: one channel as numbers (H, W), three as colours
+    (H, W, 3) from 0 to 1.
+    """
     if len(planes) != 3:
         return planes[0]
     return (planes.transpose(1, 2, 0) - low) / (high - low or 1)

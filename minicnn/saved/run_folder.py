@@ -98,7 +98,9 @@ class Run:
         self.identity = identity(self.folder)
 
     def finish_epoch(self, metrics: Metrics, model: Module, optimizer: Optimizer, filters: np.ndarray) -> None:
-        """Add the row and keep all that goes with it; without a checkpoint it does not count."""
+        """Add the row and keep all that goes with it; without a checkpoint it does not
+        count.
+        """
         self.history.append(metrics)
         try:
             self.save(model, optimizer, filters)

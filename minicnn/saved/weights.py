@@ -1,4 +1,6 @@
-"""Weights on disk under torch's names: safetensors files, and what `torch.save(model.state_dict(), path)` writes."""
+"""Weights on disk under torch's names: safetensors files, and what
+`torch.save(model.state_dict(), path)` writes.
+"""
 
 import io
 import re
@@ -27,8 +29,9 @@ def save_weights(path: str | Path, state_dict: Mapping[str, np.ndarray]) -> None
 def load_weights(path: str | Path) -> dict[str, np.ndarray]:
     """Read a safetensors file or a `torch.save`d state_dict, ready for `load_state_dict`.
 
-    What a file is, its first bytes say, not its name. torch's format is a pickle, and a pickle can run code: torch reads
-    it with `weights_only=True`, which refuses whatever is not a tensor. That needs torch; safetensors files do not.
+    What a file is, its first bytes say, not its name. torch's format is a pickle, and a
+    pickle can run code: torch reads it with `weights_only=True`, which refuses whatever
+    is not a tensor. That needs torch; safetensors files do not.
     """
     path = Path(path)
     if path.exists() and not path.is_file():
@@ -116,18 +119,22 @@ def _why_refused(error: Exception) -> str:
 
 
 def _arrays(path: Path, found: Any) -> dict[str, np.ndarray]:
-    """The tensors as arrays, if names with tensors are all that was found; what is not so is listed at once."""
+    """The tensors as arrays, if names with tensors are all that was found; what is not
+    so is listed at once.
+    """
     ask = "torch.save(model.state_dict(), path)"
     if not isinstance(found, Mapping):
         raise ValueError(  # noqa: TRY004 - the file's content is wrong, no argument's type
-            f"{path} holds an object of type {type(found).__name__}, expected a state_dict, names with their tensors: {ask}."
+            f"{path} holds an object of type {type(found).__name__}, expected a state_dict, names with "
+            f"their tensors: {ask}."
         )
     if {"state", "param_groups"} == found.keys():
         raise ValueError(f"{path} holds an optimiser's state, not weights: {ask}.")
     inside = [name for name, value in found.items() if isinstance(value, Mapping) and "param_groups" not in value]
     if inside:
         raise ValueError(
-            f"{path} holds a checkpoint with the entries {', '.join(map(repr, found))}, expected a state_dict: save the part "
+            f"{path} holds a checkpoint with the entries {', '.join(map(repr, found))}, expected a "
+            "state_dict: save the part "
             f"with the weights alone, perhaps torch.save(torch.load({path.name!r})[{inside[0]!r}], 'weights.pt')."
         )
     arrays, problems = {}, []

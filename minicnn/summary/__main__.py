@@ -11,7 +11,9 @@ from . import summary
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.summary",
-        description="Layer by layer: output shape, parameters, multiply-adds, bytes kept for backward, receptive field.",
+        description=(
+            "Layer by layer: output shape, parameters, multiply-adds, bytes kept for backward, receptive field."
+        ),
     )
     parser.add_argument("model", nargs="*", help=f"which networks (default: all): {', '.join(networks())}")
     return parser

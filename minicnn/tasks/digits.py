@@ -14,7 +14,9 @@ MOST_PIXELS = 512 * 512  # of an image: its network has 67 million parameters
 
 
 class Digits(Classifier):
-    """A logit for each class, cross-entropy, and the class with the largest logit is the answer."""
+    """A logit for each class, cross-entropy, and the class with the largest logit is
+    the answer.
+    """
 
     name = "digits"
     question = "which digit is it?"
@@ -22,7 +24,9 @@ class Digits(Classifier):
     classes = tuple("0123456789")
 
     def network(self, config):
-        """SimpleCNN for the images and classes of the run's data set. ValueError for what no data set has."""
+        """SimpleCNN for the images and classes of the run's data set. ValueError for
+        what no data set has.
+        """
         shape = config.get("input_shape", (1, 28, 28))
         outputs = config.get("outputs", len(self.classes))
         sizes = [*shape, outputs] if isinstance(shape, (list, tuple)) else []
@@ -30,7 +34,8 @@ class Digits(Classifier):
             raise ValueError(f"expected input_shape [C, H, W] and outputs as whole numbers, got {shape} and {outputs}")
         if shape[0] not in (1, 3) or shape[1] * shape[2] > MOST_PIXELS or outputs > MOST_CLASSES:
             raise ValueError(
-                f"expected 1 or 3 channels, at most {MOST_PIXELS:,} pixels and {MOST_CLASSES:,} classes, got {shape} and {outputs}"
+                f"expected 1 or 3 channels, at most {MOST_PIXELS:,} pixels and {MOST_CLASSES:,} classes, "
+                f"got {shape} and {outputs}"
             )
         return SimpleCNN(outputs, shape)
 

@@ -31,7 +31,9 @@ class Task:
         raise NotImplementedError
 
     def for_run(self, config: Mapping[str, Any]) -> "Task":
-        """The task as a run's configuration has it: with the names of its classes, where a data set brought some."""
+        """The task as a run's configuration has it: with the names of its classes,
+        where a data set brought some.
+        """
         return self
 
     def criterion(self) -> Criterion:

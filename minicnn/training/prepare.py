@@ -154,7 +154,9 @@ def load_initial_weights(model: Module, path: Path) -> None:
 
 
 def first_images(settings: Settings, train: bool) -> Subset:
-    """The first images of a data set: as many as are asked for, or the course's number if there are so many."""
+    """The first images of a data set: as many as are asked for, or the course's number
+    if there are so many.
+    """
     dataset = open_images(settings.data, train, np.dtype(settings.dtype))
     size = settings.train_size if train else settings.val_size
     if size is None:
@@ -170,7 +172,9 @@ def first_images(settings: Settings, train: bool) -> Subset:
 
 
 def describe(settings: Settings, train_images: Subset, val_images: Subset) -> dict[str, Any]:
-    """What the run's configuration says of its images: their shape, and the classes. The exercises learn digits alone."""
+    """What the run's configuration says of its images: their shape, and the classes.
+    The exercises learn digits alone.
+    """
     train: Any = train_images.dataset  # an ImageDataset
     val: Any = val_images.dataset
     name = f"--data {settings.data}"

@@ -1,4 +1,6 @@
-"""Any picture becomes what MNIST's authors would have made of it; what is MNIST's already stays as it is, bit for bit."""
+"""Any picture becomes what MNIST's authors would have made of it; what is MNIST's
+already stays as it is, bit for bit.
+"""
 
 import io
 import warnings
@@ -41,7 +43,7 @@ def near(pixels, expected=EXPECTED, bound=12):
     return np.abs(pixels.astype(float) - expected).mean() < bound
 
 
-# ------------------------------------------------------------------------------- MNIST's own images
+# ------------------------------------------------------------------- MNIST's own images
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "I;16", "I", "F"])
@@ -87,7 +89,7 @@ def test_as_is_takes_anything_of_28x28(tmp_path):
         read_digit(save(tmp_path, drawing()), as_is=True)
 
 
-# ------------------------------------------------------------------------------------ any other image
+# ---------------------------------------------------------------------- any other image
 
 
 @given(
@@ -217,7 +219,7 @@ def test_a_dot_and_a_line_are_images(tmp_path):
     assert np.ptp(rows) < 6
 
 
-# ------------------------------------------------------------------------------------------ refusals
+# ----------------------------------------------------------------------------- refusals
 
 
 def refused(path):

@@ -1,4 +1,6 @@
-"""Data sets in every form that people have: whatever holds them, the same images and labels come out."""
+"""Data sets in every form that people have: whatever holds them, the same images and
+labels come out.
+"""
 
 import gzip
 import io
@@ -18,7 +20,9 @@ from minicnn.data.opening import interleaved
 
 
 def random_set(seed=0, N=12, size=(6, 5), C=1, classes=3):
-    """uint8 images (N, H, W) or (N, H, W, 3) that reach 255, and labels (N,) in which every class occurs."""
+    """uint8 images (N, H, W) or (N, H, W, 3) that reach 255, and labels (N,) in which
+    every class occurs.
+    """
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (N, *size) if C == 1 else (N, *size, C), dtype=np.uint8)
     images[0].flat[0] = 255
@@ -42,7 +46,7 @@ def check(path, train=TRAIN, test=TEST):
     return found
 
 
-# ------------------------------------------------------------------------------------------------------- IDX
+# ---------------------------------------------------------------------------------- IDX
 
 SPELLINGS = [
     "{part}-{kind}-idx{n}-ubyte",
@@ -112,7 +116,7 @@ def test_the_bundled_digits_through_the_general_reader_are_the_same(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-# ------------------------------------------------------------------------------------------------ containers
+# --------------------------------------------------------------------------- containers
 
 
 def as_npz(folder, names):
@@ -314,7 +318,7 @@ def test_hdf5_with_groups(tmp_path):
         open_dataset(path)
 
 
-# --------------------------------------------------------------------------------------- numbers and labels
+# ------------------------------------------------------------------- numbers and labels
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["float32", "float64", "int64", "bool"]))
@@ -397,7 +401,7 @@ def test_an_archive_with_objects_is_not_unpickled(tmp_path):
         open_dataset(tmp_path / "set.npz")
 
 
-# ------------------------------------------------------------------------------------------------ the look
+# ----------------------------------------------------------------------------- the look
 
 
 def dataset(images, labels, classes=("a", "b", "c")):

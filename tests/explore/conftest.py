@@ -148,7 +148,9 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Opens a view; at the end of the test nothing may have gone wrong in the page or been asked of another host."""
+    """Opens a view; at the end of the test nothing may have gone wrong in the page or
+    been asked of another host.
+    """
     contexts, troubles = [], []
 
     def open_view(asker, view="bench", width=1280, height=900, **options):

@@ -25,7 +25,10 @@ def shown(page, label):
     """The numbers of a grid as a person reads them."""
     rows = page.eval_on_selector_all(
         f'table[aria-label="{label}"] tbody tr',
-        "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.querySelector('input')?.value ?? cell.textContent))",
+        (
+            "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => "
+            "cell.querySelector('input')?.value ?? cell.textContent))"
+        ),
     )
     return np.array([[text.replace("−", "-") for text in row] for row in rows], float)
 

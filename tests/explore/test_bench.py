@@ -1,4 +1,6 @@
-"""The layer bench says what the library says: whole grids, single sums, gradients, formulas, programs, errors."""
+"""The layer bench says what the library says: whole grids, single sums, gradients,
+formulas, programs, errors.
+"""
 
 import math
 
@@ -99,7 +101,9 @@ def test_every_sum_on_the_page_is_what_the_layer_computes(body, random):
 
 @pytest.mark.parametrize(("layer", "mode"), [("Conv2d", "reflect"), ("Conv2d", "zeros"), ("ConvTranspose2d", "zeros")])
 def test_every_cell_of_a_layer_with_groups(layer, mode):
-    """No symmetry to hide behind: groups, two different kernel sizes, strides, paddings, dilations."""
+    """No symmetry to hide behind: groups, two different kernel sizes, strides,
+    paddings, dilations.
+    """
     body = setting(
         layer,
         (4, 6),

@@ -1,6 +1,8 @@
-"""The page in a real browser: views opened, controls moved, and every number on it compared with the library's.
+"""The page in a real browser: views opened, controls moved, and every number on it
+compared with the library's.
 
-Needs Chromium (Debian: apt-get install chromium) and the package playwright; says so when it skips.
+Needs Chromium (Debian: apt-get install chromium) and the package playwright; says so
+when it skips.
 """
 
 import re
@@ -209,7 +211,10 @@ def test_matrix(server, visit):
     page.fill('#view-matrix [name="stride"]', "2")
     until(
         page,
-        "document.querySelector('#matrix-shape').textContent.includes('has 16 rows, one for each input pixel, and 1 columns')",
+        (
+            "document.querySelector('#matrix-shape').textContent.includes('has 16 rows, one for each input "
+            "pixel, and 1 columns')"
+        ),
     )
 
 
@@ -250,7 +255,10 @@ def test_contrast(server, visit, scheme):
           const probe = document.body.appendChild(document.createElement("span"));
           const names = ["paper", "card", "sunk", "ink", "muted", "blue", "violet", "green", "orange", "red",
             "blue-fill", "violet-fill", "green-fill", "orange-fill", "red-fill"];
-          const found = names.map((name) => { probe.style.color = `var(--${name})`; return [name, getComputedStyle(probe).color]; });
+          const found = names.map((name) => {
+            probe.style.color = `var(--${name})`;
+            return [name, getComputedStyle(probe).color];
+          });
           probe.remove();
           return Object.fromEntries(found);
         }"""

@@ -1,4 +1,6 @@
-"""A run in a real browser: digits drawn and picked, filters, confusion matrix, costs; numbers compared with the library's."""
+"""A run in a real browser: digits drawn and picked, filters, confusion matrix, costs;
+numbers compared with the library's.
+"""
 
 import re
 

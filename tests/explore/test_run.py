@@ -1,4 +1,6 @@
-"""A run folder and what a digit does in its network: each number equals the library's, each damage is a sentence."""
+"""A run folder and what a digit does in its network: each number equals the library's,
+each damage is a sentence.
+"""
 
 import base64
 import json

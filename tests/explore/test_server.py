@@ -53,12 +53,17 @@ def test_nothing_is_loaded_from_elsewhere():
     [
         b"",
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1",
-        b"POST /api/bench HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nHost: 127.0.0.1:%d\r\n\r\n",
+        (
+            b"POST /api/bench HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\nHost: "
+            b"127.0.0.1:%d\r\n\r\n"
+        ),
     ],
     ids=["before", "headers", "body"],
 )
 def test_a_request_that_drips_does_not_hold_its_thread(server, monkeypatch, start):
-    """Each drop comes within the timeout for silence; what ends it is the time of the whole request."""
+    """Each drop comes within the timeout for silence; what ends it is the time of the
+    whole request.
+    """
     monkeypatch.setattr(server_module, "LONGEST_REQUEST", 0.5)
     port = server.server.server_port
     with socket.create_connection(("127.0.0.1", port)) as client:
@@ -84,7 +89,9 @@ def test_a_request_that_drips_does_not_hold_its_thread(server, monkeypatch, star
 
 
 def test_connections_wait_for_a_busy_server_and_are_not_turned_away():
-    """A browser opens six for each tab. Nobody serves here: a connection beyond the queue would time out."""
+    """A browser opens six for each tab. Nobody serves here: a connection beyond the
+    queue would time out.
+    """
     server = server_module.Server(0)
     clients = [socket.create_connection(("127.0.0.1", server.server_port), timeout=1) for _ in range(60)]
     for client in clients:
@@ -328,14 +335,17 @@ def test_a_file_that_cannot_be_read_is_a_sentence(server, monkeypatch):
 
 def test_a_client_that_breaks_off_in_its_body_is_no_news(server, capsys):
     with socket.create_connection(("127.0.0.1", server.server.server_port), timeout=5) as connection:
-        head = f"POST /api/bench HTTP/1.1\r\nHost: {server.url[7:-1]}\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+        head = (
+            f"POST /api/bench HTTP/1.1\r\nHost: {server.url[7:-1]}\r\nContent-Type: "
+            "application/json\r\nContent-Length: 99\r\n\r\n"
+        )
         connection.sendall(head.encode() + b"{")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
     assert server.get("/api/costs")[0] == 200
     assert capsys.readouterr().err == ""
 
 
-# ------------------------------------------------------------------------------------------------- the command
+# -------------------------------------------------------------------------- the command
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])

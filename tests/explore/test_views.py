@@ -18,7 +18,7 @@ def textbook():
         yield
 
 
-# -------------------------------------------------------------------------------------------------------- channels
+# ----------------------------------------------------------------------------- channels
 
 
 def channel_setting(**changes):
@@ -62,7 +62,7 @@ def test_groups_cut_links_and_weights():
         channels.cell(channel_setting(groups=3, row=0, column=0))
 
 
-# ---------------------------------------------------------------------------------------------------------- matrix
+# ------------------------------------------------------------------------------- matrix
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), (2, 1, 1), (1, 2, 2), (3, 0, 1)])
@@ -115,7 +115,7 @@ def test_the_transpose_is_no_inverse_unless_the_kernel_only_copies():
     assert skipped["unseen"].tolist() == [[False, True, False], [True, True, True], [False, True, False]]
 
 
-# --------------------------------------------------------------------------------------------------------- drawing
+# ------------------------------------------------------------------------------ drawing
 
 
 def test_a_drawing_becomes_a_centred_digit_as_an_image_file_does(tmp_path):
@@ -143,7 +143,7 @@ def test_a_blank_drawing_stays_blank_and_specks_are_a_sentence():
         digits.drawn_digit(canvas)
 
 
-# ----------------------------------------------------------------------------------------------------------- costs
+# -------------------------------------------------------------------------------- costs
 
 
 def test_costs_are_counted_from_the_layers():

@@ -1,4 +1,6 @@
-"""python -m minicnn.agree: it says yes to what is right, and shows a program that proves what is wrong."""
+"""python -m minicnn.agree: it says yes to what is right, and shows a program that
+proves what is wrong.
+"""
 
 import re
 import subprocess
@@ -41,7 +43,9 @@ def test_every_operation_and_optimiser_is_tried():
 
 
 def test_the_configurations_reach_everything():
-    """Padding of each kind, slack, groups, dilation, strides, no bias; large ones; and no two alike."""
+    """Padding of each kind, slack, groups, dilation, strides, no bias; large ones; and
+    no two alike.
+    """
     trials = drawn("conv2d", 200)
     options = [trial.options for trial in trials]
     assert {"same", "valid"} <= {option["padding"] for option in options}
@@ -52,7 +56,7 @@ def test_the_configurations_reach_everything():
     assert len({trial.program("numpy", "float32", 0) for trial in trials}) == 200
 
 
-# ------------------------------------------------------------------------------------------------- planted bugs
+# ------------------------------------------------------------------------- planted bugs
 
 
 def off_by(share):
@@ -108,7 +112,7 @@ def test_another_dtype_another_shape_and_nan_are_wrong(spoil, monkeypatch, capsy
     assert "inf times what rounding explains" in capsys.readouterr().out
 
 
-# -------------------------------------------------------------------------------------------------- the command
+# -------------------------------------------------------------------------- the command
 
 
 def test_the_same_seed_tries_the_same_and_the_backend_stays(capsys):

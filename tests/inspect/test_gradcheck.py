@@ -1,4 +1,6 @@
-"""minicnn.gradcheck: it accepts every layer and loss here, on any input, and tells planted bugs and kinks apart."""
+"""minicnn.gradcheck: it accepts every layer and loss here, on any input, and tells
+planted bugs and kinks apart.
+"""
 
 import re
 
@@ -21,7 +23,7 @@ def textbook():
         yield
 
 
-# -------------------------------------------------------------------------------------------------- what is right
+# ------------------------------------------------------------------------ what is right
 
 
 @given(layers(), st.floats(-3, 3))
@@ -100,11 +102,13 @@ def test_where_large_numbers_cancel_in_a_small_output_their_rounding_is_allowed(
     assert gradcheck(nn.BCEWithLogitsLoss(**options), (np.array(-4.08463486), np.array(0.0)))
 
 
-# -------------------------------------------------------------------------------------------------------- bugs
+# --------------------------------------------------------------------------------- bugs
 
 
 class Own(nn.Linear):
-    """A linear layer whose backward goes through `bug`: (grad_input, grad_weight) -> both, perhaps wrong."""
+    """A linear layer whose backward goes through `bug`: (grad_input, grad_weight) ->
+    both, perhaps wrong.
+    """
 
     def __init__(self, bug, inputs=3, outputs=3):
         super().__init__(inputs, outputs, bias=False)
@@ -196,7 +200,7 @@ def test_the_report_shows_both_values_of_the_worst_element():
     assert worst.badness > 1
 
 
-# ------------------------------------------------------------------------------------------------------- kinks
+# -------------------------------------------------------------------------------- kinks
 
 
 class Bend(nn.Module):
@@ -245,7 +249,7 @@ def test_relu_at_zero_and_ties_of_max_pooling_are_kinks():
     assert "nothing is proved" in str(gradcheck(nn.MaxPool2d(2), np.ones((1, 2, 2))))
 
 
-# --------------------------------------------------------------------------------------------------- refused
+# ------------------------------------------------------------------------------ refused
 
 
 class Noise(nn.Module):

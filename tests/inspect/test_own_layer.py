@@ -1,4 +1,6 @@
-"""The example "Write your own layer" runs as it is printed, learns, and its mistake is found."""
+"""The example "Write your own layer" runs as it is printed, learns, and its mistake is
+found.
+"""
 
 import re
 from pathlib import Path

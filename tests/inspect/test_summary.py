@@ -1,4 +1,6 @@
-"""minicnn.summary: what its numbers mean, counted another way; the course network's facts; what is refused."""
+"""minicnn.summary: what its numbers mean, counted another way; the course network's
+facts; what is refused.
+"""
 
 import subprocess
 import sys
@@ -29,7 +31,9 @@ class Add(nn.Module):
 
 
 class Scale(nn.Module):
-    """A layer of one's own, with a parameter, which keeps its input in an attribute of its own."""
+    """A layer of one's own, with a parameter, which keeps its input in an attribute of
+    its own.
+    """
 
     def __init__(self):
         self.factor = nn.Parameter(np.ones(1, np.float32))
@@ -47,7 +51,7 @@ class Unused(nn.Module):
         return self.tanh(x)
 
 
-# ------------------------------------------------------------------------------------------ the course's network
+# ----------------------------------------------------------------- the course's network
 
 
 def test_where_the_parameters_and_the_arithmetic_of_the_course_network_are():
@@ -65,12 +69,14 @@ def test_where_the_parameters_and_the_arithmetic_of_the_course_network_are():
     assert "  93.2  " in str(found) and "  83.0  " in str(found)
 
 
-# ----------------------------------------------------------------------------------------------- the docstring
+# ------------------------------------------------------------------------ the docstring
 
 
 @given(strategies.convolutions(paddings=("valid",)))
 def test_multiply_adds_of_a_convolution_are_the_products_that_it_sums(case):
-    """With ones everywhere and no padding each product is 1, so the outputs add up to their number."""
+    """With ones everywhere and no padding each product is 1, so the outputs add up to
+    their number.
+    """
     O, CG, *K = case.weight
     G = case.arguments["groups"]
     arguments = {name: case.arguments[name] for name in ("stride", "dilation", "groups")}
@@ -147,7 +153,8 @@ def test_kept_bytes_are_those_of_the_arrays_that_forward_keeps_and_shared_ones_c
     model = nn.Sequential(nn.Conv2d(1, 3, 3, dtype="float64"), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Tanh())
     model.append(nn.Linear(12, 2, dtype="float64")).append(nn.Sigmoid())
     sizes = [r.kept_bytes for r in minicnn.summary(model, (1, 6, 6)).rows]
-    # the image; ReLU's output; int64 places; shapes alone; tanh's output, which Linear's input is; sigmoid's output
+    # the image; ReLU's output; int64 places; shapes alone; tanh's output, which
+    # Linear's input is; sigmoid's output
     assert sizes == [8 * 36, 8 * 3 * 16, 8 * 12, 0, 8 * 12, 0, 8 * 2]
 
 
@@ -179,7 +186,7 @@ def test_the_table_is_aligned_and_a_notebook_shows_it():
     assert all(line[end - 1].isdigit() and line[end] == " " for line in rows)
 
 
-# --------------------------------------------------------------------------------------------------- refused
+# ------------------------------------------------------------------------------ refused
 
 
 @pytest.mark.parametrize("shape", [(), 28, (1, 28, 28.0), (0, 3), "abc", None])
@@ -200,7 +207,7 @@ def test_what_is_no_module_is_refused():
         minicnn.summary(minicnn.models.SimpleCNN, (1, 28, 28))
 
 
-# --------------------------------------------------------------------------------------------------- the command
+# -------------------------------------------------------------------------- the command
 
 
 def test_the_command_prints_every_network(capsys):
@@ -216,7 +223,10 @@ def test_the_command_prints_every_network(capsys):
 
 
 def test_function_module_and_command_of_one_name_do_not_get_in_each_others_way():
-    script = "import minicnn.summary; from minicnn.summary import Row; minicnn.summary(minicnn.models.SimpleCNN(), (1, 28, 28))"
+    script = (
+        "import minicnn.summary; from minicnn.summary import Row; "
+        "minicnn.summary(minicnn.models.SimpleCNN(), (1, 28, 28))"
+    )
     for arguments in (["-c", script], ["-m", "minicnn.summary"]):
         done = subprocess.run([sys.executable, "-W", "error", *arguments], capture_output=True, text=True, check=True)
         assert done.stderr == ""

@@ -1,4 +1,6 @@
-"""The size formulas: against torch's output shapes, against windows counted one by one, and against each other."""
+"""The size formulas: against torch's output shapes, against windows counted one by one,
+and against each other.
+"""
 
 import itertools
 
@@ -13,8 +15,10 @@ from tests.support.oracle import torch
 
 
 def counted(size, K, S, before, after, D, ceil_mode=False):
-    """The windows, one by one: from the first padded pixel on, while they fit. With ceil_mode a window may also hang over the
-    end by less than a stride, if it starts in the image or in the padding before it."""
+    """The windows, one by one: from the first padded pixel on, while they fit. With
+    ceil_mode a window may also hang over the end by less than a stride, if it starts in
+    the image or in the padding before it.
+    """
     end, count = before + size + after, 0
     while True:
         first, last = count * S, count * S + D * (K - 1)
@@ -83,7 +87,9 @@ def test_max_pool2d_has_torchs_output_shape_or_both_refuse(size, K, S, D, share,
 
 @given(**axes, padding=st.integers(0, 24))
 def test_a_stride_maps_as_many_sizes_to_one_output_and_output_padding_tells_them_apart(size, K, S, D, padding):
-    """conv_size(conv_transpose_size(out, OP)) = out for each OP below S, and for no other number."""
+    """conv_size(conv_transpose_size(out, OP)) = out for each OP below S, and for no
+    other number.
+    """
     P = min(padding, ((size - 1) * S + D * (K - 1)) // 2)
     inputs = [geometry.conv_transpose_size(size, K, S, P, D, OP) for OP in range(-1, S + 1)]
     outputs = [geometry.conv_size(n, K, S, 2 * P, D) for n in inputs]
@@ -158,11 +164,13 @@ def test_a_geometry_is_frozen_and_hashable():
     assert all(type(value) is int for value in g)
 
 
-# --------------------------------------------------------- what only the rarest draws would show, tried one by one
+# ------------------------------ what only the rarest draws would show, tried one by one
 
 
 def test_an_empty_window_is_found_wherever_it_is():
-    """By looking under each window that begins before the image. (Of all that fit, only K = 2, P = 1, D = size + 1 has one.)"""
+    """By looking under each window that begins before the image. (Of all that fit, only
+    K = 2, P = 1, D = size + 1 has one.)
+    """
     for size, S, P, D, out in itertools.product(range(1, 5), range(1, 4), range(8), range(1, 9), range(1, 6)):
         starts = [o * S - P for o in range(out) if o * S < P]
         empty = any(all(not 0 <= start + k * D < size for k in range(9)) for start in starts)
@@ -213,7 +221,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv2d((1, 2, 4, 4), (3, 1, 2, 2), who="Conv2d"),
             RuntimeError,
             (
-                "Conv2d: weight (3, 1, 2, 2) with groups=1 takes 1 channels, but the input has 2: its shape is (1, 2, 4, 4), "
+                "Conv2d: weight (3, 1, 2, 2) with groups=1 takes 1 channels, but the input has 2: its "
+                "shape is (1, 2, 4, 4), "
                 "read as (N, C, H, W)."
             ),
         ),
@@ -235,7 +244,10 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
         (
             lambda: geometry.conv_transpose2d((1, 3, 4, 4), (3, 1, 2, 2), output_padding=1, who="ConvTranspose2d"),
             ValueError,
-            "ConvTranspose2d: output_padding must be smaller than stride or dilation, but 1 >= stride 1 and >= dilation 1.",
+            (
+                "ConvTranspose2d: output_padding must be smaller than stride or dilation, but 1 >= stride 1 "
+                "and >= dilation 1."
+            ),
         ),
         (
             lambda: geometry.max_pool2d((1, 2, 4, 4), (1, 0), who="MaxPool2d"),
@@ -246,14 +258,18 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv2d((1, 1, 2, 9), (1, 1, 9, 3), padding=(1, 0), who="Conv2d"),
             RuntimeError,
             (
-                "Conv2d: height 2 becomes floor((2 + 2 of padding - dilation 1 * (kernel_size 9 - 1) - 1) / stride 1) + 1 = -4; "
+                "Conv2d: height 2 becomes floor((2 + 2 of padding - dilation 1 * (kernel_size 9 - 1) - "
+                "1) / stride 1) + 1 = -4; "
                 "input and output must each be at least 1. Give a larger input or padding."
             ),
         ),
         (
             lambda: geometry.output_padding_for((7, 11), (1, 4, 5), (2, 2), (2, 2), (0, 0), (1, 1), "ConvT"),
             ValueError,
-            "ConvT: output_size (7, 11) cannot be reached from an input of (4, 5); the sizes from (8, 10) to (9, 11) can.",
+            (
+                "ConvT: output_size (7, 11) cannot be reached from an input of (4, 5); the sizes from (8, "
+                "10) to (9, 11) can."
+            ),
         ),
         (
             lambda: geometry.check_groups(3, 4, 2, "Conv2d"),
@@ -264,7 +280,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv2d((1, 1, 9, 3), (1, 1, 3, 4), (1, 2), (0, 1), (1, 3), who="Conv2d"),
             RuntimeError,
             (
-                "Conv2d: width 3 becomes floor((3 + 2 of padding - dilation 3 * (kernel_size 4 - 1) - 1) / stride 2) + 1 = -2; "
+                "Conv2d: width 3 becomes floor((3 + 2 of padding - dilation 3 * (kernel_size 4 - 1) - 1) "
+                "/ stride 2) + 1 = -2; "
                 "input and output must each be at least 1. Give a larger input or padding."
             ),
         ),
@@ -272,7 +289,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv2d((1, 1, 2, 9), (1, 1, 3, 3), who="Conv2d"),
             RuntimeError,
             (
-                "Conv2d: height 2 becomes floor((2 + 0 of padding - dilation 1 * (kernel_size 3 - 1) - 1) / stride 1) + 1 = 0; "
+                "Conv2d: height 2 becomes floor((2 + 0 of padding - dilation 1 * (kernel_size 3 - 1) - "
+                "1) / stride 1) + 1 = 0; "
                 "input and output must each be at least 1. Give a larger input or padding."
             ),
         ),
@@ -295,7 +313,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv_transpose2d((1, 2, 4, 4), (3, 1, 2, 2), who="ConvTranspose2d"),
             RuntimeError,
             (
-                "ConvTranspose2d: weight (3, 1, 2, 2) takes 3 channels, but the input has 2: its shape is (1, 2, 4, 4), "
+                "ConvTranspose2d: weight (3, 1, 2, 2) takes 3 channels, but the input has 2: its shape "
+                "is (1, 2, 4, 4), "
                 "read as (N, C, H, W)."
             ),
         ),
@@ -308,7 +327,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv_transpose2d((1, 1, 9, 2), (1, 1, 3, 2), 2, (0, 3), (0, 1), who="ConvTranspose2d"),
             RuntimeError,
             (
-                "ConvTranspose2d: the output's width would be (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + "
+                "ConvTranspose2d: the output's width would be (size - 1) * stride - 2 * padding + "
+                "dilation * (kernel_size - 1) + "
                 "output_padding + 1 = 1 * 2 - 2 * 3 + 1 * 1 + 1 + 1 = -1; input and output must each be at least 1. "
                 "Give a larger input or less padding."
             ),
@@ -317,7 +337,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.conv_transpose2d((1, 1, 0, 2), (1, 1, 3, 2), who="ConvTranspose2d"),
             RuntimeError,
             (
-                "ConvTranspose2d: the output's height would be (size - 1) * stride - 2 * padding + dilation * (kernel_size - 1) + "
+                "ConvTranspose2d: the output's height would be (size - 1) * stride - 2 * padding + "
+                "dilation * (kernel_size - 1) + "
                 "output_padding + 1 = -1 * 1 - 2 * 0 + 1 * 2 + 0 + 1 = 2; input and output must each be at least 1. "
                 "Give a larger input or less padding."
             ),
@@ -325,7 +346,10 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
         (
             lambda: geometry.check_output_padding((0, 2), (3, 2), (1, 1), "ConvTranspose2d"),
             ValueError,
-            "ConvTranspose2d: output_padding must be smaller than stride or dilation, but 2 >= stride 2 and >= dilation 1.",
+            (
+                "ConvTranspose2d: output_padding must be smaller than stride or dilation, but 2 >= stride 2 "
+                "and >= dilation 1."
+            ),
         ),
         (
             lambda: geometry.check_output_padding(-1, (3, 2), (1, 1), "ConvTranspose2d"),
@@ -346,7 +370,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.max_pool2d((1, 2, 9, 2), 3, (1, 2), who="MaxPool2d"),
             RuntimeError,
             (
-                "MaxPool2d: no window fits into the input (1, 2, 9, 2): width 2 becomes floor((2 + 2 * padding 0 - dilation 1 * "
+                "MaxPool2d: no window fits into the input (1, 2, 9, 2): width 2 becomes floor((2 + 2 * "
+                "padding 0 - dilation 1 * "
                 "(kernel_size 3 - 1) - 1) / stride 2) + 1 = 0; channels, input and output must be at least 1. "
                 "Give a larger input or padding."
             ),
@@ -355,7 +380,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.max_pool2d((1, 0, 9, 9), 3, ceil_mode=True, who="MaxPool2d"),
             RuntimeError,
             (
-                "MaxPool2d: no window fits into the input (1, 0, 9, 9): height 9 becomes ceil((9 + 2 * padding 0 - dilation 1 * "
+                "MaxPool2d: no window fits into the input (1, 0, 9, 9): height 9 becomes ceil((9 + 2 * "
+                "padding 0 - dilation 1 * "
                 "(kernel_size 3 - 1) - 1) / stride 3) + 1 = 3; channels, input and output must be at least 1. "
                 "Give a larger input or padding."
             ),
@@ -364,7 +390,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.max_pool2d((1, 1, 9, 2), (1, 4), 1, (0, 2), (1, 3), True, who="MaxPool2d"),
             RuntimeError,
             (
-                "MaxPool2d: no window fits into the input (1, 1, 9, 2): width 2 becomes ceil((2 + 2 * padding 2 - dilation 3 * "
+                "MaxPool2d: no window fits into the input (1, 1, 9, 2): width 2 becomes ceil((2 + 2 * "
+                "padding 2 - dilation 3 * "
                 "(kernel_size 4 - 1) - 1) / stride 1) + 1 = -3; channels, input and output must be at least 1. "
                 "Give a larger input or padding."
             ),
@@ -373,7 +400,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.max_pool2d((1, 1, 9, 1), (1, 2), 1, (0, 1), (1, 2), who="MaxPool2d"),
             ValueError,
             (
-                "MaxPool2d: with padding 1 and dilation 2 a window has no element of the input's width 1 under it, so it has no "
+                "MaxPool2d: with padding 1 and dilation 2 a window has no element of the input's width 1 "
+                "under it, so it has no "
                 "maximum. Choose a dilation of at most 1."
             ),
         ),
@@ -386,7 +414,8 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.output_padding_for((5,), (1, 1, 4, 4), (2, 2), (2, 2), (0, 0), (1, 1), "ConvTranspose2d"),
             ValueError,
             (
-                "ConvTranspose2d: output_size must give (height, width) or as many numbers as the input has dimensions, got (5,) "
+                "ConvTranspose2d: output_size must give (height, width) or as many numbers as the input "
+                "has dimensions, got (5,) "
                 "for an input of shape (1, 1, 4, 4)."
             ),
         ),
@@ -394,19 +423,26 @@ def test_defaults_are_torchs_and_errors_begin_with_the_functions_name():
             lambda: geometry.output_padding_for((7, 7), (4, 4), (2, 2), (2, 2), (0, 0), (1, 1), "ConvTranspose2d"),
             ValueError,
             (
-                "ConvTranspose2d: output_size must give (height, width) or as many numbers as the input has dimensions, got (7, 7) "
+                "ConvTranspose2d: output_size must give (height, width) or as many numbers as the input "
+                "has dimensions, got (7, 7) "
                 "for an input of shape (4, 4)."
             ),
         ),
         (
             lambda: geometry.output_padding_for((1, 1, 9, 12), (1, 1, 4, 5), (2, 2), (2, 2), (0, 0), (1, 1), "ConvT"),
             ValueError,
-            "ConvT: output_size (9, 12) cannot be reached from an input of (4, 5); the sizes from (8, 10) to (9, 11) can.",
+            (
+                "ConvT: output_size (9, 12) cannot be reached from an input of (4, 5); the sizes from (8, "
+                "10) to (9, 11) can."
+            ),
         ),
         (
             lambda: geometry.output_padding_for((7, 11), (1, 1, 4, 5), (2, 2), (2, 2), (0, 0), (1, 1), "ConvT"),
             ValueError,
-            "ConvT: output_size (7, 11) cannot be reached from an input of (4, 5); the sizes from (8, 10) to (9, 11) can.",
+            (
+                "ConvT: output_size (7, 11) cannot be reached from an input of (4, 5); the sizes from (8, "
+                "10) to (9, 11) can."
+            ),
         ),
     ],
 )

@@ -1,7 +1,8 @@
 """What only the Numba kernels can get wrong: large arrays, zeros skipped, memory.
 
-That they compute on small arrays what the textbook computes is tested where the textbook is: those tests run on both sets.
-Compilation, threads and instructions are tested in engine/.
+That they compute on small arrays what the textbook computes is tested where the
+textbook is: those tests run on both sets. Compilation, threads and instructions are
+tested in engine/.
 """
 
 import os
@@ -26,7 +27,9 @@ from tests.support.scripts import run, run_command
 
 @pytest.mark.parametrize("huge", [10_000, 2**62, 2**64])
 def test_a_stride_between_no_windows_and_a_dilation_between_no_taps_cost_nothing(huge):
-    """One window, or one tap, lies where it lies; tables as long as the stride would never be finished."""
+    """One window, or one tap, lies where it lies; tables as long as the stride would
+    never be finished.
+    """
     x, weight = np.arange(36.0).reshape(1, 1, 6, 6), np.arange(9.0).reshape(1, 1, 3, 3)
     assert F.conv2d(x, weight, stride=huge).item() == (x[..., :3, :3] * weight).sum()
     grad_input, grad_weight, _ = F.conv2d_backward(np.ones((1, 1, 1, 1)), x, weight, stride=huge)
@@ -40,7 +43,9 @@ def test_a_stride_between_no_windows_and_a_dilation_between_no_taps_cost_nothing
 
 @pytest.mark.parametrize("dtype", strategies.FLOATS)
 def test_windows_a_large_stride_apart_give_the_right_numbers_at_once(dtype):
-    """3 x 3 windows of one pixel, 10,000 apart: the middle one alone meets the image, at its first pixel."""
+    """3 x 3 windows of one pixel, 10,000 apart: the middle one alone meets the image,
+    at its first pixel.
+    """
     rng, options = np.random.default_rng(0), {"stride": 10_000, "padding": 10_000}
     x, weight, grad = (
         strategies.integers(rng, shape).astype(dtype) for shape in ((2, 2, 4, 5), (3, 2, 1, 1), (2, 3, 3, 3))
@@ -58,7 +63,9 @@ def test_windows_a_large_stride_apart_give_the_right_numbers_at_once(dtype):
 
 @given(strategies.pairs(1, 4), strategies.pairs(1, 3), strategies.pairs(1, 3), st.integers(1, 1000))
 def test_no_more_phases_are_laid_out_than_taps_read_however_large_the_stride(kernel, outputs, dilation, factor):
-    """One of the S x S images of every S-th pixel is a phase. Each tap reads one: K x K at most are worth their memory."""
+    """One of the S x S images of every S-th pixel is a phase. Each tap reads one: K x K
+    at most are worth their memory.
+    """
     stride = [7 * factor + 3, 5 * factor]
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
     size = [(n - 1) * s + r for n, s, r in zip(outputs, stride, reach, strict=True)]
@@ -75,13 +82,16 @@ def test_no_more_phases_are_laid_out_than_taps_read_however_large_the_stride(ker
     assert all(np.diff(backward.start) > 0)
 
 
-# ------------------------------------------------------------------------------------------- sizes beyond a vector
+# ---------------------------------------------------------------- sizes beyond a vector
 #
-# The tests on both sets draw small arrays. These fill whole registers, blocks and parts, and leave rests of each.
+# The tests on both sets draw small arrays. These fill whole registers, blocks and
+# parts, and leave rests of each.
 
 
 def assert_the_textbooks(name, *arguments):
-    """Bit for bit, as the numbers are whole and small, or are not computed with; zeros may have either sign."""
+    """Bit for bit, as the numbers are whole and small, or are not computed with; zeros
+    may have either sign.
+    """
     results, expected = (getattr(kernels, name)(*arguments) for kernels in (numba_fast, numpy_textbook))
     several = isinstance(expected, tuple)
     for result, right in zip(*((results, expected) if several else ([results], [expected])), strict=True):
@@ -223,7 +233,9 @@ def test_a_sum_over_any_number_of_numbers_keeps_its_order(count, start, dtype, r
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names processors of this family")
 def test_the_bits_do_not_depend_on_the_processors_name(tmp_path):
-    """The compiler orders by it what it may order. The vector length may change bits, so it has to be the same."""
+    """The compiler orders by it what it may order. The vector length may change bits,
+    so it has to be the same.
+    """
     script = """
         import hashlib
         from minicnn.kernels import numba_fast
@@ -268,7 +280,7 @@ def test_adam_on_several_parts_in_any_layout_agrees_within_the_bound(layout, ams
     assert not np.array_equal(found[0][0], p)
 
 
-# -------------------------------------------------------------------------------------------------- zeros skipped
+# ------------------------------------------------------------------------ zeros skipped
 
 
 def arrays_of(case, density, values=strategies.integers):
@@ -340,7 +352,9 @@ def test_the_notebooks_second_convolution_takes_either_path_to_the_textbooks_gra
 @pytest.mark.parametrize("arguments", [{"padding": 1}, {"padding": 3, "dilation": 3}, {"stride": (2, 3), "groups": 2}])
 @pytest.mark.parametrize("channels", [22, 96], ids="{} channels".format)
 def test_skipping_in_bands_words_and_pieces_gives_the_textbooks_gradients(channels, arguments):
-    """Several bands of rows, several words of channels, runs of several pieces and of a part of one."""
+    """Several bands of rows, several words of channels, runs of several pieces and of a
+    part of one.
+    """
     groups, shape = arguments.get("groups", 1), (1, channels, 60, 61)
     g = geometry.conv2d(shape, (72, channels // groups, 3, 3), **arguments)
     case = strategies.Case(shape, (72, channels // groups, 3, 3), None, g.output_shape, arguments, "float32", 6)
@@ -356,7 +370,9 @@ def test_skipping_in_bands_words_and_pieces_gives_the_textbooks_gradients(channe
 
 @given(strategies.skippable(), strategies.densities, st.sampled_from(["x", "weight", "grad_output"]))
 def test_nan_and_infinity_are_not_skipped(case, density, where):
-    """0 * inf is NaN in the textbook, so a zero may be skipped only where what it meets is finite."""
+    """0 * inf is NaN in the textbook, so a zero may be skipped only where what it meets
+    is finite.
+    """
     arrays = arrays_of(case, density)
     spoiled = arrays[("x", "weight", "grad_output").index(where)].reshape(-1)
     rng = np.random.default_rng(case.seed)
@@ -382,13 +398,15 @@ def test_real_gradients_agree_within_the_bound_for_sums_however_many_zeros_there
         oracle.assert_close(result, right, scale, n, density)
 
 
-# ------------------------------------------------------------------------------- compiled, or not, or with checks
+# ----------------------------------------------------- compiled, or not, or with checks
 
 TESTS = [f"tests/nn/test_{name}.py" for name in ("convolution", "conv_transpose", "pooling", "linear", "pointwise")]
 
 
 def test_without_compilation_the_loops_pass_the_same_tests():
-    """Python's own loops: an index past the end is an error, also in what stands for a vector register."""
+    """Python's own loops: an index past the end is an error, also in what stands for a
+    vector register.
+    """
     overflow = "ignore::RuntimeWarning"  # NumPy warns about single numbers, never about compiled ones
     options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=dev", "-W", overflow]
     chosen = "numba and (bit_for_bit or within_the_bound or as_in_torch) or however_many_zeros"
@@ -404,7 +422,7 @@ def test_compiled_with_checked_bounds_the_loops_pass_the_same_tests(tmp_path):
     assert " passed" in printed and " skipped" not in printed, printed
 
 
-# --------------------------------------------------------------------------------------------------------- memory
+# ------------------------------------------------------------------------------- memory
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")

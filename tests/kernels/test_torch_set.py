@@ -1,6 +1,8 @@
-"""The torch kernel set against the textbook, which torch has judged: never against torch itself.
+"""The torch kernel set against the textbook, which torch has judged: never against
+torch itself.
 
-Every operation runs in two ways: on NumPy arrays with backend "torch", and on tensors whatever the backend.
+Every operation runs in two ways: on NumPy arrays with backend "torch", and on tensors
+whatever the backend.
 """
 
 import contextlib
@@ -23,11 +25,13 @@ from tests.support.oracle import torch
 WAYS = ("arrays", "tensors")
 
 
-# --------------------------------------------------------------------------------------------- the two ways
+# ------------------------------------------------------------------------- the two ways
 
 
 def tensor(value):
-    """An array as a tensor in the same layout where torch knows it; floats require grad, which must not matter."""
+    """An array as a tensor in the same layout where torch knows it; floats require
+    grad, which must not matter.
+    """
     if not isinstance(value, (np.ndarray, np.generic)):
         return value
     native = np.asarray(value).astype(value.dtype.newbyteorder("="), copy=False)
@@ -59,7 +63,7 @@ def textbook(function, arrays):
         return function(*arrays)
 
 
-# ----------------------------------------------------------------------------------- operations that are sums
+# ------------------------------------------------------------- operations that are sums
 
 
 def with_gradients(name, arguments):
@@ -121,7 +125,9 @@ def test_integers_agree_bit_for_bit_in_every_layout_and_no_input_is_changed(name
 @pytest.mark.parametrize("name", SUMS)
 @given(st.data(), st.sampled_from(strategies.FLOATS))
 def test_reals_agree_within_the_bound_for_sums(name, way, data, dtype):
-    """The judge is the textbook in float64; on absolute values it gives the scale, on ones the number of terms."""
+    """The judge is the textbook in float64; on absolute values it gives the scale, on
+    ones the number of terms.
+    """
     strategy, operation = SUMS[name]
     case = data.draw(strategy)
     arrays = case.arrays(strategies.reals, dtype)
@@ -178,7 +184,7 @@ def test_without_needs_input_grad_the_input_gradient_is_none(name, way, data):
         oracle.assert_equal(result, right)
 
 
-# --------------------------------------------------------------------------------------- pooling and pointwise
+# ---------------------------------------------------------------- pooling and pointwise
 
 
 @pytest.mark.differential
@@ -273,7 +279,7 @@ def test_relu_inplace_writes_into_the_tensor_and_returns_it():
     assert leaf.tolist() == [0.0, 2.0]
 
 
-# ------------------------------------------------------------------------------------------------------ losses
+# ------------------------------------------------------------------------------- losses
 
 
 def loss_and_gradient(case):
@@ -345,7 +351,7 @@ def test_the_gradient_of_each_loss_of_tensors_may_be_a_list():
     assert torch.equal(*given)
 
 
-# -------------------------------------------------------------------------------------------------- optimisers
+# --------------------------------------------------------------------------- optimisers
 
 
 def run_optimiser(run, kind, convert):
@@ -370,7 +376,9 @@ def assert_same_numbers(actual, expected):
 @pytest.mark.parametrize("name", MAGNITUDES)
 @given(st.data())
 def test_optimisers_take_the_textbooks_steps(name, way, data):
-    """SGD bit for bit. Adam within its bound: in float32 torch's square root may be wrong in the last place."""
+    """SGD bit for bit. Adam within its bound: in float32 torch's square root may be
+    wrong in the last place.
+    """
     run, kind = data.draw(runs([name])), getattr(minicnn.optim, name)
     with minicnn.use_backend("numpy"):
         expected = run_optimiser(run, kind, lambda value: value)
@@ -411,7 +419,7 @@ def test_an_optimiser_step_reaches_an_array_in_every_layout(layout):
     assert (data == start - 0.5).all()
 
 
-# ------------------------------------------------------------------------------------------ a model on a device
+# ------------------------------------------------------------------ a model on a device
 
 
 def batches(steps, size, dtype):
@@ -592,7 +600,7 @@ def test_zero_grad_leaves_zeros_of_the_gradients_kind():
     assert layer.weight.grad is None
 
 
-# -------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 A, T = np.ones((1, 1, 3, 3), np.float32), torch.ones(1, 1, 3, 3)
 MIXES = {
@@ -760,7 +768,7 @@ def test_auto_finds_the_best_device_and_cpu_is_always_there():
     assert find_device("auto") == find_device() == torch.device(best)
 
 
-# --------------------------------------------------------------------------------------------------- settings
+# ----------------------------------------------------------------------------- settings
 
 
 def test_tf32_is_off_unless_asked_for():
@@ -782,7 +790,9 @@ def test_the_number_of_threads_is_torchs_too():
 
 
 def test_values_on_another_device_are_not_looked_at():
-    """A stand-in for a GPU: what lies on the meta device has no values, so looking would fail."""
+    """A stand-in for a GPU: what lies on the meta device has no values, so looking
+    would fail.
+    """
     from minicnn.kernels.arrays import checkable_values
 
     elsewhere = torch.zeros(2, 3, device="meta")
@@ -799,7 +809,7 @@ def test_values_on_another_device_are_not_looked_at():
     optimizer.step()
 
 
-# ----------------------------------------------------------------------------------------------------- a GPU
+# -------------------------------------------------------------------------------- a GPU
 
 
 @pytest.mark.gpu

@@ -1,4 +1,6 @@
-"""The contract of a kernel set: every set has its functions, and keeps what it promises of shapes, dtypes and memory."""
+"""The contract of a kernel set: every set has its functions, and keeps what it promises
+of shapes, dtypes and memory.
+"""
 
 import importlib
 import inspect
@@ -32,7 +34,7 @@ def test_every_kernel_set_has_the_functions_of_the_vocabulary_with_its_arguments
         assert signature(getattr(found, function)) == wanted, function
 
 
-# ------------------------------------------------------------------------------------- shapes, dtypes and memory
+# ------------------------------------------------------------ shapes, dtypes and memory
 
 G = geometry.conv2d((2, 4, 5, 6), (6, 2, 3, 2), stride=(2, 1), padding=(1, 0), groups=2)  # output (2, 6, 3, 5)
 POOLED = geometry.max_pool2d((2, 4, 5, 6), 2)  # output (2, 4, 2, 3)
@@ -114,15 +116,17 @@ def test_a_kernel_keeps_the_promises_of_the_vocabulary(name, function, dtype, la
     assert (shape is None) == (result is None)
 
 
-# -------------------------------------------------------------------------------------- NaN, infinity and padding
+# ------------------------------------------------------------ NaN, infinity and padding
 
 
 @pytest.mark.parametrize("special", [np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("shape", [(1, 1, 4, 4), (16, 8, 9, 9)])  # torch's own routines differ between these two
 @pytest.mark.parametrize("name", SETS)
 def test_zeros_of_the_padding_are_multiplied_so_what_is_not_finite_makes_nan_there(name, shape, special):
-    """0 * inf = NaN: for output pixels whose tap with the special weight lies in the padding, and for the taps of the
-    weight that lie in the padding where grad_output is special."""
+    """0 * inf = NaN: for output pixels whose tap with the special weight lies in the
+    padding, and for the taps of the weight that lie in the padding where grad_output is
+    special.
+    """
     x = np.ones(shape, np.float32)
     weight = np.ones((8, shape[1], 3, 3), np.float32)
     weight[2, 0, 0, 0] = special

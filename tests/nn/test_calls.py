@@ -1,4 +1,6 @@
-"""What operations and layers have in common: they are torch's also in what is left out, and an error says who and what."""
+"""What operations and layers have in common: they are torch's also in what is left out,
+and an error says who and what.
+"""
 
 import inspect
 import re
@@ -27,7 +29,8 @@ def shares(*shape):
 
 CLASSES = np.array([4, 0, 2])
 
-# Every operation with the arguments that it cannot do without: those that are differentiated, then the others.
+# Every operation with the arguments that it cannot do without: those that are
+# differentiated, then the others.
 REQUIRED = {
     "conv2d": ([numbers(*IMAGE), numbers(3, 2, 2, 3)], []),
     "conv_transpose2d": ([numbers(*IMAGE), numbers(2, 3, 2, 3)], []),
@@ -72,7 +75,7 @@ def test_what_is_left_out_has_torchs_default(name):
         np.testing.assert_allclose(result, right, rtol=1e-12)
 
 
-# ------------------------------------------------------------------------------------------------------ errors
+# ------------------------------------------------------------------------------- errors
 
 x, columns, logits, table = numbers(*IMAGE), numbers(2, 8, 15), numbers(*TARGET), numbers(3, 4)
 PAIR = {"stride": 0, "padding": -1, "dilation": 0}
@@ -168,7 +171,9 @@ for loss in LOSSES:
 
 
 def senseless(name):
-    """(argument, wrong value): the wrong values above, and for each array what is no array of numbers, or of others."""
+    """(argument, wrong value): the wrong values above, and for each array what is no
+    array of numbers, or of others.
+    """
     valid, wrong = ARGUMENTS[name]
     yield from wrong.items()
     yield from ODD.get(name, [])
@@ -416,7 +421,10 @@ SENTENCES |= {
     "an output size out of reach": (
         lambda: nn.ConvTranspose2d(1, 1, 2, stride=2)(numbers(1, 1, 3, 3, dtype=np.float32), output_size=(9, 9)),
         (),
-        "ConvTranspose2d: output_size (9, 9) cannot be reached from an input of (3, 3); the sizes from (6, 6) to (7, 7) can.",
+        (
+            "ConvTranspose2d: output_size (9, 9) cannot be reached from an input of (3, 3); the sizes from "
+            "(6, 6) to (7, 7) can."
+        ),
     ),
     "another library's padding": (
         nn.Conv2d,
@@ -460,7 +468,7 @@ def test_an_error_advises(what):
     assert str(caught.value).split(" [in ")[0] == sentence
 
 
-# ------------------------------------------------------------------------------------------------------ layers
+# ------------------------------------------------------------------------------- layers
 
 # What a layer cannot do without, and a wrong value for each of its arguments.
 LAYERS = {

@@ -1,4 +1,6 @@
-"""conv_transpose2d and its gradients: torch as the judge, and what makes it convolution's mirror image."""
+"""conv_transpose2d and its gradients: torch as the judge, and what makes it
+convolution's mirror image.
+"""
 
 import numpy as np
 import pytest
@@ -28,13 +30,15 @@ def theirs(arguments):
 
 
 def terms(case):
-    """How many products each element of output, grad_input, grad_weight and grad_bias sums, at most."""
+    """How many products each element of output, grad_input, grad_weight and grad_bias
+    sums, at most.
+    """
     (C, OG, KH, KW), N = case.weight, case.output[0] if len(case.output) == 4 else 1
     (h, w), (OH, OW) = case.input[-2:], case.output[-2:]
     return C // case.arguments["groups"] * KH * KW + 1, OG * KH * KW, N * h * w, N * OH * OW
 
 
-# ------------------------------------------------------------------------------------------------ torch's word
+# ------------------------------------------------------------------------- torch's word
 
 
 @pytest.mark.differential
@@ -66,9 +70,11 @@ def test_reals_agree_within_the_bound_for_sums(case, dtype):
 @pytest.mark.differential
 @given(strategies.conv_transposes(), st.sampled_from(strategies.FLOATS))
 def test_nan_and_infinity_travel_as_in_torch(case, dtype):
-    """In one array at a time, and only into results where they never meet the zeros around grad_output: there torch's own
-    algorithms differ, some multiplying by zero (NaN) and some leaving out. In float64 torch leaves out, so that is the
-    judge (the values fit into float32)."""
+    """In one array at a time, and only into results where they never meet the zeros
+    around grad_output: there torch's own algorithms differ, some multiplying by zero
+    (NaN) and some leaving out. In float64 torch leaves out, so that is the judge (the
+    values fit into float32).
+    """
     plain, special = case.arrays(strategies.integers, dtype), case.arrays(strategies.specials, dtype)
     for odd, judged in ((0, (0,)), (1, (0,)), (3, (1, 2, 3))):
         arrays = [special[i] if i == odd else a for i, a in enumerate(plain)]
@@ -83,7 +89,9 @@ def test_nan_and_infinity_travel_as_in_torch(case, dtype):
 
 @st.composite
 def layers(draw):
-    """The arguments of a ConvTranspose2d, arrays that fit, and the output_size to ask for (None in half the cases)."""
+    """The arguments of a ConvTranspose2d, arrays that fit, and the output_size to ask
+    for (None in half the cases).
+    """
     case = draw(strategies.conv_transposes())
     (C, OG, *K), G = case.weight, case.arguments["groups"]
     arguments = case.arguments | {
@@ -147,7 +155,7 @@ def test_the_arguments_come_in_torchs_order():
     oracle.assert_equal(F.conv_transpose2d(*arrays, *positions), theirs)
 
 
-# ------------------------------------------------------------------------------------------------------- laws
+# --------------------------------------------------------------------------------- laws
 
 
 def test_the_courses_integer_example_gives_what_the_course_prints():
@@ -157,7 +165,9 @@ def test_the_courses_integer_example_gives_what_the_course_prints():
 
 @given(strategies.conv_transposes())
 def test_the_docstrings_formula_gives_the_output(case):
-    """Every input pixel stamps the kernel, times its value, onto the output; what falls outside is dropped."""
+    """Every input pixel stamps the kernel, times its value, onto the output; what falls
+    outside is dropped.
+    """
     x, weight, bias, _ = case.arrays(strategies.integers, "int64")
     (h, w), (OH, OW), (C, OG, KH, KW) = case.input[-2:], case.output[-2:], case.weight
     (SH, SW), (PH, PW), (DH, DW) = (np.broadcast_to(case.arguments[k], 2) for k in ("stride", "padding", "dilation"))
@@ -173,7 +183,9 @@ def test_the_docstrings_formula_gives_the_output(case):
 
 @given(strategies.convolutions(paddings=("numbers",)))
 def test_it_is_the_gradient_of_convolution_to_its_input(case):
-    """With the same weight, and the remainder (H + 2P - D(K - 1) - 1) mod S as output_padding."""
+    """With the same weight, and the remainder (H + 2P - D(K - 1) - 1) mod S as
+    output_padding.
+    """
     x, weight, _, grad = case.arrays(strategies.integers, "int64")
     named = ("stride", "padding", "dilation")
     S, P, D = (np.broadcast_to(case.arguments[name], 2) for name in named)
@@ -184,7 +196,9 @@ def test_it_is_the_gradient_of_convolution_to_its_input(case):
 
 @given(strategies.conv_transposes())
 def test_central_differences_give_the_gradients(case):
-    """The operation is bilinear, so along any direction the central difference with step 1 is exact."""
+    """The operation is bilinear, so along any direction the central difference with
+    step 1 is exact.
+    """
     x, weight, bias, grad = case.arrays(strategies.integers, "int64")
     dx, dweight, dbias, _ = case._replace(seed=case.seed + 1).arrays(strategies.integers, "int64")
     gradients = F.conv_transpose2d_backward(grad, x, weight, **case.arguments)
@@ -217,7 +231,7 @@ def test_rows_beyond_the_last_stamp_hold_the_bias_alone(case):
     assert (output[..., reached:, :] == 7).all()
 
 
-# --------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 
 def zeros(*shape, dtype=np.float32):
@@ -314,7 +328,9 @@ def wild_calls(draw):
 @pytest.mark.differential
 @given(wild_calls())
 def test_whatever_torch_rejects_is_rejected_and_nothing_else(call):
-    """In float64: with float32 and N > 1 torch gives an output without rows, which it refuses otherwise."""
+    """In float64: with float32 and N > 1 torch gives an output without rows, which it
+    refuses otherwise.
+    """
     input_shape, weight_shape, arguments = call
     x, weight = zeros(*input_shape, dtype=np.float64), zeros(*weight_shape, dtype=np.float64)
     oracle.assert_both_reject(

@@ -1,4 +1,6 @@
-"""conv2d and its gradients: torch as the judge, the laws of a bilinear map, and what is rejected."""
+"""conv2d and its gradients: torch as the judge, the laws of a bilinear map, and what is
+rejected.
+"""
 
 import numpy as np
 import pytest
@@ -25,7 +27,9 @@ def theirs(arguments):
 
 
 def terms(case):
-    """How many products each element of output, grad_input, grad_weight and grad_bias sums, at most."""
+    """How many products each element of output, grad_input, grad_weight and grad_bias
+    sums, at most.
+    """
     (O, CG, KH, KW), N = case.weight, case.output[0] if len(case.output) == 4 else 1
     windows = N * case.output[-2] * case.output[-1]
     return CG * KH * KW + 1, O // case.arguments["groups"] * KH * KW, windows, windows
@@ -37,7 +41,7 @@ def of(case, x, weight):
     return geometry.conv2d(x.shape, weight.shape, **case.arguments), x
 
 
-# ------------------------------------------------------------------------------------------------ torch's word
+# ------------------------------------------------------------------------- torch's word
 
 
 @pytest.mark.differential
@@ -69,9 +73,12 @@ def test_reals_agree_within_the_bound_for_sums(case, dtype):
 @pytest.mark.differential
 @given(strategies.convolutions(), st.sampled_from(strategies.FLOATS))
 def test_nan_and_infinity_travel_as_in_torch(case, dtype):
-    """In one array at a time, and only into results where they never meet padding: whether a padded zero is multiplied
-    by an infinite weight (NaN) or left out (nothing) differs between torch's own algorithms. So does what lies beyond
-    the edge of grad_output; in float64 torch leaves it out, so that is the judge (the values fit into float32)."""
+    """In one array at a time, and only into results where they never meet padding:
+    whether a padded zero is multiplied by an infinite weight (NaN) or left out
+    (nothing) differs between torch's own algorithms. So does what lies beyond the edge
+    of grad_output; in float64 torch leaves it out, so that is the judge (the values fit
+    into float32).
+    """
     plain, special = case.arrays(strategies.integers, dtype), case.arrays(strategies.specials, dtype)
     for odd, judged in ((0, (0, 2)), (1, (1,)), (3, (1, 3))):
         arrays = [special[i] if i == odd else a for i, a in enumerate(plain)]
@@ -129,7 +136,7 @@ def test_the_arguments_come_in_torchs_order():
     )
 
 
-# ------------------------------------------------------------------------------------------------------- laws
+# --------------------------------------------------------------------------------- laws
 
 
 def padded_axis(padding, K, D):
@@ -202,7 +209,9 @@ def test_small_integers_wrap_around_as_sums_of_them_do(dtype):
 
 @given(strategies.convolutions())
 def test_central_differences_give_the_gradients(case):
-    """The operation is bilinear, so along any direction the central difference with step 1 is exact."""
+    """The operation is bilinear, so along any direction the central difference with
+    step 1 is exact.
+    """
     x, weight, bias, grad = case.arrays(strategies.integers, "int64")
     dx, dweight, dbias, _ = case._replace(seed=case.seed + 1).arrays(strategies.integers, "int64")
     gradients = F.conv2d_backward(grad, x, weight, **case.arguments)
@@ -277,7 +286,7 @@ def test_same_padding_puts_the_odd_column_on_the_right():
     oracle.assert_equal(F.conv2d(x, np.array([[[[10, 1]]]]), padding="same"), np.array([[[12, 23, 34, 40]]]))
 
 
-# --------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 
 def zeros(*shape, dtype=np.float32):
@@ -319,7 +328,10 @@ REJECTED = {
         (zeros(1, 2, 2, 6), WEIGHT),
         {},
         RuntimeError,
-        r"height 2 becomes floor\(\(2 \+ 0 of padding - dilation 1 \* \(kernel_size 3 - 1\) - 1\) / stride 1\) \+ 1 = 0",
+        (
+            r"height 2 becomes floor\(\(2 \+ 0 of padding - dilation 1 \* \(kernel_size 3 - 1\) - 1\) / "
+            r"stride 1\) \+ 1 = 0"
+        ),
     ),
     "kernel too wide": (
         (zeros(1, 2, 6, 3), WEIGHT),

@@ -1,4 +1,6 @@
-"""Initial weights: torch's for every seed and every layer, bit for bit in float32, within one unit in float64."""
+"""Initial weights: torch's for every seed and every layer, bit for bit in float32,
+within one unit in float64.
+"""
 
 import math
 import subprocess
@@ -32,7 +34,9 @@ def layers(draw):
 
 
 def both(seed, drawn, dtype):
-    """Each parameter of layers made one after the other from one seed, here and by torch; and its bound."""
+    """Each parameter of layers made one after the other from one seed, here and by
+    torch; and its bound.
+    """
     minicnn.manual_seed(seed)
     ours = [nn.__dict__[name](**arguments, dtype=dtype).state_dict() for name, arguments in drawn]
     torch.manual_seed(seed)
@@ -55,7 +59,9 @@ def test_float32_weights_are_torchs_bit_for_bit(seed, drawn):
 
 @given(seeds, st.lists(layers(), min_size=1, max_size=3))
 def test_float64_weights_are_torchs_within_one_unit_in_the_last_place(seed, drawn):
-    """torch rounds u * width + low once, NumPy the product too: half a unit of a number up to the width 2 * bound."""
+    """torch rounds u * width + low once, NumPy the product too: half a unit of a number
+    up to the width 2 * bound.
+    """
     for found, expected, bound in both(seed, drawn, "float64"):
         assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
         assert (np.abs(found - expected) <= np.spacing(2 * bound)).all()

@@ -1,4 +1,6 @@
-"""Every layer as a module against torch's: random arguments, weights, inputs and grad_output; all gradients."""
+"""Every layer as a module against torch's: random arguments, weights, inputs and
+grad_output; all gradients.
+"""
 
 import warnings
 
@@ -23,7 +25,9 @@ def torch_arguments(arguments):
 
 @st.composite
 def layers(draw):
-    """(class name, constructor arguments, input shape, output shape, number of terms in a sum, seed)."""
+    """(class name, constructor arguments, input shape, output shape, number of terms in
+    a sum, seed).
+    """
     name = draw(st.sampled_from(["Conv2d", "ConvTranspose2d", "MaxPool2d", "Linear", *POINTWISE]))
     if name == "Conv2d":
         case = draw(strategies.padded_layers())
@@ -68,7 +72,9 @@ def gradients_of_torch(layer, x, grad_output):
 
 
 def magnitudes(name, layer, x, grad_output):
-    """The sums of the absolute values of all products: the layer itself on absolute values, where it is a sum."""
+    """The sums of the absolute values of all products: the layer itself on absolute
+    values, where it is a sum.
+    """
     if not layer.state_dict():
         slope = {"Sigmoid": 1, "Tanh": 1}.get(name, 0)  # maxima and ReLU round nothing; their gradients only add
         return [np.ones(grad_output.shape) * slope, np.full(x.shape, np.abs(grad_output).sum())]
@@ -165,7 +171,7 @@ def test_a_transposed_convolution_reaches_the_output_size_that_torch_reaches(cas
         assert ours.backward(np.ones(output.shape)).shape == x.shape
 
 
-# -------------------------------------------------------------------------------------------------- rejections
+# --------------------------------------------------------------------------- rejections
 
 
 @pytest.mark.parametrize(
@@ -217,13 +223,19 @@ def test_a_layer_that_makes_no_sense_is_refused_when_it_is_made(name, arguments,
         (
             nn.MaxPool2d(3),
             (1, 1, 2, 9),
-            r"height 2 becomes floor\(\(2 \+ 2 \* padding 0 - dilation 1 \* .*\) / stride 3\) \+ 1 = 0; .*\[in MaxPool2d",
+            (
+                r"height 2 becomes floor\(\(2 \+ 2 \* padding 0 - dilation 1 \* .*\) / stride 3\) \+ 1 = 0; "
+                r".*\[in MaxPool2d"
+            ),
         ),
         (nn.MaxPool2d(4, stride=1, ceil_mode=True), (1, 1, 2, 9), r"height 2 becomes ceil.* = -1; "),
         (
             nn.Linear(3, 4),
             (2, 5),
-            r"in_features = 3, got an input of shape \(2, 5\).*C \* H \* W.*: Linear\(5, 4\) takes.*\[in Linear\(in_features=3",
+            (
+                r"in_features = 3, got an input of shape \(2, 5\).*C \* H \* W.*: Linear\(5, 4\) takes.*\[in "
+                r"Linear\(in_features=3"
+            ),
         ),
         (nn.Linear(12, 4), (2, 6), r"\(2, 6\)\. Flatten saw one image.*: pass x\[None\]"),
     ],

@@ -1,4 +1,6 @@
-"""linear and its gradients: torch as the judge, the laws of a bilinear map, and what is rejected."""
+"""linear and its gradients: torch as the judge, the laws of a bilinear map, and what is
+rejected.
+"""
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ def ours(x, weight, bias, grad):
     return [F.linear(x, weight, bias), *F.linear_backward(grad, x, weight)]
 
 
-# ------------------------------------------------------------------------------------------------ torch's word
+# ------------------------------------------------------------------------- torch's word
 
 
 @pytest.mark.differential
@@ -78,7 +80,7 @@ def test_the_layer_is_the_function(case, dtype):
         oracle.assert_equal(layer.bias.grad, grad_bias)
 
 
-# ------------------------------------------------------------------------------------------------------- laws
+# --------------------------------------------------------------------------------- laws
 
 
 @given(strategies.linears())
@@ -103,7 +105,9 @@ def test_the_gradients_are_the_adjoint_maps(case):
 
 @given(strategies.linears())
 def test_central_differences_give_the_gradients(case):
-    """The operation is bilinear, so along any direction the central difference with step 1 is exact."""
+    """The operation is bilinear, so along any direction the central difference with
+    step 1 is exact.
+    """
     x, weight, bias, grad = case.arrays(strategies.integers, "int64")
     dx, dweight, dbias, _ = case._replace(seed=case.seed + 1).arrays(strategies.integers, "int64")
     gradients = F.linear_backward(grad, x, weight)
@@ -125,7 +129,7 @@ def test_without_needs_input_grad_only_the_input_gradient_is_missing(case):
         oracle.assert_equal(result, right, name)
 
 
-# --------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 
 def zeros(*shape, dtype=np.float32):
@@ -168,7 +172,9 @@ shapes = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 @pytest.mark.differential
 @given(shapes, st.lists(st.integers(0, 3), min_size=2, max_size=2).map(tuple), st.one_of(st.none(), shapes))
 def test_whatever_torch_rejects_is_rejected(input_shape, weight_shape, bias_shape):
-    """And nothing else, but for a bias that torch broadcasts: here it is (out,), as torch documents it."""
+    """And nothing else, but for a bias that torch broadcasts: here it is (out,), as
+    torch documents it.
+    """
     arrays = zeros(*input_shape), zeros(*weight_shape), None if bias_shape is None else zeros(*bias_shape)
     oracle.assert_both_reject(
         lambda: F.linear(*arrays),

@@ -1,4 +1,6 @@
-"""The losses and their gradients: every argument, against torch; special values; and what is refused."""
+"""The losses and their gradients: every argument, against torch; special values; and
+what is refused.
+"""
 
 import re
 import warnings
@@ -27,7 +29,9 @@ reductions = st.sampled_from(["mean", "sum", "none"])
 
 
 class Loss(NamedTuple):
-    """One call of a loss: its name in `functional`, input, target, keyword arguments, and a grad_output for it."""
+    """One call of a loss: its name in `functional`, input, target, keyword arguments,
+    and a grad_output for it.
+    """
 
     name: str
     input: np.ndarray
@@ -68,11 +72,13 @@ def double(array):
     return torch.tensor(array.astype(dtype, order="C"))
 
 
-# ---------------------------------------------------------------------------------------------------- drawing
+# ------------------------------------------------------------------------------ drawing
 
 
 def normals(rng, shape):
-    """Normal numbers on a scale of their own, small enough that no probability underflows in float32."""
+    """Normal numbers on a scale of their own, small enough that no probability
+    underflows in float32.
+    """
     return rng.standard_normal(shape) * 10 ** rng.uniform(-2, 0.7)
 
 
@@ -86,7 +92,9 @@ def grad_for(rng, reduction, loss_shape, dtype):
 
 @st.composite
 def cross_entropies(draw, values=normals, dtypes=FLOATS):
-    """cross_entropy with every argument; a third of the class indices is ignore_index, where it has a place."""
+    """cross_entropy with every argument; a third of the class indices is ignore_index,
+    where it has a place.
+    """
     rng, dtype = np.random.default_rng(draw(seeds)), draw(st.sampled_from(dtypes))
     N, C = draw(batches), draw(st.integers(1, 5))
     extra = () if N is None else tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
@@ -142,11 +150,13 @@ def losses(name, *arguments):
     return cross_entropies(*arguments) if name == "cross_entropy" else elementwise(name, *arguments)
 
 
-# ----------------------------------------------------------------------------------------- the bound on errors
+# ------------------------------------------------------------------ the bound on errors
 
 
 def magnitudes(case):
-    """(of the loss, of the gradient, the number of terms n), whose (n + 1) eps bounds the rounding errors."""
+    """(of the loss, of the gradient, the number of terms n), whose (n + 1) eps bounds
+    the rounding errors.
+    """
     return bounds.loss_magnitudes(*case)
 
 
@@ -157,7 +167,7 @@ def assert_within(actual, expected, magnitude, n, what):
     assert_close(actual[finite], expected[finite], np.broadcast_to(magnitude, expected.shape)[finite], n, what)
 
 
-# ------------------------------------------------------------------------------------------------------ torch
+# -------------------------------------------------------------------------------- torch
 
 
 @pytest.mark.differential
@@ -212,7 +222,9 @@ def test_backward_without_an_argument_is_the_gradient_of_the_loss_itself(name):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 2)])
 def test_class_indices_with_every_argument_and_without_any(shape, weighted, smoothing, reduction):
-    """The usual case has loops of its own in the Numba set; nothing that is unusual may slip into them."""
+    """The usual case has loops of its own in the Numba set; nothing that is unusual may
+    slip into them.
+    """
     rng = np.random.default_rng(0)
     x, target = rng.standard_normal(shape), rng.integers(0, 3, (4, *shape[2:]))
     options = {"weight": rng.random(3) if weighted else None, "label_smoothing": smoothing, "reduction": reduction}
@@ -260,7 +272,7 @@ def test_the_gradients_of_one_target_sum_to_zero(case):
         assert (sums <= 2 * n * np.finfo(gradient.dtype).eps * np.sum(bound, axis=axis)).all()
 
 
-# ------------------------------------------------------------------------------------- special cases, by name
+# --------------------------------------------------------------- special cases, by name
 
 
 ZEROS, NONE_LEFT = np.zeros((2, 3)), np.array([-100, -100])
@@ -348,7 +360,7 @@ def test_one_target_with_a_dimension_is_taken_for_as_many_classes_as_torch_takes
     assert taken == (not rejects(lambda: F.cross_entropy(logits, target)))
 
 
-# -------------------------------------------------------------------------------------------------- rejections
+# --------------------------------------------------------------------------- rejections
 
 
 HALF = np.full((2, 3), 0.5)
@@ -447,7 +459,9 @@ def test_a_wrong_argument_is_refused_with_its_numbers(what):
 
 @st.composite
 def doubtful(draw):
-    """Calls that may be illegal: shapes that may not fit, any dtypes, classes out of range, options out of range."""
+    """Calls that may be illegal: shapes that may not fit, any dtypes, classes out of
+    range, options out of range.
+    """
     rng, name = np.random.default_rng(draw(seeds)), draw(st.sampled_from(list(LAYERS)))
     dtypes = st.sampled_from(["float64"] * 3 + ["float32", "int64", "int64", "uint8", "int32"])
     shape = tuple(draw(st.lists(st.integers(0, 3), max_size=3)))

@@ -85,7 +85,8 @@ def test_output_and_every_gradient_are_torchs(name):
     wanted = [expected.detach(), leaf.grad, *(parameter.grad for parameter in theirs.parameters())]
     for ours, judge in zip(found, map(np.asarray, wanted), strict=True):
         assert (ours.dtype, ours.shape) == (np.float64, judge.shape)
-        # Up to 40,000 products are summed, in eight layers: 1e-11 of the largest is far above rounding, far below a mistake.
+        # Up to 40,000 products are summed, in eight layers: 1e-11 of the largest is far
+        # above rounding, far below a mistake.
         np.testing.assert_allclose(ours, judge, rtol=1e-9, atol=1e-11 * abs(judge).max())
 
 
@@ -105,7 +106,9 @@ def test_the_autoencoder_is_its_encoder_and_then_its_generator():
 
 
 def test_the_generators_kernels_are_multiples_of_their_strides():
-    """Each output pixel inside gets equally many stamps; with a kernel of ones and an input of ones that can be counted."""
+    """Each output pixel inside gets equally many stamps; with a kernel of ones and an
+    input of ones that can be counted.
+    """
     for layer in Generator(2).cnn:
         if isinstance(layer, minicnn.nn.ConvTranspose2d):
             assert all(K % S == 0 for K, S in zip(layer.kernel_size, layer.stride, strict=True))

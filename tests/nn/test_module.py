@@ -1,4 +1,6 @@
-"""Module, Parameter and Sequential: names, order, repr and state are torch's; and the step from forward to backward."""
+"""Module, Parameter and Sequential: names, order, repr and state are torch's; and the
+step from forward to backward.
+"""
 
 import re
 
@@ -18,7 +20,9 @@ LAYERS = ["Conv2d", "ConvTranspose2d", "MaxPool2d", "ReLU", "Sigmoid", "Tanh", "
 
 
 def network(library, arrangement):
-    """The same nested network in either library: a module with blocks, as SimpleCNN has them."""
+    """The same nested network in either library: a module with blocks, as SimpleCNN has
+    them.
+    """
 
     class Network(library.Module):
         def __init__(self):
@@ -38,7 +42,7 @@ arrangements = st.dictionaries(
 )
 
 
-# --------------------------------------------------------------------------------------------- names and order
+# ---------------------------------------------------------------------- names and order
 
 
 @given(arrangements)
@@ -109,7 +113,7 @@ def test_without_bias_there_is_no_key_and_the_attribute_is_none():
         assert list(layer.state_dict()) == ["weight"]
 
 
-# ------------------------------------------------------------------------------------------------- sequential
+# --------------------------------------------------------------------------- sequential
 
 
 def test_sequential_is_indexed_as_torchs():
@@ -147,7 +151,7 @@ def test_sequential_refuses_what_is_no_layer_or_no_name(call, kind, text):
         call()
 
 
-# ------------------------------------------------------------------------------------------ saving and loading
+# ------------------------------------------------------------------- saving and loading
 
 
 def model():
@@ -229,7 +233,7 @@ def test_not_strict_reports_missing_and_unexpected_keys_as_torch_and_loads_the_r
         ours.load_state_dict({"bias": np.ones(4)}, strict=False)
 
 
-# ------------------------------------------------------------------------------------- from forward to backward
+# ------------------------------------------------------------- from forward to backward
 
 
 def test_train_and_eval_reach_every_module_and_return_the_model():
@@ -260,7 +264,9 @@ def test_a_criterion_needs_a_forward_too():
 
 
 def test_a_layer_that_is_used_twice_in_one_forward_is_noticed():
-    """torch would add up both uses; without a tape only the latest is known, so the second backward says so."""
+    """torch would add up both uses; without a tape only the latest is known, so the
+    second backward says so.
+    """
     shared = nn.Linear(2, 2)
     twice = nn.Sequential(shared, nn.ReLU(), shared)
     output = twice(np.ones((1, 2), np.float32))
@@ -277,7 +283,8 @@ def sentence_of(call):
 def test_a_backward_that_cannot_be_says_what_to_do():
     layer, x = nn.Linear(1, 1), np.ones((1, 1), np.float32)
     assert sentence_of(lambda: layer.backward(x)) == (
-        "Linear.backward was called, but nothing was kept: backward follows one forward, and each forward serves one backward."
+        "Linear.backward was called, but nothing was kept: backward follows one forward, and each "
+        "forward serves one backward."
     )
     layer.eval()(x)
     assert sentence_of(lambda: layer.backward(x)) == (
@@ -416,12 +423,13 @@ def test_a_layer_that_was_called_on_its_own_is_named():
     model(x)
     model[0](x)
     assert sentence_of(lambda: model.backward(output)) == (
-        "ReLU.backward was called, but Linear(in_features=2, out_features=2, bias=True) was called on its own after the "
+        "ReLU.backward was called, but Linear(in_features=2, out_features=2, bias=True) was called on "
+        "its own after the "
         "network's forward pass and replaced what that pass had stored. Call the whole network again before backward."
     )
 
 
-# ---------------------------------------------------------------------------------------------------- watching
+# ----------------------------------------------------------------------------- watching
 
 
 def test_watching_tells_of_every_module_inside_out_and_leaves_no_trace():

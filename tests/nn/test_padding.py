@@ -1,4 +1,6 @@
-"""pad, unfold and fold and their gradients: torch as the judge, and the laws that hold between them."""
+"""pad, unfold and fold and their gradients: torch as the judge, and the laws that hold
+between them.
+"""
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ def without_value(arguments):
     return {name: arguments[name] for name in ("pad", "mode")}
 
 
-# --------------------------------------------------------------------------------------------------------- pad
+# ---------------------------------------------------------------------------------- pad
 
 
 @pytest.mark.differential
@@ -75,7 +77,7 @@ def test_the_modes_copy_what_the_docstring_shows(mode, row):
     assert F.pad(line.swapaxes(1, 2), (0, 0, 2, 2), mode)[0, :, 0].tolist() == row
 
 
-# ------------------------------------------------------------------------------------------------ unfold, fold
+# ------------------------------------------------------------------------- unfold, fold
 
 
 def torch_unfold(arguments):
@@ -156,7 +158,7 @@ def test_convolution_is_a_product_with_the_unfolded_input(case):
     oracle.assert_equal(F.conv2d(x, weight, **arguments), product.reshape(case.output))
 
 
-# --------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 
 def zeros(*shape, dtype=np.float32):

@@ -1,4 +1,6 @@
-"""relu, sigmoid and tanh and their gradients: torch as the judge, the formulas, and what is rejected."""
+"""relu, sigmoid and tanh and their gradients: torch as the judge, the formulas, and
+what is rejected.
+"""
 
 import numpy as np
 import pytest
@@ -26,7 +28,8 @@ def cases(draw, dtypes=strategies.FLOATS):
 
 
 def ulps(actual, expected, n, scale=None, lost=0.0):
-    """`actual` differs from `expected` by at most n units in the last place, of `scale` where given, and by `lost`.
+    """`actual` differs from `expected` by at most n units in the last place, of `scale`
+    where given, and by `lost`.
 
     Subnormal numbers have a unit of their own, the smallest of them.
     """
@@ -37,7 +40,7 @@ def ulps(actual, expected, n, scale=None, lost=0.0):
     assert (np.abs(actual - expected) <= bound).all()
 
 
-# ------------------------------------------------------------------------------------------------ torch's word
+# ------------------------------------------------------------------------- torch's word
 
 
 @pytest.mark.differential
@@ -82,7 +85,9 @@ def test_relu_inplace_returns_the_input_with_the_result_in_it(case, layouts):
     strategies.Case((5,), None, None, (5,), {}, "float64", 194161), "sigmoid", ["plain"] * 4
 )  # is infinite in torch
 def test_sigmoid_and_tanh_agree_to_a_few_units_in_the_last_place(case, name, layouts):
-    """exp and tanh are good to 4 units in both libraries; the sum and the division add one each."""
+    """exp and tanh are good to 4 units in both libraries; the sum and the division add
+    one each.
+    """
     plain, grad = case.arrays(strategies.reals)[0], case.arrays(strategies.reals)[3]
     x, grad = arrays = strategies.lay_out([plain, grad], layouts)
     exact, grad64 = plain.astype(np.float64), grad.astype(np.float64)
@@ -93,7 +98,8 @@ def test_sigmoid_and_tanh_agree_to_a_few_units_in_the_last_place(case, name, lay
     assert output.dtype == grad_input.dtype == case.dtype
     lost = 1 / np.finfo(case.dtype).max if name == "sigmoid" else 0  # it is 0 where exp(-x) exceeds the largest number
     ulps(output, expected, 10, lost=lost)
-    # s (1 - s) is off by at most 2 times the error of s, 1 - t^2 by at most 2 times that of t; three operations follow.
+    # s (1 - s) is off by at most 2 times the error of s, 1 - t^2 by at most 2 times
+    # that of t; three operations follow.
     scale = grad64 if name == "tanh" else grad64 * expected
     unit = 10 * np.finfo(case.dtype).smallest_subnormal + lost
     ulps(grad_input, expected_grad, 2 * 10 + 3, scale, lost=2 * unit * np.abs(grad64))
@@ -112,7 +118,9 @@ def test_far_out_the_sigmoid_is_exactly_0_where_torchs_is(dtype, edge):
 
 @given(cases(), smooth)
 def test_the_gradient_of_a_given_output_is_good_to_the_last_places(case, name):
-    """output * (1 - output), and 1 - output^2: 1 - output is exact to half a unit, and two or three products follow."""
+    """output * (1 - output), and 1 - output^2: 1 - output is exact to half a unit, and
+    two or three products follow.
+    """
     x, _, _, grad = case.arrays(strategies.reals)
     output, expected = oracle.differentiate(TORCH[name], [x], grad)
     scale = grad if name == "tanh" else expected
@@ -151,7 +159,7 @@ def test_the_relu_layer_may_work_inplace(case):
     oracle.assert_identical(inplace.backward(grad), layer.backward(grad))
 
 
-# --------------------------------------------------------------------------------------------------- formulas
+# ----------------------------------------------------------------------------- formulas
 
 
 @given(cases())
@@ -172,7 +180,9 @@ def test_the_docstrings_formulas_hold(case):
 
 @given(cases(dtypes=("float64",)), smooth)
 def test_central_differences_give_the_gradient(case, name):
-    """(f(x + h) - f(x - h)) / 2h = f'(x) + h^2 f'''/6, where |f'''| <= 2; rounding adds eps / h."""
+    """(f(x + h) - f(x - h)) / 2h = f'(x) + h^2 f'''/6, where |f'''| <= 2; rounding adds
+    eps / h.
+    """
     rng, h = np.random.default_rng(case.seed), 1e-5
     x, grad = rng.uniform(-8, 8, case.input), rng.standard_normal(case.input)
     function = getattr(F, name)
@@ -181,7 +191,7 @@ def test_central_differences_give_the_gradient(case, name):
     assert (np.abs(getattr(F, f"{name}_backward")(grad, function(x)) - slope * grad) <= bound * np.abs(grad)).all()
 
 
-# --------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 FLOAT, DOUBLE = np.zeros((2, 3), "f4"), np.zeros((2, 3), "f8")
 

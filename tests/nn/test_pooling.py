@@ -1,4 +1,6 @@
-"""max_pool2d and its gradient: torch as the judge, special values, and the zone where torch itself goes wrong."""
+"""max_pool2d and its gradient: torch as the judge, special values, and the zone where
+torch itself goes wrong.
+"""
 
 import numpy as np
 import pytest
@@ -41,7 +43,7 @@ def assert_agree(case, values, layouts):
         oracle.assert_identical(result, right, name)
 
 
-# ------------------------------------------------------------------------------------------------ torch's word
+# ------------------------------------------------------------------------- torch's word
 
 
 @pytest.mark.differential
@@ -109,7 +111,7 @@ def test_the_arguments_come_in_torchs_order():
         oracle.assert_identical(result, right.numpy())
 
 
-# ------------------------------------------------------------------------------------------------------- laws
+# --------------------------------------------------------------------------------- laws
 
 
 @given(strategies.pools())
@@ -139,7 +141,9 @@ def test_the_indices_point_at_the_maxima(case):
 
 @given(strategies.pools(dtypes=("float64",)))
 def test_the_gradient_is_the_adjoint_of_picking_the_maxima(case):
-    """<pool(x), g> = <x, grad_input(g)>, exactly on integers; and the gradient adds nothing: the sums are equal."""
+    """<pool(x), g> = <x, grad_input(g)>, exactly on integers; and the gradient adds
+    nothing: the sums are equal.
+    """
     x, _, _, grad = case.arrays(strategies.integers)
     output, _, grad_input = ours(x, grad, case.arguments)
     assert np.sum(output * grad) == np.sum(x * grad_input)
@@ -148,7 +152,9 @@ def test_the_gradient_is_the_adjoint_of_picking_the_maxima(case):
 
 @given(strategies.pools(dtypes=("float64",)))
 def test_central_differences_give_the_gradient(case):
-    """Where all elements differ by at least 1, a step of 1/4 changes no winner, and the maximum is linear."""
+    """Where all elements differ by at least 1, a step of 1/4 changes no winner, and the
+    maximum is linear.
+    """
     _, _, _, grad = case.arrays(strategies.integers)
     rng = np.random.default_rng(case.seed)
     x = rng.permutation(np.prod(case.input, dtype=int)).reshape(case.input).astype(np.float64)
@@ -175,12 +181,14 @@ def test_images_and_channels_do_not_mix(case):
         oracle.assert_identical(plane[1][0], indices[n, c])
 
 
-# --------------------------------------------------------------------------------------------- the poison zone
+# ---------------------------------------------------------------------- the poison zone
 
 
 @st.composite
 def any_axes(draw):
-    """(size, K, S, P, D, ceil_mode) with at least one window, among them some windows that see nothing."""
+    """(size, K, S, P, D, ceil_mode) with at least one window, among them some windows
+    that see nothing.
+    """
     size, K, S, D = draw(st.integers(1, 6)), draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 7))
     short = D * (K - 1) + 1 - size  # rows that the window lacks: as padding where that is allowed, else as pixels
     P = draw(st.integers(min(max(-(-short // 2), 0), K // 2), K // 2))
@@ -190,7 +198,9 @@ def any_axes(draw):
 @pytest.mark.differential
 @given(any_axes())
 def test_a_window_that_sees_nothing_is_rejected_and_no_other(axis):
-    """torch gives -inf and an index outside the image there, and its backward pass writes out of bounds: it is not called."""
+    """torch gives -inf and an index outside the image there, and its backward pass
+    writes out of bounds: it is not called.
+    """
     size, K, S, P, D, ceil_mode = axis
     arguments = {"kernel_size": (K, 1), "stride": (S, 1), "padding": (P, 0), "dilation": (D, 1), "ceil_mode": ceil_mode}
     x = np.arange(-1.0, -1.0 - size, -1.0).reshape(1, size, 1)
@@ -207,7 +217,7 @@ def test_a_window_that_sees_nothing_is_rejected_and_no_other(axis):
         oracle.assert_identical(F.max_pool2d(x, **arguments), output)
 
 
-# --------------------------------------------------------------------------------------------------- rejected
+# ----------------------------------------------------------------------------- rejected
 
 
 def zeros(*shape, dtype=np.float32):
@@ -298,7 +308,9 @@ def wild_calls(draw):
 @pytest.mark.differential
 @given(wild_calls())
 def test_whatever_torch_rejects_is_rejected_and_little_else(call):
-    """Little else: empty inputs, the windows that see nothing, and an empty tuple for the stride."""
+    """Little else: empty inputs, the windows that see nothing, and an empty tuple for
+    the stride.
+    """
     shape, arguments = call
     x, message = zeros(*shape), ""
     try:

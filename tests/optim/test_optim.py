@@ -1,4 +1,6 @@
-"""Adam and SGD against torch's: every option, several groups and steps, missing gradients, saved and loaded state."""
+"""Adam and SGD against torch's: every option, several groups and steps, missing
+gradients, saved and loaded state.
+"""
 
 import copy
 import os
@@ -27,7 +29,9 @@ TORCH_ONLY = {"foreach", "capturable", "differentiable", "fused"}
 
 
 class Run(NamedTuple):
-    """An optimiser's name, its parameter groups (arrays and options), and for each step all gradients, some None."""
+    """An optimiser's name, its parameter groups (arrays and options), and for each step
+    all gradients, some None.
+    """
 
     name: str
     arrays: list[list[np.ndarray]]
@@ -108,7 +112,7 @@ def runs(draw, names=tuple(PAIRS)):
     return Run(name, arrays, [draw(kinds) for _ in arrays], steps)
 
 
-# ------------------------------------------------------------------------------------------ the bound on errors
+# ------------------------------------------------------------------ the bound on errors
 
 
 MAGNITUDES = {"Adam": bounds.adam_magnitudes, "SGD": bounds.sgd_magnitudes}
@@ -118,7 +122,9 @@ ROUNDINGS = bounds.OPTIMISER_ROUNDINGS
 @pytest.mark.parametrize("amsgrad", [False, True])
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_the_bound_for_adam_stays_a_bound_where_the_decay_outweighs_the_gradient(amsgrad, decoupled):
-    """Six steps of lr 0.1 from |p| <= 1 with a decay of 0.1 p beside gradients of 0.001; p may cross 0, where they cancel."""
+    """Six steps of lr 0.1 from |p| <= 1 with a decay of 0.1 p beside gradients of
+    0.001; p may cross 0, where they cancel.
+    """
     p, *grads = np.random.default_rng(0).uniform(-1, 1, (7, 50))
     options = {"lr": 0.1, "weight_decay": 0.1, "amsgrad": amsgrad, "decoupled_weight_decay": decoupled}
     found = bounds.adam_magnitudes(p, [1e-3 * grad for grad in grads], **options)
@@ -151,7 +157,7 @@ def assert_same_state(run, ours, params, theirs, expected_params, steps):
             assert_close(np.asarray(value), wanted, bound, ROUNDINGS * len(steps), f"{name} of parameter {i}")
 
 
-# ------------------------------------------------------------------------------------------------------ torch
+# -------------------------------------------------------------------------------- torch
 
 
 @pytest.mark.differential
@@ -176,7 +182,8 @@ from minicnn.optim import SGD, Adam
 rng = np.random.default_rng(0)
 for seed in range(100):
     start, *grads = rng.standard_normal((7, int(rng.integers(1, 60)))).astype(np.float32)
-    for kind, options in ((Adam, {"lr": 1e-3}), (Adam, {"lr": 0.1}), (Adam, {"betas": (0.5, 0.999)}), (SGD, {"lr": 0.1})):
+    adams = [(Adam, {"lr": 1e-3}), (Adam, {"lr": 0.1}), (Adam, {"betas": (0.5, 0.999)})]
+    for kind, options in [*adams, (SGD, {"lr": 0.1})]:
         ours, theirs = Parameter(start.copy()), torch.nn.Parameter(torch.tensor(start))
         optimizers = kind([ours], **options), getattr(torch.optim, kind.__name__)([theirs], fused=True, **options)
         for grad in grads:
@@ -213,7 +220,9 @@ def test_nan_and_infinity_travel_as_in_torch(run, data):
 
 @pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="torch can leave out FMA on x86 only")
 def test_without_options_float32_is_torchs_bit_for_bit():
-    """Where torch rounds each product and each sum: elsewhere it fuses them, and its own variants differ by a unit."""
+    """Where torch rounds each product and each sum: elsewhere it fuses them, and its
+    own variants differ by a unit.
+    """
     environment = os.environ | {"ATEN_CPU_CAPABILITY": "default"}
     done = subprocess.run(
         [sys.executable, "-c", BIT_FOR_BIT], check=False, capture_output=True, text=True, env=environment
@@ -276,7 +285,7 @@ def test_gradients_are_not_changed_by_a_step(run):
         np.testing.assert_equal(grads, wanted)
 
 
-# --------------------------------------------------------------------------------------------------- by hand
+# ------------------------------------------------------------------------------ by hand
 
 
 def parameter(*numbers):
@@ -293,7 +302,9 @@ def test_adams_first_step_is_lr_whatever_the_scale(scale):
 
 @pytest.mark.parametrize(("decoupled", "expected"), [(True, [0.75, -1.5]), (False, [0.5, -1.5])])
 def test_weight_decay_shrinks_the_parameter_itself_or_joins_the_gradient(decoupled, expected):
-    """With a zero gradient AdamW multiplies by 1 - lr weight_decay; Adam takes a step of lr along the decay."""
+    """With a zero gradient AdamW multiplies by 1 - lr weight_decay; Adam takes a step
+    of lr along the decay.
+    """
     p = parameter(1.0, -2.0)
     p.grad = np.zeros(2)
     Adam([p], lr=0.5, weight_decay=0.5, decoupled_weight_decay=decoupled).step()
@@ -350,7 +361,7 @@ def test_repr_is_torchs_without_its_own_options():
         assert repr(kind([parameter()])).replace("0.0\n", "0\n") == "\n".join(expected), name
 
 
-# -------------------------------------------------------------------------------------------------- rejections
+# --------------------------------------------------------------------------- rejections
 
 
 P = parameter()
@@ -372,7 +383,10 @@ REJECTED = {
     "two unknown options": (
         lambda: SGD([{"params": [P], "betas": 1, "amsgrad": 1}]),
         TypeError,
-        "^SGD: unknown option\\(s\\) amsgrad, betas; there are lr, momentum, dampening, weight_decay, nesterov, maximize.$",
+        (
+            "^SGD: unknown option\\(s\\) amsgrad, betas; there are lr, momentum, dampening, weight_decay, "
+            "nesterov, maximize.$"
+        ),
     ),
     "some names": (lambda: Adam([("a", P), parameter()]), (ValueError, TypeError), "names or none, got 1 of 2"),
     "lr -1": (lambda: Adam([P], lr=-1), ValueError, "Adam: lr must be at least 0, got -1"),

@@ -1,4 +1,5 @@
-"""What a reader has to read: `python -m tests.project.budget` prints it, beside other libraries.
+"""What a reader has to read: `python -m tests.project.budget` prints it, beside other
+libraries.
 
 A mirror, not a gate: it fails only when a file of `minicnn/` exceeds 400 lines. The reading for
 Conv2d counts everything that takes part when the layer is made, called and differentiated with

@@ -20,8 +20,8 @@ ROOT = Path(minicnn.__file__).resolve().parent
 FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 
 NAMES = {
-    "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend set_num_threads
-        summary use_backend""",
+    "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend
+        set_num_threads summary use_backend""",
     "minicnn.nn": """BCELoss BCEWithLogitsLoss Conv2d ConvTranspose2d CrossEntropyLoss Flatten Linear MSELoss MaxPool2d
         Module Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
     "minicnn.nn.functional": " ".join(

@@ -26,7 +26,7 @@ def test_lines_tokens_docstrings_and_tuple_assignments_by_hand():
     found = count(TEXT)
     assert found.lines == 11
     assert found.code_lines == 6
-    #                     import os  def swap(a, b):  a, b = b, a  return a, b  class Other:  pass
+    # import os, def swap(a, b):, a, b = b, a, return a, b, class Other:, pass
     assert found.tokens == 2 + 8 + 7 + 4 + 3 + 1
     assert found.tuple_assignments == 1
     assert found.doc_widths == (12, 11, 3, 19)

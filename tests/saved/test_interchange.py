@@ -395,7 +395,7 @@ def test_help_needs_no_torch():
     assert "--force" in done.stdout
 
 
-# ------------------------------------------------------------------------------------ torch's words
+# ------------------------------------------------------------------------ torch's words
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "pt", "pth"])

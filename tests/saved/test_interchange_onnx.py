@@ -1,9 +1,12 @@
-"""What is exported to ONNX computes what the model computes, for every batch size; judged by ONNX's own evaluator in NumPy.
+"""What is exported to ONNX computes what the model computes, for every batch size;
+judged by ONNX's own evaluator in NumPy.
 
-A judge is judged first. Two of the evaluator's operators (1.23) do not do what ONNX's specification says. MaxPool with all
-strides and dilations 1 goes another way, on which the four pads are read in the wrong order; here it always goes the general
-way. ConvTranspose with groups cuts the weight along the wrong count, gives every group the first biases and keeps one channel
-of each; here its own code for a single group does one group after the other.
+A judge is judged first. Two of the evaluator's operators (1.23) do not do what ONNX's
+specification says. MaxPool with all strides and dilations 1 goes another way, on which
+the four pads are read in the wrong order; here it always goes the general way.
+ConvTranspose with groups cuts the weight along the wrong count, gives every group the
+first biases and keeps one channel of each; here its own code for a single group does
+one group after the other.
 """
 
 import copy
@@ -59,10 +62,12 @@ def evaluate(path, x):
 
 
 def error_bound(model, x):
-    """How far two right results may lie apart: each layer carries on the error that it gets, and adds its own.
+    """How far two right results may lie apart: each layer carries on the error that it
+    gets, and adds its own.
 
-    A sum of n products adds (n + 1) eps times the sum of their absolute values (see oracle.py), and carries on an error
-    e as the sum of |weight| e; bending and pooling carry it on no larger than it was.
+    A sum of n products adds (n + 1) eps times the sum of their absolute values (see
+    oracle.py), and carries on an error e as the sum of |weight| e; bending and pooling
+    carry it on no larger than it was.
     """
     eps, error = np.finfo(x.dtype).eps, np.zeros(x.shape)
     with minicnn.use_backend("numpy"):
@@ -111,7 +116,7 @@ def as_dtype(model, dtype):
     return model
 
 
-# --------------------------------------------------------------------------------------------------- each layer
+# --------------------------------------------------------------------------- each layer
 
 
 @given(strategies.padded_layers())
@@ -164,7 +169,7 @@ def test_reshaping(folder, model):
     assert_exported(model, numbers(0, "float32", 3, 6, 4, 5), folder / "shape.onnx")
 
 
-# --------------------------------------------------------------------------------------------------- whole models
+# ------------------------------------------------------------------------- whole models
 
 
 @pytest.mark.parametrize("dtype", strategies.FLOATS)
@@ -197,7 +202,9 @@ def test_a_network_of_all_layers(folder, dtype):
 
 
 class Twice(nn.Module):
-    """A chain that is no Sequential: a layer used twice, an output size asked for, only one of pooling's two results."""
+    """A chain that is no Sequential: a layer used twice, an output size asked for, only
+    one of pooling's two results.
+    """
 
     def __init__(self):
         self.up = nn.ConvTranspose2d(2, 2, 3, stride=2)
@@ -236,7 +243,7 @@ def test_the_model_is_left_as_it_was(folder):
     model.backward(np.ones_like(output))  # what forward kept is still there
 
 
-# ----------------------------------------------------------------------------------------------------- refused
+# ------------------------------------------------------------------------------ refused
 
 
 class Shortcut(nn.Module):
@@ -322,7 +329,7 @@ def test_without_the_package_the_extra_is_named(folder, monkeypatch):
         export(nn.Linear(1, 1), folder / "no.onnx", (1, 1))
 
 
-# --------------------------------------------------------------------------------------------- the command line
+# --------------------------------------------------------------------- the command line
 
 
 @pytest.fixture
@@ -356,7 +363,10 @@ def test_the_command_refuses_what_is_no_run(run, tmp_path, capsys):
     target = str(tmp_path / "model.onnx")
     refused(
         capsys,
-        f"expected a run folder, as python -m minicnn.train leaves it (runs/simplecnn-seed0); {tmp_path} holds no config.json.",
+        (
+            f"expected a run folder, as python -m minicnn.train leaves it (runs/simplecnn-seed0); {tmp_path} "
+            "holds no config.json."
+        ),
         str(tmp_path),
         target,
     )

@@ -1,7 +1,9 @@
-"""torch as the judge: its output and gradients as arrays, and how far apart two correct results may lie.
+"""torch as the judge: its output and gradients as arrays, and how far apart two correct
+results may lie.
 
-All operations here with rounding are sums, so the operation itself, applied to absolute values, gives the scale of the error
-of each element; `minicnn.agree.bounds` derives the bound from it.
+All operations here with rounding are sums, so the operation itself, applied to absolute
+values, gives the scale of the error of each element; `minicnn.agree.bounds` derives the
+bound from it.
 """
 
 import warnings
@@ -17,7 +19,9 @@ torch.set_num_threads(1)
 
 
 def tensor(array):
-    """A copy of the array as a tensor; torch takes no other byte order and no negative strides."""
+    """A copy of the array as a tensor; torch takes no other byte order and no negative
+    strides.
+    """
     return None if array is None else torch.from_numpy(np.array(array, array.dtype.newbyteorder("="), order="C"))
 
 
@@ -29,10 +33,11 @@ def run(function, arrays):
 
 
 def differentiate(function, arrays, grad_output):
-    """[output, then the gradient with respect to each array that is there], computed by torch in the arrays' dtype.
+    """[output, then the gradient with respect to each array that is there], computed by
+    torch in the arrays' dtype.
 
-    torch differentiates floats only; integer gradients go by way of float64, where they are exact, and wrap around as
-    integers do.
+    torch differentiates floats only; integer gradients go by way of float64, where they
+    are exact, and wrap around as integers do.
     """
     dtype = grad_output.dtype.newbyteorder("=")
     if dtype.kind in "iu":
@@ -49,7 +54,9 @@ def differentiate(function, arrays, grad_output):
 
 
 def magnitudes(function, arrays, grad_output):
-    """`differentiate` on absolute values: for each element of each result the sum of the products' absolute values."""
+    """`differentiate` on absolute values: for each element of each result the sum of
+    the products' absolute values.
+    """
     arrays = [a if a is None else np.abs(a) for a in arrays]
     return differentiate(function, arrays, np.abs(grad_output))
 
@@ -64,32 +71,39 @@ def rejects(call):
 
 
 def assert_both_reject(ours, theirs, empty=False):
-    """Both refuse, or both answer; torch checks less when the input is empty, and then minicnn may be stricter."""
+    """Both refuse, or both answer; torch checks less when the input is empty, and then
+    minicnn may be stricter.
+    """
     refused, torch_refused = rejects(ours), rejects(theirs)
     assert refused == torch_refused or (empty and refused), (
         f"minicnn refuses: {refused}, torch refuses: {torch_refused}"
     )
 
 
-# -------------------------------------------------------------------------------------------------- comparing
+# ---------------------------------------------------------------------------- comparing
 
 
 def assert_identical(actual, expected, what="result"):
-    """Same dtype, same shape, same numbers bit for bit: NaN where NaN is, and the signs of zeros too."""
+    """Same dtype, same shape, same numbers bit for bit: NaN where NaN is, and the signs
+    of zeros too.
+    """
     assert_equal(actual, expected, what)
     nan = np.isnan(expected) if expected.dtype.kind == "f" else np.zeros(expected.shape, bool)
     np.testing.assert_array_equal(np.signbit(actual[~nan]), np.signbit(expected[~nan]), f"{what}: signs", strict=True)
 
 
 def assert_equal(actual, expected, what="result"):
-    """Same dtype, same shape, same numbers exactly; a sum's zero may have either sign, as that depends on the order."""
+    """Same dtype, same shape, same numbers exactly; a sum's zero may have either sign,
+    as that depends on the order.
+    """
     assert isinstance(actual, np.ndarray), f"{what} is {type(actual)}"
     assert actual.dtype == expected.dtype, f"{what} is {actual.dtype}, expected {expected.dtype}"
     np.testing.assert_array_equal(actual, expected, what, strict=True)
 
 
 def assert_close(actual, expected, magnitude, n, what="result"):
-    """Same shape, and each element within the bound for sums of n terms in the precision of `actual`.
+    """Same shape, and each element within the bound for sums of n terms in the
+    precision of `actual`.
 
     `expected` may be more precise.
     """

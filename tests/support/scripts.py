@@ -1,4 +1,6 @@
-"""Scripts in a Python process of their own: what forks, ends, or must begin with nothing loaded."""
+"""Scripts in a Python process of their own: what forks, ends, or must begin with
+nothing loaded.
+"""
 
 import inspect
 import os
@@ -16,7 +18,9 @@ TIMEOUT = 60  # seconds; whoever takes longer hangs
 
 
 def two_steps(model=None):
-    """Logits, gradients and weights of two training steps of SimpleCNN; the model's weights are drawn anew."""
+    """Logits, gradients and weights of two training steps of SimpleCNN; the model's
+    weights are drawn anew.
+    """
     rng, model, criterion = np.random.default_rng(0), model or minicnn.models.SimpleCNN(), minicnn.nn.CrossEntropyLoss()
     optimizer = minicnn.optim.Adam(model.parameters())
     for parameter in model.parameters():
@@ -33,7 +37,9 @@ def two_steps(model=None):
 
 
 def run(folder, script, root=ROOT, timeout=TIMEOUT, **environment):
-    """What a Python process of its own prints when it runs the script; whoever hangs or fails fails the test."""
+    """What a Python process of its own prints when it runs the script; whoever hangs or
+    fails fails the test.
+    """
     file = folder / "script.py"
     prelude = "import multiprocessing, os, sys, threading\nimport numpy as np\nimport minicnn\n"
     file.write_text(f"{prelude}\n{inspect.getsource(two_steps)}\n{inspect.cleandoc(script)}\n", encoding="utf-8")

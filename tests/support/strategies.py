@@ -1,7 +1,9 @@
-"""What the tests are run on: geometries built from their output, values drawn by a seed, arrays in every memory layout.
+"""What the tests are run on: geometries built from their output, values drawn by a
+seed, arrays in every memory layout.
 
-A window over one axis is built backwards: choose the output size, kernel, stride, dilation, padding and the slack (pixels
-past the last window), and the input size follows. So every draw is legal and none is thrown away.
+A window over one axis is built backwards: choose the output size, kernel, stride,
+dilation, padding and the slack (pixels past the last window), and the input size
+follows. So every draw is legal and none is thrown away.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +19,9 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 class Case(NamedTuple):
-    """The shapes that one call takes and gives, its keyword arguments, and the seed of its values."""
+    """The shapes that one call takes and gives, its keyword arguments, and the seed of
+    its values.
+    """
 
     input: tuple[int, ...]
     weight: tuple[int, ...] | None
@@ -34,7 +38,7 @@ class Case(NamedTuple):
         return [None if shape is None else np.array(values(rng, shape), dtype or self.dtype) for shape in shapes]
 
 
-# ------------------------------------------------------------------------------------------------------ values
+# ------------------------------------------------------------------------------- values
 
 
 def integers(rng, shape):
@@ -54,7 +58,7 @@ def specials(rng, shape):
     )
 
 
-# -------------------------------------------------------------------------------------------- memory layouts
+# ----------------------------------------------------------------------- memory layouts
 
 
 def _with_gaps(a):
@@ -91,7 +95,7 @@ def lay_out(arrays, names):
     return [a if a is None else LAYOUTS[name](a) for a, name in zip(arrays, names, strict=False)]
 
 
-# ---------------------------------------------------------------------------------------------------- windows
+# ------------------------------------------------------------------------------ windows
 
 
 def pairs(low, high):
@@ -114,7 +118,9 @@ def spelled(draw, pair):
 
 
 def window(draw, K, S, D, padding, least=1):
-    """One axis, backwards: (output size, slack, padding, input size); `padding` is the most there may be."""
+    """One axis, backwards: (output size, slack, padding, input size); `padding` is the
+    most there may be.
+    """
     out, slack = draw(st.integers(least, 4)), draw(st.integers(0, S - 1))
     covered = max((out - 1) * S + D * (K - 1) + 1, 1) + slack
     P = draw(st.integers(0, min(padding, (covered - 1) // 2)))
@@ -158,7 +164,9 @@ def convolutions(draw, paddings=("numbers", "same", "valid"), grouped=True):
 
 @st.composite
 def conv_transposes(draw):
-    """conv_transpose2d with every argument; the padding cuts away less than the whole output."""
+    """conv_transpose2d with every argument; the padding cuts away less than the whole
+    output.
+    """
     N, (G, C, O) = draw(batches), channels(draw)
     sizes, K, S, D = draw(pairs(1, 4)), draw(pairs(1, 4)), draw(pairs(1, 3)), draw(pairs(1, 3))
     OP = tuple(draw(st.integers(0, max(s, d) - 1)) for s, d in zip(S, D, strict=True))
@@ -173,7 +181,9 @@ def conv_transposes(draw):
 
 
 def sees_nothing(size, K, S, P, D, out):
-    """Whether one of the windows lies left and right of the image but never on it, by looking at each."""
+    """Whether one of the windows lies left and right of the image but never on it, by
+    looking at each.
+    """
     return any(all(not 0 <= o * S - P + k * D < size for k in range(K)) for o in range(out))
 
 
@@ -203,7 +213,7 @@ def pools(draw, dtypes=(*FLOATS, "int64", *SMALL_INTEGERS)):
     return Case(*shapes, arguments, draw(st.sampled_from(dtypes)), draw(seeds))
 
 
-# -------------------------------------------------------------------------------------- what needs no window
+# ----------------------------------------------------------------- what needs no window
 
 
 @st.composite
@@ -218,7 +228,9 @@ def linears(draw):
 
 @st.composite
 def pads(draw, modes=("constant", "reflect", "replicate", "circular")):
-    """pad with every mode: reflect leaves at least the pixel in the middle, circular wraps around once."""
+    """pad with every mode: reflect leaves at least the pixel in the middle, circular
+    wraps around once.
+    """
     N, C, mode, (H, W) = draw(batches), draw(st.integers(1, 3)), draw(st.sampled_from(modes)), draw(pairs(1, 5))
     most = {"constant": (4, 4), "reflect": (H - 1, W - 1), "replicate": (7, 7), "circular": (H, W)}[mode]
     top, bottom = draw(pairs(0, most[0]))
@@ -232,7 +244,9 @@ def pads(draw, modes=("constant", "reflect", "replicate", "circular")):
 
 @st.composite
 def padded_layers(draw):
-    """The arguments of a Conv2d with a padding_mode, and an input that is large enough for it."""
+    """The arguments of a Conv2d with a padding_mode, and an input that is large enough
+    for it.
+    """
     N, (G, C, O), mode = (
         draw(batches),
         channels(draw),
@@ -275,7 +289,7 @@ def unfolds(draw):
     return Case(*shapes, arguments, draw(st.sampled_from(FLOATS)), case.seed)
 
 
-# ------------------------------------------------------------------------------------- how much of a gradient is 0
+# ---------------------------------------------------------- how much of a gradient is 0
 
 
 def _pooled(rng, shape):
@@ -297,7 +311,9 @@ densities = st.sampled_from(list(DENSITIES))
 
 @st.composite
 def skippable(draw):
-    """Convolutions with so many products for each pixel that a kernel may look for zeros to skip; up to six images."""
+    """Convolutions with so many products for each pixel that a kernel may look for
+    zeros to skip; up to six images.
+    """
     N, G, (KH, KW), (SH, SW), (DH, DW) = (
         draw(st.integers(1, 6)),
         draw(st.integers(1, 2)),

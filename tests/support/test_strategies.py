@@ -1,4 +1,6 @@
-"""The strategies themselves: they must reach what the tests claim to cover, and each case must be what it says."""
+"""The strategies themselves: they must reach what the tests claim to cover, and each
+case must be what it says.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,6 @@
-"""The course's network, fitted to the data that people bring: any size, one or three channels, any number of classes."""
+"""The course's network, fitted to the data that people bring: any size, one or three
+channels, any number of classes.
+"""
 
 import json
 from pathlib import Path

@@ -1,9 +1,12 @@
-"""Everything that reads a file or a command line, given nonsense: `python -m tests.trust.fuzz --inputs 200000`.
+"""Everything that reads a file or a command line, given nonsense: `python -m
+tests.trust.fuzz --inputs 200000`.
 
-Whatever is given, a reader answers, or refuses with a sentence that names the file; memory stays bounded, nothing is run. An
-input is a valid one with edits (bits, lengths, pieces, numbers in JSON), or bytes at random. `--atheris` (pip install atheris)
-begins with the valid ones too, and lets libFuzzer edit further what reached new lines of the package and of argparse, in a process
-that imports them watched. It ends at the first find and leaves it in a file here.
+Whatever is given, a reader answers, or refuses with a sentence that names the file;
+memory stays bounded, nothing is run. An input is a valid one with edits (bits, lengths,
+pieces, numbers in JSON), or bytes at random. `--atheris` (pip install atheris) begins
+with the valid ones too, and lets libFuzzer edit further what reached new lines of the
+package and of argparse, in a process that imports them watched. It ends at the first
+find and leaves it in a file here.
 """
 
 import argparse
@@ -62,7 +65,9 @@ WORDS = [
 
 
 class Edit(NamedTuple):
-    """One change of bytes: where (a share of the length), what kind, and numbers that say how."""
+    """One change of bytes: where (a share of the length), what kind, and numbers that
+    say how.
+    """
 
     where: float
     kind: int
@@ -138,7 +143,7 @@ def attack(reader: Reader, folder: Path, content: bytes) -> str:
     return "read"
 
 
-# ------------------------------------------------------------------------------------------------- the readers
+# -------------------------------------------------------------------------- the readers
 
 
 def written(name: str, read: Callable[[Path], Any]) -> Callable[[Path, bytes], Any]:
@@ -216,7 +221,9 @@ def small_checkpoint(path: Path) -> None:
 
 
 def resumed(found: checkpoints.Checkpoint) -> None:
-    """What a training does that goes on there: restores the state, takes a step, opens the folder."""
+    """What a training does that goes on there: restores the state, takes a step, opens
+    the folder.
+    """
     model = small_network()
     optimizer = optim.Adam(model.parameters())
     found.restore(model, optimizer)
@@ -235,7 +242,9 @@ def checkpoint() -> Reader:
 
 
 def crafted_checkpoint() -> Reader:
-    """The JSON in a checkpoint's header, with a digest that fits: as somebody would write it who means harm."""
+    """The JSON in a checkpoint's header, with a digest that fits: as somebody would
+    write it who means harm.
+    """
     with tempfile.TemporaryDirectory() as folder:
         small_checkpoint(path := Path(folder, "checkpoint.safetensors"))
         found = checkpoints.load(path)
@@ -265,7 +274,9 @@ def crafted_checkpoint() -> Reader:
 
 
 def run_folder() -> Reader:
-    """config.json, metrics.csv and filters.safetensors, the first byte says which; the weights are whole."""
+    """config.json, metrics.csv and filters.safetensors, the first byte says which; the
+    weights are whole.
+    """
     config = {"task": "parity", "network": "ParityCNN", "epochs": 1, "batch_size": 64, "data": None, "val_size": 10}
     table = io.StringIO()
     csv.writer(table).writerows([Metrics._fields, Metrics(1, 0.5, 0.5, 0.5, 0.5, 1.0)])
@@ -323,7 +334,9 @@ def images() -> Reader:
 
 
 def flags() -> Reader:
-    """Command lines: words from the input, one after each zero byte, given to every parser in turn."""
+    """Command lines: words from the input, one after each zero byte, given to every
+    parser in turn.
+    """
     commands = (predict, evaluate, convert, onnx, agree, summary, explore)
     parsers = [module.make_parser() for module in commands]
     train = settings.make_parser()
@@ -371,7 +384,7 @@ READERS: dict[str, Callable[[], Reader]] = {
 }
 
 
-# -------------------------------------------------------------------------------------------------- the runner
+# --------------------------------------------------------------------------- the runner
 
 
 def drawn_input(reader: Reader, rng: random.Random) -> bytes:
@@ -422,7 +435,9 @@ def hammer(chosen: Sequence[str], args: argparse.Namespace) -> int:
 
 
 def hammered(name: str, reader: Reader, inputs: int, seed: int) -> int:
-    """Try as many inputs, print a row and one example of each kind of find; how many there were."""
+    """Try as many inputs, print a row and one example of each kind of find; how many
+    there were.
+    """
     counts, finds, began = Counter[str](), dict[str, bytes](), time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="fuzzed-", dir=RAM) as folder:
         for i in range(inputs):

@@ -1,10 +1,13 @@
-"""The planted bugs: believable mistakes, one at a time, each with the tests that must notice it.
+"""The planted bugs: believable mistakes, one at a time, each with the tests that must
+notice it.
 
-A mutant is a file of the package, the text that occurs there exactly once, what replaces it, and the arguments with
-which pytest finds the tests (few and fast ones). `tests.trust.test_mutants` plants them in a copy of the package.
+A mutant is a file of the package, the text that occurs there exactly once, what
+replaces it, and the arguments with which pytest finds the tests (few and fast ones).
+`tests.trust.test_mutants` plants them in a copy of the package.
 
-Those of the Numba set stand in what `tests.trust.mutate` cannot change, as it works without compilation: LLVM's
-instructions, the threads, the cache; and in a few of the loops. Each compiles only what its tests need.
+Those of the Numba set stand in what `tests.trust.mutate` cannot change, as it works
+without compilation: LLVM's instructions, the threads, the cache; and in a few of the
+loops. Each compiles only what its tests need.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,10 @@
-"""Mutation testing: `python -m tests.trust.mutate geometry` changes one operator or number at a time and runs the tests on it.
+"""Mutation testing: `python -m tests.trust.mutate geometry` changes one operator or
+number at a time and runs the tests on it.
 
-mutmut plants the mutants (pip install mutmut) in a copy of the package; the textbook kernels compute, and in the room "numba"
-its loops, without compilation. A mutant that no test notices is printed with its change: either a test is missing, or the
-change changes nothing and belongs into EXCUSES below.
+mutmut plants the mutants (pip install mutmut) in a copy of the package; the textbook
+kernels compute, and in the room "numba" its loops, without compilation. A mutant that
+no test notices is printed with its change: either a test is missing, or the change
+changes nothing and belongs into EXCUSES below.
 """
 
 import argparse
@@ -22,7 +24,9 @@ OPERATIONS = ["convolution", "conv_transpose", "pooling", "padding", "pointwise"
 
 
 class Room(NamedTuple):
-    """What is changed, and the tests that should notice: their files, and which of them (pytest's -k)."""
+    """What is changed, and the tests that should notice: their files, and which of them
+    (pytest's -k).
+    """
 
     changed: list[str]
     tests: list[str]
@@ -46,7 +50,9 @@ ROOMS = {
     "optim": Room(
         ["minicnn/optim/*.py"], ["optim", "module", "torch_set"], "not numba and (not torch_set or optimiser or follow)"
     ),
-    "numba": Room(  # the loops, in Python; for LLVM's instructions, the threads and the cache tests/trust/mutants.py has planted bugs
+    # The loops, in Python; for LLVM's instructions, the threads and the cache
+    # tests/trust/mutants.py has planted bugs.
+    "numba": Room(
         [
             f"minicnn/kernels/numba_fast/{name}.py"
             for name in (
@@ -65,8 +71,9 @@ ALONE = {"PYTHONPATH": "", "NUMBA_DISABLE_JIT": "1", "OPENBLAS_NUM_THREADS": "1"
 
 
 class Excuse(NamedTuple):
-    """A change that no test can notice: where (what mutmut's names begin with, after "minicnn."), what the changed line then
-    reads, and why that gives the same numbers."""
+    """A change that no test can notice: where (what mutmut's names begin with, after
+    "minicnn."), what the changed line then reads, and why that gives the same numbers.
+    """
 
     where: str
     pattern: str
@@ -343,7 +350,9 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def hunt(name: str, processes: int, ending: str) -> int:
-    """Plant all mutants of a room whose number ends so, print a line of figures and those that nobody noticed; how many these are."""
+    """Plant all mutants of a room whose number ends so, print a line of figures and
+    those that nobody noticed; how many these are.
+    """
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         prepare(Path(folder), ROOMS[name])
         mutmut(Path(folder), "run", "--max-children", str(processes), *([f"*{ending}"] if ending else []))

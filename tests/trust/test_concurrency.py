@@ -1,4 +1,6 @@
-"""Many threads and one model; ten thousand steps; a forward that is not the latest. MINICNN_LONG=1 takes the long way."""
+"""Many threads and one model; ten thousand steps; a forward that is not the latest.
+MINICNN_LONG=1 takes the long way.
+"""
 
 import os
 import subprocess
@@ -26,7 +28,7 @@ def backend(request):
     return request.param
 
 
-# ------------------------------------------------------------------------------------------------------ threads
+# ------------------------------------------------------------------------------ threads
 
 
 @pytest.mark.parametrize("inner", [1, 2], ids=["one thread each", "a team of two"])
@@ -63,7 +65,7 @@ def test_many_threads_that_train_a_model_each_get_the_right_gradients(backend):
     assert found[0] == found[1]
 
 
-# ------------------------------------------------------------------------------------------------------- memory
+# ------------------------------------------------------------------------------- memory
 
 STEPS = """
 import os, sys
@@ -73,8 +75,8 @@ from minicnn import nn, optim
 minicnn.set_backend(sys.argv[1])
 minicnn.set_num_threads(2)
 model = nn.Sequential(
-    nn.Conv2d(1, 4, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2), nn.ConvTranspose2d(4, 2, 2), nn.Tanh(), nn.Flatten(),
-    nn.Linear(98, 8), nn.Sigmoid(), nn.Linear(8, 10),
+    nn.Conv2d(1, 4, 3, padding="same"), nn.ReLU(), nn.MaxPool2d(2), nn.ConvTranspose2d(4, 2, 2), nn.Tanh(),
+    nn.Flatten(), nn.Linear(98, 8), nn.Sigmoid(), nn.Linear(8, 10),
 )
 criterion, optimizer = nn.CrossEntropyLoss(), optim.Adam(model.parameters())
 rng = np.random.default_rng(0)
@@ -112,7 +114,7 @@ def test_many_steps_leave_the_memory_where_it_was_after_a_hundred(backend):
     assert grown < 1_000_000  # a single batch that is kept in each of 900 steps would be four times that
 
 
-# ------------------------------------------------------------------------------------------------ stale forwards
+# ----------------------------------------------------------------------- stale forwards
 
 IMAGES, PROBABILITIES = (2, 2, 6, 6), (3, 4)
 LAYERS = {

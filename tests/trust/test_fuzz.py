@@ -1,4 +1,6 @@
-"""Fuzzing in the normal suite: some thousand inputs for each reader, and the traps by name. `tests.trust.fuzz` does more."""
+"""Fuzzing in the normal suite: some thousand inputs for each reader, and the traps by
+name. `tests.trust.fuzz` does more.
+"""
 
 import gzip
 import io
@@ -105,7 +107,7 @@ def test_atheris_sees_which_lines_an_input_reaches(tmp_path):
     assert re.search(r"#300\s+DONE\s+cov: \d+", done.stderr), done.stderr
 
 
-# ------------------------------------------------------------------------------------------------ traps, by name
+# ----------------------------------------------------------------------- traps, by name
 
 
 def refused(read, path, kinds=(ValueError, OSError), most=8_000_000):

@@ -1,4 +1,6 @@
-"""The suite catches every planted bug of `tests.trust.mutants`, and nothing else makes those tests fail."""
+"""The suite catches every planted bug of `tests.trust.mutants`, and nothing else makes
+those tests fail.
+"""
 
 import os
 import shutil
@@ -52,7 +54,9 @@ def copy(tmp_path_factory):
 
 
 def run(folder, tests, backend):
-    """10 + pytest's exit code in the folder, or minus the signal that ended it; and what it printed."""
+    """10 + pytest's exit code in the folder, or minus the signal that ended it; and
+    what it printed.
+    """
     options = [
         "-x",
         "-q",
@@ -75,7 +79,9 @@ def run(folder, tests, backend):
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_without_a_bug_the_tests_pass(copy, backend):
-    """All of them in one go, and a few more, as each mutant's words may fit in another's file."""
+    """All of them in one go, and a few more, as each mutant's words may fit in
+    another's file.
+    """
     chosen = {mutant.tests for mutant in MUTANTS.values() if mutant.backend == backend}
     files = sorted({tests[0] for tests in chosen})
     words = sorted(f"({tests[-1]})" if "-k" in tests else Path(tests[0]).stem for tests in chosen)

@@ -1,4 +1,6 @@
-"""Mutation testing excuses what changes nothing, there alone, and does not call a hunt without mutants a success."""
+"""Mutation testing excuses what changes nothing, there alone, and does not call a hunt
+without mutants a success.
+"""
 
 import pytest
 

@@ -1,4 +1,6 @@
-"""Numbers at the edges: losses that are no longer finite, inputs from 1e-45 to 1e38, learning rates that cannot be meant."""
+"""Numbers at the edges: losses that are no longer finite, inputs from 1e-45 to 1e38,
+learning rates that cannot be meant.
+"""
 
 import csv
 import math
@@ -23,7 +25,7 @@ BACKENDS = ["numpy", "numba", "torch"]
 MOST = float(np.finfo(np.float32).max)
 
 
-# ------------------------------------------------------------------------------------- a loss that is not finite
+# ------------------------------------------------------------ a loss that is not finite
 
 
 def weighted(backend):
@@ -97,7 +99,7 @@ def test_a_network_that_broke_in_the_last_step_of_an_epoch_is_not_kept(tmp_path,
         assert len(list(csv.DictReader(file))) == 3
 
 
-# --------------------------------------------------------------------------------------------- huge and tiny
+# ------------------------------------------------------------------------ huge and tiny
 
 
 exponents = st.floats(-45, 38.3)
@@ -112,7 +114,9 @@ def run(program):
 
 
 def scaled(text, exponent):
-    """The drawn values brought to this size; a few zeros and the largest numbers of all stay possible."""
+    """The drawn values brought to this size; a few zeros and the largest numbers of all
+    stay possible.
+    """
     return (
         f"(lambda a: (a.astype(float) / max(float(np.abs(a).max(initial=0)), 1e-300) * {10.0**exponent!r})"
         f".clip(-{MOST!r}, {MOST!r}).astype(DTYPE))({text})"
@@ -138,13 +142,16 @@ def test_the_slope_of_a_mean_square_is_finite_where_twice_the_distance_is_not(ba
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in ("Adam", "SGD")])
 @given(seed=st.integers(0, 2**32 - 1), sizes=st.tuples(exponents, exponents, exponents, exponents))
-# mse_loss with weights: their products with the distances, or with a gradient not yet divided, are no float32; the result is.
+# mse_loss with weights: their products with the distances, or with a gradient not yet
+# divided, are no float32; the result is.
 @example(seed=731, sizes=(38.0, 0.0, 0.0, 0.0))
 @example(seed=1, sizes=(0.0, 38.25, 0.0, 0.0))
 def test_results_are_finite_where_torchs_are_and_as_near_as_ever(backend, name, seed, sizes):
-    """Where even the sum of the absolute values is a float32: beyond that the order of summation decides, and is nobody's
-    promise. What lies below the smallest normal number has the smallest denormal as its unit; losses and pointwise functions
-    divide by such numbers, so there nearness is judged from 1e-30 on."""
+    """Where even the sum of the absolute values is a float32: beyond that the order of
+    summation decides, and is nobody's promise. What lies below the smallest normal
+    number has the smallest denormal as its unit; losses and pointwise functions divide
+    by such numbers, so there nearness is judged from 1e-30 on.
+    """
     trial = OPERATIONS[name](np.random.default_rng(seed))
     free = [array for array in trial.arrays if array not in ("target", "weight", "pos_weight") or not trial.keywords]
     free = [array for array in free if not (name == "binary_cross_entropy" and array != "grad_output")]
@@ -184,7 +191,8 @@ rates = st.floats(-45, 37.2).map(lambda exponent: 10.0**exponent)  # beyond, tor
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
 @pytest.mark.parametrize("name", ["Adam", "SGD"])
 @given(seed=st.integers(0, 2**32 - 1), lr=rates, size=exponents)
-# lr times the gradient is no float32, the parameter minus it is: torch fuses the two where the processor can, else it has -inf.
+# lr times the gradient is no float32, the parameter minus it is: torch fuses the two
+# where the processor can, else it has -inf.
 @example(seed=31, lr=10.0, size=38.0)
 def test_a_parameter_stays_finite_where_torchs_does(backend, name, seed, lr, size):
     trial = OPERATIONS[name](np.random.default_rng(seed))

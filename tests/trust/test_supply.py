@@ -1,4 +1,6 @@
-"""What minicnn stands on: the oldest versions that it allows, and machines where something is missing."""
+"""What minicnn stands on: the oldest versions that it allows, and machines where
+something is missing.
+"""
 
 import os
 import re
@@ -87,7 +89,9 @@ def test_every_command_answers_on_a_terminal_that_knows_no_utf_8():
 
 @pytest.mark.parametrize("layer", ["workqueue", "tbb"])
 def test_numbas_own_threads_are_not_needed(layer):
-    """The kernels run on plain Python threads: whatever layer Numba is told to take, or lacks, it trains to the same bits."""
+    """The kernels run on plain Python threads: whatever layer Numba is told to take, or
+    lacks, it trains to the same bits.
+    """
     assert run("train", *SMALL, "--no-plots", "--out", "plain", "--quiet")[0] == 0
     flags = [*SMALL, "--no-plots", "--out", "run", "--quiet"]
     status, _, err = run("train", *flags, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="1")

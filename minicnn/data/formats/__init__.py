@@ -1,7 +1,9 @@
-"""The forms in which data sets come, one file each: `reads(path, part)` gives what it found, or None for another form.
+"""The forms in which data sets come, one file each: `reads(path, part)` gives what it
+found, or None for another form.
 
-A reader goes by what a file holds; names only tell which part it is. It gives the numbers as they
-are stored: `open_dataset` checks them, brings them to bytes and says what it did.
+A reader goes by what a file holds; names only tell which part it is. It gives the
+numbers as they are stored: `open_dataset` checks them, brings them to bytes and says
+what it did.
 """
 
 from . import cifar, folders, hdf5, idx_files, matlab, npz, parquet, tables

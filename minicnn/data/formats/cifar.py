@@ -1,4 +1,6 @@
-"""CIFAR-10's binary form: each record a label byte, then 32 x 32 red, green and blue bytes. https://www.cs.toronto.edu/~kriz/cifar.html"""
+"""CIFAR-10's binary form: each record a label byte, then 32 x 32 red, green and blue
+bytes. https://www.cs.toronto.edu/~kriz/cifar.html
+"""
 
 from pathlib import Path
 

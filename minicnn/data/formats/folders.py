@@ -1,7 +1,9 @@
-"""Folders of pictures: a folder for each class, or `train/` and `test/` (or `val/`) with such folders in them.
+"""Folders of pictures: a folder for each class, or `train/` and `test/` (or `val/`)
+with such folders in them.
 
-Sorted by name, the folders are the classes, as in torchvision's ImageFolder. All pictures must have
-the same size: how another size should be brought to it is a choice that changes what is learnt.
+Sorted by name, the folders are the classes, as in torchvision's ImageFolder. All
+pictures must have the same size: how another size should be brought to it is a choice
+that changes what is learnt.
 """
 
 from pathlib import Path
@@ -62,7 +64,9 @@ def from_classes(folder: Path, part: str | None) -> Found:
 
 
 def read_picture(file: Path, coloured: bool | None = None) -> np.ndarray:
-    """(H, W) for grey pictures, (H, W, 3) for coloured ones; `coloured` asks for one of the two."""
+    """(H, W) for grey pictures, (H, W, 3) for coloured ones; `coloured` asks for one of
+    the two.
+    """
     try:
         with Image.open(file) as image:
             check_size(file, image.width * image.height * 4)

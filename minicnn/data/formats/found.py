@@ -27,7 +27,9 @@ class Found(NamedTuple):
 
 
 def part_of(name: str) -> str | None:
-    """ "train" or "test", if a word of the name says so: "mnist_train.csv", "val-00000-of-00001.parquet"."""
+    """ "train" or "test", if a word of the name says so: "mnist_train.csv",
+    "val-00000-of-00001.parquet".
+    """
     words = re.split(r"[^a-z0-9]+", name.lower())
     return next((part for part, names in PARTS.items() if set(names) & set(words)), None)
 
@@ -42,7 +44,8 @@ def files_below(folder: Path, endings: Iterable[str]) -> list[Path]:
 def of_this_part(root: Path, paths: Sequence[Path], part: str) -> tuple[list[Path], str | None]:
     """Those whose names, or folders below `root`, say `part`, and that part.
 
-    Where the names do not say both parts, all of them, and None: then the images are divided later.
+    Where the names do not say both parts, all of them, and None: then the images are
+    divided later.
     """
     named = {path: part_of(str(path.relative_to(root))) for path in paths}
     if set(named.values()) >= set(PARTS):

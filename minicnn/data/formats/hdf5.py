@@ -1,4 +1,6 @@
-"""HDF5 with images and labels, in the file itself or in groups train and test. Needs h5py (extra `formats`)."""
+"""HDF5 with images and labels, in the file itself or in groups train and test. Needs
+h5py (extra `formats`).
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,9 @@
-"""IDX under every name in use: MNIST, Fashion-MNIST, KMNIST, EMNIST (stored transposed), QMNIST (a table of labels).
+"""IDX under every name in use: MNIST, Fashion-MNIST, KMNIST, EMNIST (stored
+transposed), QMNIST (a table of labels).
 
-The names differ: `train-images-idx3-ubyte`, with a dot before idx3 (Kaggle, 7-Zip), each in a folder
-of its own name (7-Zip), with the set's name in front (emnist-letters-, qmnist-), gzipped or not.
+The names differ: `train-images-idx3-ubyte`, with a dot before idx3 (Kaggle, 7-Zip),
+each in a folder of its own name (7-Zip), with the set's name in front (emnist-letters-,
+qmnist-), gzipped or not.
 """
 
 import hashlib
@@ -20,7 +22,8 @@ FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shi
 KUZUSHIJI = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 DIGITS = [f"{digit} - {word}" for digit, word in enumerate(DIGITS)]  # as torchvision names them
-# SHA-256 of the unpacked label files, whose names are MNIST's own: only their content tells them apart.
+# SHA-256 of the unpacked label files, whose names are MNIST's own: only their content
+# tells them apart.
 BY_LABELS = {
     "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9": ("Fashion-MNIST", FASHION),
     "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34": ("Fashion-MNIST", FASHION),
@@ -49,7 +52,9 @@ def reads(path: Path, part: str) -> Found | None:
 
 
 def sets_in(folder: Path) -> dict[str, list[Path]]:
-    """The IDX files in a folder, in `raw` as torchvision keeps them, or each in a folder of its own, by their set's name."""
+    """The IDX files in a folder, in `raw` as torchvision keeps them, or each in a
+    folder of its own, by their set's name.
+    """
     found: dict[str, list[Path]] = {}
     for place in (folder, folder / "raw", *sorted(folder.glob("*/raw")), *sorted(folder.glob("*/"))):
         for file in sorted(place.glob("*")) if place.is_dir() else ():
@@ -91,7 +96,9 @@ def read_set(folder: Path, name: str, files: list[Path], part: str) -> Found:
 
 
 def named(folder: Path, name: str, labels: np.ndarray) -> tuple[str, list[str] | None]:
-    """What set this is and what its classes are called: by its labels, else by its name, else unknown."""
+    """What set this is and what its classes are called: by its labels, else by its
+    name, else unknown.
+    """
     digest = label_digest(labels)
     if digest in BY_LABELS:
         return BY_LABELS[digest]
@@ -114,7 +121,9 @@ def label_digest(labels: np.ndarray) -> str:
 
 
 def emnist_classes(path: Path) -> list[str] | None:
-    """EMNIST's mapping: a line for each label, with the codes of its characters (upper and lower case)."""
+    """EMNIST's mapping: a line for each label, with the codes of its characters (upper
+    and lower case).
+    """
     classes: dict[int, str] = {}
     try:
         for line in path.read_text(encoding="ascii").splitlines()[:1000]:

@@ -1,4 +1,6 @@
-"""MATLAB's .mat up to version 7.2, such as SVHN's cropped digits: X (H, W, C, N), y (N, 1). Needs scipy (extra `formats`)."""
+"""MATLAB's .mat up to version 7.2, such as SVHN's cropped digits: X (H, W, C, N), y (N,
+1). Needs scipy (extra `formats`).
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""NumPy's .npz: Keras' mnist.npz (x_train, y_train ...), MedMNIST (train_images, train_labels ...), K49's single arrays."""
+"""NumPy's .npz: Keras' mnist.npz (x_train, y_train ...), MedMNIST (train_images,
+train_labels ...), K49's single arrays.
+"""
 
 import zipfile
 from pathlib import Path
@@ -39,7 +41,9 @@ def has_labels(path: Path) -> bool:
 
 
 def load(path: Path, names_only: bool = False) -> dict[str, np.ndarray]:
-    """The arrays by name; no pickled object is ever loaded, and none that is larger than we read."""
+    """The arrays by name; no pickled object is ever loaded, and none that is larger
+    than we read.
+    """
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             check_size(path, entry.file_size, f", {entry.filename}")
@@ -80,7 +84,9 @@ def from_one(path: Path, part: str) -> Found:
 
 
 def from_several(paths: list[Path], part: str) -> Found | None:
-    """A file for each array, as K49-MNIST has them: k49-train-imgs.npz, k49-train-labels.npz."""
+    """A file for each array, as K49-MNIST has them: k49-train-imgs.npz,
+    k49-train-labels.npz.
+    """
     chosen, wanted = of_this_part(paths[0].parent, paths, part)
     by_kind: dict[str | None, list[Path]] = {}
     for path in chosen:

@@ -1,4 +1,6 @@
-"""Parquet with picture bytes, as the Hugging Face hub serves data sets (ylecun/mnist ...). Needs pyarrow (extra `formats`)."""
+"""Parquet with picture bytes, as the Hugging Face hub serves data sets (ylecun/mnist
+...). Needs pyarrow (extra `formats`).
+"""
 
 import io
 import json

@@ -1,8 +1,10 @@
-"""Tables of pixels as text, gzipped or not: Kaggle's train.csv and test.csv, mnist_train.csv, scikit-learn's digits.csv.
+"""Tables of pixels as text, gzipped or not: Kaggle's train.csv and test.csv,
+mnist_train.csv, scikit-learn's digits.csv.
 
-A row is an image. The label is the column called label, class, target or y. Without a header, and
-with one number more than a square, it is the first column (mnist_train.csv), unless all its numbers
-are equal: that is the empty corner of the images, and the label is the last (scikit-learn).
+A row is an image. The label is the column called label, class, target or y. Without a
+header, and with one number more than a square, it is the first column
+(mnist_train.csv), unless all its numbers are equal: that is the empty corner of the
+images, and the label is the last (scikit-learn).
 """
 
 import csv

@@ -4,7 +4,9 @@ import torch
 
 
 def find_device(name: "str | torch.device" = "auto") -> torch.device:
-    """The torch device called `name`, if it is here: "cpu", "cuda", "cuda:1", "mps"; "auto" takes a GPU where there is one."""
+    """The torch device called `name`, if it is here: "cpu", "cuda", "cuda:1", "mps";
+    "auto" takes a GPU where there is one.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
     if not isinstance(name, (str, torch.device)):

@@ -1,4 +1,6 @@
-"""What is written as LLVM's instructions, beside the Python functions that stand for them without compilation."""
+"""What is written as LLVM's instructions, beside the Python functions that stand for
+them without compilation.
+"""
 
 import re
 
@@ -33,7 +35,9 @@ def test_compiled_registers_hold_what_the_python_functions_say_wherever_they_beg
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_compiled_lanes_are_added_in_the_order_of_the_python_function(dtype, count):
-    """The numbers are of very different sizes: in any other order the sum would be rounded to another number."""
+    """The numbers are of very different sizes: in any other order the sum would be
+    rounded to another number.
+    """
 
     @numba.njit
     def compute(a, b, number):
@@ -75,7 +79,9 @@ def test_compiled_the_lowest_bit_is_found_where_the_python_function_finds_it():
 
 
 def test_compiled_an_addition_that_threads_share_is_one_instruction():
-    """What two threads do to it is a matter of chance; whether they can is written in the code."""
+    """What two threads do to it is a matter of chance; whether they can is written in
+    the code.
+    """
 
     @numba.njit
     def add(array, index):

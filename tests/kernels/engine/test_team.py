@@ -1,4 +1,6 @@
-"""The team of threads: equal bits however many there are, errors, forks, and the end of the process."""
+"""The team of threads: equal bits however many there are, errors, forks, and the end of
+the process.
+"""
 
 import inspect
 import os
@@ -58,7 +60,9 @@ COMPUTATIONS = {
 
 
 def places(found, expected):
-    """How many float32 numbers of each array differ, by how much, and where the first and the last of them stand."""
+    """How many float32 numbers of each array differ, by how much, and where the first
+    and the last of them stand.
+    """
     for a, b in (
         (np.frombuffer(x, np.float32), np.frombuffer(y, np.float32)) for x, y in zip(found, expected, strict=True)
     ):
@@ -126,7 +130,9 @@ def test_the_number_of_threads_may_change_while_others_compute():
 
 
 class Watched:
-    """Loops in Python: part 0 waits until a helper has begun as well, which then does what it is told to."""
+    """Loops in Python: part 0 waits until a helper has begun as well, which then does
+    what it is told to.
+    """
 
     def __init__(self, in_helper):
         self.in_helper, self.helper_began = in_helper, threading.Event()
@@ -247,7 +253,7 @@ def test_where_the_system_starts_no_thread_the_asking_one_works_alone(monkeypatc
     assert team._team.helpers > 0  # as soon as it does, they help
 
 
-# ------------------------------------------------------------------------------------------------------ processes
+# ---------------------------------------------------------------------------- processes
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 FORK = """

@@ -1,1 +1,3 @@
-"""What the kernels run on: compiled code and its files, registers, instructions, threads, memory."""
+"""What the kernels run on: compiled code and its files, registers, instructions,
+threads, memory.
+"""

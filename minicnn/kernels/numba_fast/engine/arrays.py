@@ -9,10 +9,12 @@ def contiguous(x):
 
 
 def keep_memory():
-    """Ask for 32 MB once and give it back, unused: from then on the C library (glibc) keeps large blocks that are freed.
+    """Ask for 32 MB once and give it back, unused: from then on the C library (glibc)
+    keeps large blocks that are freed.
 
-    Before, it hands them back to the system, and each new array pays for its pages again, at the first touch: a training
-    step, which makes 25 MB of arrays, takes 8.4 instead of 11.6 ms.
+    Before, it hands them back to the system, and each new array pays for its pages
+    again, at the first touch: a training step, which makes 25 MB of arrays, takes 8.4
+    instead of 11.6 ms.
     """
     np.empty((32 << 20) - (64 << 10), np.uint8)
 

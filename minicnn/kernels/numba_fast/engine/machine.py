@@ -1,6 +1,8 @@
-"""Words to the machine that Numba has no name for: an atomic addition, a fence, a fused multiply-add, a search for a bit.
+"""Words to the machine that Numba has no name for: an atomic addition, a fence, a fused
+multiply-add, a search for a bit.
 
-Each is a Python function that does the same for one thread, and an overload that Numba compiles instead of it.
+Each is a Python function that does the same for one thread, and an overload that Numba
+compiles instead of it.
 """
 
 import numpy as np
@@ -18,7 +20,9 @@ def fetch_add(array, index):
 
 
 def fence():
-    """What other threads wrote to memory is seen by the next read: without it a waiting loop reads once and spins forever."""
+    """What other threads wrote to memory is seen by the next read: without it a waiting
+    loop reads once and spins forever.
+    """
 
 
 def fused(a, b, c):

@@ -1,8 +1,10 @@
-"""The parallel engine: a kernel's work is cut into numbered parts, and a few threads take the next part until none is left.
+"""The parallel engine: a kernel's work is cut into numbered parts, and a few threads
+take the next part until none is left.
 
-A compiled loop begins with `part = next_part(team)` and goes on while `part < parts`. It runs without the GIL (nogil=True), so
-plain Python threads run it side by side. What a part computes, and where it puts the result, depends on its number alone,
-never on who computes it or on how many do: the number of threads changes no bit.
+A compiled loop begins with `part = next_part(team)` and goes on while `part < parts`.
+It runs without the GIL (nogil=True), so plain Python threads run it side by side. What
+a part computes, and where it puts the result, depends on its number alone, never on who
+computes it or on how many do: the number of threads changes no bit.
 
     the thread that asks            a helper
     --------------------            --------
@@ -13,11 +15,13 @@ never on who computes it or on how many do: the number of threads changes no bit
     closes the door                 (who comes now stays outside)
     waits for those who joined      reports that it has left, and watches again
 
-If the helpers are busy with another Python thread's kernel, the thread works alone. A forked child has no helpers and starts
-its own. A ring that a helper misses, between two looks, delays it by those 10 ms at most: then it looks whether a job came.
+If the helpers are busy with another Python thread's kernel, the thread works alone. A
+forked child has no helpers and starts its own. A ring that a helper misses, between two
+looks, delays it by those 10 ms at most: then it looks whether a job came.
 
-    started through a queue or a semaphore a helper comes 50 to 100 us late (the idle core sleeps); so it first watches a
-    memory cell for a while, the bell, which the asking thread rings when it no longer holds the GIL: 5 us
+    started through a queue or a semaphore a helper comes 50 to 100 us late (the idle core
+    sleeps); so it first watches a memory cell for a while, the bell, which the asking
+    thread rings when it no longer holds the GIL: 5 us
 """
 
 import contextlib
@@ -34,14 +38,17 @@ from .machine import fence, fetch_add
 
 NEXT, LEFT = 0, 1  # a job's counter: the next part, and how many helpers have left
 
-# Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training step, lest it sleep within one. With a
-# fortieth of that a step takes 8.0 instead of 7.4 ms, and now and then 13: the system then puts both threads on one core.
+# Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training
+# step, lest it sleep within one. With a fortieth of that a step takes 8.0 instead of
+# 7.4 ms, and now and then 13: the system then puts both threads on one core.
 WATCH = 400_000
 
 
 @compiled()
 def next_part(team):
-    """The number of the next part. Whoever takes the first one rings: now the asking thread has let the GIL go."""
+    """The number of the next part. Whoever takes the first one rings: now the asking
+    thread has let the GIL go.
+    """
     counter, bell = team
     part = fetch_add(counter, NEXT)
     if part == 0:
@@ -51,7 +58,9 @@ def next_part(team):
 
 @compiled()
 def _watch_loops(counter, bell, rung):
-    """A helper between two kernels: reports that it has left the last one, then waits for the bell."""
+    """A helper between two kernels: reports that it has left the last one, then waits
+    for the bell.
+    """
     fetch_add(counter, LEFT)
     for _ in range(WATCH):
         fence()
@@ -115,7 +124,8 @@ class _Team:
     def help(self, rank):
         """A helper's life. With n threads the first n - 1 helpers join, the others look on.
 
-        `number` is that of the last job it has seen; `counter` is where it reports that it has left, of a job or of none.
+        `number` is that of the last job it has seen; `counter` is where it reports that
+        it has left, of a job or of none.
         """
         number, counter = 0, np.zeros(2, np.int64)
         while True:
@@ -156,7 +166,9 @@ def parallel(loops, parts, *arguments):
 
 
 def _new_team():
-    """Threads do not survive a fork: the child begins with a team of its own, without helpers."""
+    """Threads do not survive a fork: the child begins with a team of its own, without
+    helpers.
+    """
     global _team
     _team = _Team()
 

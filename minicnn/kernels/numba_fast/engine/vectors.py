@@ -1,11 +1,13 @@
-"""Vector registers as a value: load, store, multiply_add. Numba has no such type; this is all of it that is needed.
+"""Vector registers as a value: load, store, multiply_add. Numba has no such type; this
+is all of it that is needed.
 
-LLVM vectorises a plain loop, but it does not keep a block of sums in registers around an inner loop: it reads and writes
-them in every step. With sixteen registers as local variables conv2 reaches
-94 of the 102 GFLOP/s that OpenBLAS gets from a core.
+LLVM vectorises a plain loop, but it does not keep a block of sums in registers around
+an inner loop: it reads and writes them in every step. With sixteen registers as local
+variables conv2 reaches 94 of the 102 GFLOP/s that OpenBLAS gets from a core.
 
-A number is no part of a type, but the length of a tuple is: so `width` is a tuple, as long as the registers side by side are
-many. Each length is compiled by itself, when it is first used.
+A number is no part of a type, but the length of a tuple is: so `width` is a tuple, as
+long as the registers side by side are many. Each length is compiled by itself, when it
+is first used.
 
 Without compilation (NUMBA_DISABLE_JIT=1) the functions do the same with short NumPy arrays.
 """
@@ -20,7 +22,9 @@ ONE, PAIR, FOUR, EIGHT = (0,), (0,) * 2, (0,) * 4, (0,) * 8
 
 
 def load(array, at, width):
-    """The numbers array[at : at + LANES len(width)]. Compiled, nobody checks that they lie inside."""
+    """The numbers array[at : at + LANES len(width)]. Compiled, nobody checks that they
+    lie inside.
+    """
     if not 0 <= at <= array.size - LANES * len(width):
         raise IndexError(f"numbers {at} to {at + LANES * len(width)} of {array.size}")
     return array[int(at) : int(at) + LANES * len(width)].copy()
@@ -48,8 +52,9 @@ def beginning_with(number, width):
 def add_lanes(vectors):
     """All the numbers as one sum, in a fixed order.
 
-    Neighbouring registers are added first, (a + b) + (c + d); then the upper half of the lanes is added
-    to the lower half, until there is one. The number of registers is a power of 2.
+    Neighbouring registers are added first, (a + b) + (c + d); then the upper half of
+    the lanes is added to the lower half, until there is one. The number of registers is
+    a power of 2.
     """
     registers = vectors.reshape(-1, LANES)
     while len(registers) > 1:

@@ -137,7 +137,8 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
             _mark(marks, grad_output, unit * runs.OG * pixels, pixels, runs.OG, everything)
             for h in range(g.H):
                 fill(row, 0, row.size, 0)
-                # kh outside the columns: 10 KB of weights at a time take 10 % less time than 51.
+                # kh outside the columns: 10 KB of weights at a time take 10 % less time
+                # than 51.
                 for kh in range(g.KH):
                     i, rest = divmod(h + g.PH - kh * g.DH, g.SH)
                     if rest == 0 and 0 <= i < g.OH:
