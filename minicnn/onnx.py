@@ -1,8 +1,9 @@
-"""Models for other programs, in the ONNX format: `minicnn.onnx.export`, or `python -m minicnn.onnx RUN model.onnx`.
+"""Models for other programs, in the ONNX format: `minicnn.onnx.export`, or `python -m
+minicnn.onnx RUN model.onnx`.
 
-A model can be exported if it is a chain: each layer works on what the one before it gave. To find out, it is run once on
-random numbers and watched (`nn.watch`). So whatever a model calls its parts, and however it nests them, only what it does
-counts.
+A model can be exported if it is a chain: each layer works on what the one before it
+gave. To find out, it is run once on random numbers and watched (`nn.watch`). So
+whatever a model calls its parts, and however it nests them, only what it does counts.
 """
 
 import argparse
@@ -27,11 +28,13 @@ OPSET = 19  # the first in which Pad can wrap around
 
 
 def export(model: nn.Module, path: str | Path, input_shape: Sequence[int]) -> None:
-    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1, 28, 28).
+    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1,
+    28, 28).
 
-    The first dimension, the batch, may have any size later. Input and output are called "input" and "output"; weights have
-    their names in `state_dict()`, and its layouts. A last MaxPool2d with return_indices gives "indices" too, numbered as
-    minicnn does it, within each plane. Needs the extra `onnx`.
+    The first dimension, the batch, may have any size later. Input and output are called
+    "input" and "output"; weights have their names in `state_dict()`, and its layouts. A
+    last MaxPool2d with return_indices gives "indices" too, numbered as minicnn does it,
+    within each plane. Needs the extra `onnx`.
     """
     onnx = _onnx()
     shape = _checked_shape(input_shape)
@@ -62,7 +65,8 @@ def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
     shape = tuple(input_shape)
     if len(shape) < 2 or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in shape):
         raise ValueError(
-            f"onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's first, such as "
+            "onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's "
+            "first, such as "
             f"(1, 1, 28, 28), got {input_shape!r}."
         )
     return shape
@@ -76,7 +80,7 @@ def _onnx() -> Any:
         raise ImportError("ONNX files are written with the package onnx: pip install 'minicnn[onnx]'.") from error
 
 
-# ------------------------------------------------------------------------------------------------- layers as nodes
+# ---------------------------------------------------------------------- layers as nodes
 
 
 class _Graph:
@@ -106,7 +110,9 @@ class _Graph:
         return list(found)
 
     def node(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-        """One more node, by default on the latest result, and its result the latest from now on."""
+        """One more node, by default on the latest result, and its result the latest
+        from now on.
+        """
         number = len(self.nodes)
         names = [f"{self.name}/{op}_{number}" + f"_{k}" * (k > 0) for k in range(outputs)]
         made = self.onnx.helper.make_node(
@@ -179,7 +185,8 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
             "ConvTranspose", graph.latest, weight, *bias, pads=pads, output_padding=list(output_padding), **options
         )
         return
-    # Less than the dilation is enough for torch, but not for all that read ONNX: so step by step, as it is defined.
+    # Less than the dilation is enough for torch, but not for all that read ONNX: so
+    # step by step, as it is defined.
     (PH, PW), (OH, OW) = layer.padding, call.outputs[0].shape[2:]
     graph.node("ConvTranspose", graph.latest, weight, **options)
     graph.node("Pad", graph.latest, graph.constant(0, 0, 0, 0, 0, 0, *output_padding))
@@ -193,7 +200,8 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
 def _max_pool2d(graph: _Graph, call: Call) -> None:
     _demand_batch(call)
     layer: Any = call.module
-    # With ceil_mode, programs differ on a last window that starts beyond the image: padding that gives OH x OW exactly does not.
+    # With ceil_mode, programs differ on a last window that starts beyond the image:
+    # padding that gives OH x OW exactly does not.
     g = geometry.max_pool2d(call.inputs[0].shape, *layer.window)
     pads = [g.PH, g.PW, max(g.PH, g.padded_size[0] - g.PH - g.H), max(g.PW, g.padded_size[1] - g.PW - g.W)]
     output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **_window(layer))
@@ -254,7 +262,7 @@ NODES: dict[type, Callable[[_Graph, Call], None]] = {
 }
 
 
-# --------------------------------------------------------------------------------------------- the command line
+# --------------------------------------------------------------------- the command line
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -281,7 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     sizes = ", ".join(map(str, model.input_shape))
     print(
-        f"{args.target}: {type(model).__name__}, input (N, {sizes}), {args.target.stat().st_size:,} bytes, opset {OPSET}"
+        f"{args.target}: {type(model).__name__}, input (N, {sizes}), {args.target.stat().st_size:,} "
+        f"bytes, opset {OPSET}"
     )
     return 0
 

@@ -16,8 +16,8 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 class Conv2d(Module):
     """A small window of weights slides over the image and sums what it sees, weighted.
 
-        output[n, o, i, j] = bias[o] + sum over c, kh, kw of
-                             weight[o, c, kh, kw] * input[n, c, i SH - PH + kh DH, j SW - PW + kw DW]
+        output[n, o, i, j] = bias[o] + sum over c, kh, kw of weight[o, c, kh, kw]
+                             * input[n, c, i SH - PH + kh DH, j SW - PW + kw DW]
 
     (zero outside the image; with groups, c runs over the C / G channels of o's group).
     Along each axis
@@ -51,12 +51,14 @@ class Conv2d(Module):
 
         in_channels, out_channels   C and O, at least 1, multiples of `groups`
         kernel_size, stride         an int, or a pair for height and width; at least 1
-        padding                     the same, at least 0; or 'valid' (none), or 'same': the output
-                                    is as large as the input (needs stride 1)
-        dilation                    the distance between the pixels under two neighbouring weights
+        padding                     the same, at least 0; or 'valid' (none), or 'same': the
+                                    output is as large as the input (needs stride 1)
+        dilation                    the distance between the pixels under two neighbouring
+                                    weights
         groups                      G: the channels fall into so many parts that do not mix
         bias                        whether a number is added to each output channel
-        padding_mode                what lies outside: 'zeros', 'reflect', 'replicate', 'circular'
+        padding_mode                what lies outside: 'zeros', 'reflect', 'replicate',
+                                    'circular'
         dtype                       of the weights, float32 or float64
 
     The weights start uniform within 1 / sqrt(C/G KH KW). Raises ValueError for

@@ -28,7 +28,8 @@ def _reshape_grad(grad_output, input_shape: tuple[int, ...], output_shape: tuple
 
 
 class Flatten(Module):
-    """Dimensions start_dim to end_dim become one: (N, C, H, W) -> (N, C H W) unless told otherwise.
+    """Dimensions start_dim to end_dim become one: (N, C, H, W) -> (N, C H W) unless
+    told otherwise.
 
         output[n, (c H + h) W + w] = input[n, c, h, w]
 
@@ -84,9 +85,11 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """The dimension `dim` becomes several: Unflatten(1, (3, 4, 5)) takes (N, 60) to (N, 3, 4, 5).
+    """The dimension `dim` becomes several: Unflatten(1, (3, 4, 5)) takes (N, 60) to (N,
+    3, 4, 5).
 
-        output[n, c, h, w] = input[n, (c H + h) W + w]          for Unflatten(1, (C, H, W)): Flatten's inverse
+        output[n, c, h, w] = input[n, (c H + h) W + w]          for Unflatten(1, (C, H, W)):
+                                                                Flatten's inverse
 
     >>> import numpy as np
     >>> Unflatten(1, (2, -1))(np.arange(6).reshape(1, 6))

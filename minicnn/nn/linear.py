@@ -33,7 +33,8 @@ class Linear(Module):
 
         in_features, out_features   sizes of the last dimension, before and after; at least 1
         bias                        whether a number is added to each output
-        dtype                       of the weights, float32 or float64; input and output have it too
+        dtype                       of the weights, float32 or float64; input and output
+                                    have it too
 
     The weights start uniform within 1 / sqrt(in_features). Raises ValueError for arguments,
     TypeError for an input that is not an array, RuntimeError for one that does not fit.

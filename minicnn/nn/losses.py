@@ -33,7 +33,7 @@ class CrossEntropyLoss(_Loss):
         output  one number, or with reduction 'none' one for each class asked for
 
     >>> criterion = CrossEntropyLoss()
-    >>> print(criterion(np.array([[0.0, 0.0, 0.0, 0.0]]), np.array([2])).round(4))  # knows nothing: log 4
+    >>> print(criterion(np.array([[0.0, 0.0, 0.0, 0.0]]), np.array([2])).round(4))  # log 4
     1.3863
     >>> criterion.backward()
     array([[ 0.25,  0.25, -0.75,  0.25]])
@@ -94,7 +94,8 @@ class CrossEntropyLoss(_Loss):
 
 
 class BCELoss(_Loss):
-    """Cross-entropy for yes or no: -weight (y log p + (1 - y) log(1 - p)), each logarithm at least -100.
+    """Cross-entropy for yes or no: -weight (y log p + (1 - y) log(1 - p)), each
+    logarithm at least -100.
 
         input   any shape, probabilities (after a sigmoid), float32 or float64
         target  the same shape and dtype, numbers in [0, 1]
@@ -146,7 +147,7 @@ class BCEWithLogitsLoss(_Loss):
         output  one number, or with reduction 'none' the input's shape
 
     >>> criterion = BCEWithLogitsLoss()
-    >>> print(criterion(np.array([0.0, -200.0]), np.array([1.0, 0.0])).round(4))  # (log 2 + 0) / 2
+    >>> print(criterion(np.array([0.0, -200.0]), np.array([1.0, 0.0])).round(4))  # log(2) / 2
     0.3466
     >>> criterion.backward()
     array([-0.25,  0.  ])

@@ -81,7 +81,8 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)): any number becomes one in (-1, 1). Any shape.
+    """tanh(x) = (exp(x) - exp(-x)) / (exp(x) + exp(-x)): any number becomes one in (-1,
+    1). Any shape.
 
     >>> import numpy as np
     >>> tanh = Tanh()

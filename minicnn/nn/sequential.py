@@ -24,7 +24,7 @@ class Sequential(Module):
     >>> model = Sequential(ReLU(), Tanh())
     >>> model(np.array([-1.0, 0.0, 1000.0]))
     array([0., 0., 1.])
-    >>> model.backward(np.ones(3))  # tanh' = 1 where ReLU gave 0, but ReLU lets nothing pass there
+    >>> model.backward(np.ones(3))  # tanh' is 1 at 0, but ReLU lets nothing pass there
     array([0., 0., 0.])
     >>> model[-1], len(model)
     (Tanh(), 2)

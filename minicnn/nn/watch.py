@@ -13,7 +13,9 @@ from .module import Module
 
 
 class Call(NamedTuple):
-    """One module at work. A MaxPool2d with return_indices gives two arrays, every other layer one."""
+    """One module at work. A MaxPool2d with return_indices gives two arrays, every other
+    layer one.
+    """
 
     name: str  # as in state_dict(): "cnn.0"; the model itself is ""
     module: Module
@@ -27,7 +29,8 @@ class Call(NamedTuple):
 def watch(
     model: Module, *inputs: Any, entering: Callable[[Call], None], leaving: Callable[[Call], None]
 ) -> tuple[Any, ...]:
-    """The outputs of model(*inputs). Each module tells `entering` what it is given (outputs is still empty), `leaving` what it gave.
+    """The outputs of model(*inputs). Each module tells `entering` what it is given
+    (outputs is still empty), `leaving` what it gave.
 
     A module that stands in two places goes by the first of its names.
     """
@@ -63,7 +66,8 @@ def _as_tuple(output: Any) -> tuple[Any, ...]:
 
 
 def chain(model: Module, x: np.ndarray) -> tuple[list[Call], tuple[Any, ...]]:
-    """The calls of all innermost layers in order, and what comes out, if the layers form a chain from x to there.
+    """The calls of all innermost layers in order, and what comes out, if the layers
+    form a chain from x to there.
 
     In a chain each layer is given the very array that the one before gave. Raises
     ValueError for a model that is not a chain, and for one without layers.

@@ -1,4 +1,6 @@
-"""Optimizers: from gradients to better parameters. Names, arguments and arithmetic are torch.optim's."""
+"""Optimizers: from gradients to better parameters. Names, arguments and arithmetic are
+torch.optim's.
+"""
 
 from . import lr_scheduler
 from .adam import Adam

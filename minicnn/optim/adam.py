@@ -11,7 +11,8 @@ from .optimizer import Optimizer, check_at_least_zero, check_number
 
 
 class Adam(Optimizer):
-    """Gradient descent whose step is about `lr` in every coordinate, whatever the scale of the gradient there.
+    """Gradient descent whose step is about `lr` in every coordinate, whatever the scale
+    of the gradient there.
 
         m = b1 m + (1 - b1) grad                  the recent mean of the gradient
         v = b2 v + (1 - b2) grad^2                the recent mean of its square
@@ -29,8 +30,8 @@ class Adam(Optimizer):
     array([0.9, 1.1])
 
         params                   what to update; see Optimizer
-        lr                       how far a weight moves in a step, at least 0; its unit is that of
-                                 the parameter itself
+        lr                       how far a weight moves in a step, at least 0; its unit is
+                                 that of the parameter itself
         betas                    b1 and b2, each in [0, 1)
         eps                      added to the root, at least 0
         weight_decay             this times p is added to the gradient; at least 0

@@ -1,8 +1,10 @@
-"""Learning rate schedules: what the learning rate of each group is after so many steps of the schedule.
+"""Learning rate schedules: what the learning rate of each group is after so many steps
+of the schedule.
 
-A schedule is stepped after the optimizer, once an epoch (`OneCycleLR`: once a batch). Most of them
-compute the next rate from the present one, as torch does: in floating point lr * gamma * gamma is
-another number than lr * gamma**2, and a rate that was changed in between goes on from there.
+A schedule is stepped after the optimizer, once an epoch (`OneCycleLR`: once a batch).
+Most of them compute the next rate from the present one, as torch does: in floating
+point lr * gamma * gamma is another number than lr * gamma**2, and a rate that was
+changed in between goes on from there.
 """
 
 import math
@@ -16,8 +18,9 @@ from .optimizer import Optimizer
 class LRScheduler:
     """The base: a subclass defines `next_lr(group, base_lr)`.
 
-    `last_epoch` counts the steps. With -1 the schedule begins; another number goes on after as many
-    steps, for which the groups must hold "initial_lr", as they do once a schedule was made for them.
+    `last_epoch` counts the steps. With -1 the schedule begins; another number goes on
+    after as many steps, for which the groups must hold "initial_lr", as they do once a
+    schedule was made for them.
 
     Raises TypeError if `optimizer` is not an Optimizer, KeyError if "initial_lr" is missing.
 
@@ -33,7 +36,8 @@ class LRScheduler:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"{type(self).__name__}: last_epoch={last_epoch} goes on with a schedule, but group {number} has no "
+                    f"{type(self).__name__}: last_epoch={last_epoch} goes on with a schedule, but group "
+                    f"{number} has no "
                     "'initial_lr'; load the optimizer's state first, or leave last_epoch out."
                 )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
@@ -43,7 +47,9 @@ class LRScheduler:
         self._begun = True
 
     def next_lr(self, group: dict[str, Any], base_lr: float) -> float:
-        """The rate of a group at step `last_epoch`, from its present options and its first rate."""
+        """The rate of a group at step `last_epoch`, from its present options and its
+        first rate.
+        """
         raise NotImplementedError(f"{type(self).__name__} defines no next_lr.")
 
     def step(self) -> None:
@@ -63,7 +69,9 @@ class LRScheduler:
         return {name: _copy(value) for name, value in vars(self).items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken. The rates themselves are in the optimizer's state."""
+        """Go on where `state_dict` was taken. The rates themselves are in the
+        optimizer's state.
+        """
         unknown = set(state_dict) ^ (set(vars(self)) - {"optimizer"})
         if unknown:
             raise ValueError(
@@ -106,7 +114,8 @@ class StepLR(LRScheduler):
 
 
 class MultiStepLR(LRScheduler):
-    """The rate times `gamma` (0.1) at each of the steps `milestones`; twice where one is named twice.
+    """The rate times `gamma` (0.1) at each of the steps `milestones`; twice where one
+    is named twice.
 
     >>> from minicnn import nn, optim
     >>> optimizer = optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0)
@@ -150,11 +159,13 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From the first rate to `eta_min` (0) along half a cosine of `T_max` steps, and back (Loshchilov and Hutter, 2017).
+    """From the first rate to `eta_min` (0) along half a cosine of `T_max` steps, and
+    back (Loshchilov and Hutter, 2017).
 
         lr_t = eta_min + (lr_0 - eta_min) (1 + cos(pi t / T_max)) / 2
 
-    computed from the step before: (lr_t - eta_min) / (lr_(t-1) - eta_min) is the quotient of the two cosines.
+    computed from the step before: (lr_t - eta_min) / (lr_(t-1) - eta_min) is the
+    quotient of the two cosines.
 
     >>> from minicnn import nn, optim
     >>> schedule = CosineAnnealingLR(optim.SGD(nn.Linear(2, 1).parameters(), lr=1.0), T_max=2)
@@ -184,13 +195,15 @@ class CosineAnnealingLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One cycle for the whole training: up to `max_lr`, then far below the first rate (Smith and Topin, 2018).
+    """One cycle for the whole training: up to `max_lr`, then far below the first rate
+    (Smith and Topin, 2018).
 
-    It is stepped after each batch, `total_steps` times, or `epochs` times `steps_per_epoch`. For the
-    share `pct_start` of them the rate rises from max_lr / div_factor, then it falls to that divided
-    by `final_div_factor`; with `three_phase` it first falls back to where it began. With
-    `cycle_momentum` the momentum (Adam's beta1) goes the other way, between `max_momentum` and
-    `base_momentum`. `anneal_strategy` is "cos" or "linear".
+    It is stepped after each batch, `total_steps` times, or `epochs` times
+    `steps_per_epoch`. For the share `pct_start` of them the rate rises from max_lr /
+    div_factor, then it falls to that divided by `final_div_factor`; with `three_phase`
+    it first falls back to where it began. With `cycle_momentum` the momentum (Adam's
+    beta1) goes the other way, between `max_momentum` and `base_momentum`.
+    `anneal_strategy` is "cos" or "linear".
 
     Raises ValueError for arguments that make no sense, and for a step too many.
 
@@ -318,11 +331,13 @@ def _each(name: str, value: float | Sequence[float], groups: Sequence[Any]) -> l
 
 
 class ReduceLROnPlateau:
-    """The rate times `factor` (0.1) when a figure has not become better for more than `patience` (10) steps.
+    """The rate times `factor` (0.1) when a figure has not become better for more than
+    `patience` (10) steps.
 
-    `mode` says what is better: "min" for a loss, "max" for an accuracy. An improvement must exceed
-    `threshold` (1e-4), as a share ("rel") or absolutely ("abs", `threshold_mode`). After a reduction
-    `cooldown` steps are not counted. The rate never falls below `min_lr`, nor changes by less than `eps`.
+    `mode` says what is better: "min" for a loss, "max" for an accuracy. An improvement
+    must exceed `threshold` (1e-4), as a share ("rel") or absolutely ("abs",
+    `threshold_mode`). After a reduction `cooldown` steps are not counted. The rate
+    never falls below `min_lr`, nor changes by less than `eps`.
 
     Raises TypeError and ValueError for arguments that make no sense.
 

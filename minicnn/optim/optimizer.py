@@ -24,7 +24,9 @@ def check_at_least_zero(who: str, **options: float) -> None:
 
 
 def _is_average(name: str, value: Any) -> bool:
-    """Whether it is an array of the parameter's shape and dtype: all but the step, which is a number."""
+    """Whether it is an array of the parameter's shape and dtype: all but the step,
+    which is a number.
+    """
     return name != "step" and arrays.is_array(value)
 
 
@@ -105,7 +107,9 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check_options(self, group: dict[str, Any]) -> None:
-        """Raise ValueError if the options make no sense, TypeError for one that is not a number."""
+        """Raise ValueError if the options make no sense, TypeError for one that is not
+        a number.
+        """
 
     def needed(self, group: dict[str, Any]) -> set[str]:
         """The names in the state of a parameter that has been updated before."""
@@ -116,7 +120,8 @@ class Optimizer:
         raise NotImplementedError(f"{self._who} defines no update.")
 
     def step(self) -> None:
-        """Update every parameter that has a gradient; one without is left alone, its step count too.
+        """Update every parameter that has a gradient; one without is left alone, its
+        step count too.
 
         Raises RuntimeError for a gradient of another shape, dtype or device than its
         parameter's, ValueError for read-only data and for a state that does not fit.
@@ -128,7 +133,9 @@ class Optimizer:
                     parameter.version += 1
 
     def _grad(self, parameter: Parameter) -> Any:
-        """As torch asks when a gradient is assigned: of the parameter's shape and dtype, and where it is."""
+        """As torch asks when a gradient is assigned: of the parameter's shape and
+        dtype, and where it is.
+        """
         grad = parameter.grad
         if not arrays.is_writeable(parameter.data):
             raise ValueError(f"{self._who}: a parameter's data is read-only and cannot be updated.")
@@ -149,7 +156,9 @@ class Optimizer:
         return grad
 
     def _state(self, parameter: Parameter, group: dict[str, Any]) -> dict[str, Any]:
-        """What is kept for a parameter; if the model was moved or took another dtype, it follows."""
+        """What is kept for a parameter; if the model was moved or took another dtype,
+        it follows.
+        """
         state = self.state.setdefault(parameter, {})
         for name, value in state.items():
             if _is_average(name, value) and (
@@ -161,7 +170,9 @@ class Optimizer:
         return state
 
     def _check_state(self, state: Mapping[str, Any], parameter: Parameter, group: dict[str, Any]) -> None:
-        """The state holds what the next update reads, in the parameter's shape; a new one nothing."""
+        """The state holds what the next update reads, in the parameter's shape; a new
+        one nothing.
+        """
         missing = self.needed(group) - state.keys()
         if state and missing:
             raise ValueError(
@@ -185,10 +196,11 @@ class Optimizer:
                     grad = parameter.grad
                     parameter.grad = None if set_to_none else arrays.full(grad.shape, 0, grad)
 
-    # ------------------------------------------------------------------------------------- saving and loading
+    # --------------------------------------------------------------- saving and loading
 
     def state_dict(self) -> dict[str, Any]:
-        """torch's layout: {"state": ..., "param_groups": ...}; parameters are numbers, counted through the groups.
+        """torch's layout: {"state": ..., "param_groups": ...}; parameters are numbers,
+        counted through the groups.
 
         As in torch the state is alive: later steps change what was returned.
         `copy.deepcopy` keeps it as it is now. (The groups are copies.)
@@ -202,7 +214,8 @@ class Optimizer:
         return {"state": dict(sorted(state.items())), "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over options and a copy of the state; groups and parameters must be as many as here.
+        """Take over options and a copy of the state; groups and parameters must be as
+        many as here.
 
         Raises ValueError where they are not, or where the state of a parameter does not
         fit it; then nothing has changed.

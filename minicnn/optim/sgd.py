@@ -12,7 +12,8 @@ class SGD(Optimizer):
     """p = p - lr grad; with `momentum` the step follows a running sum of the gradients instead.
 
         b = momentum b + (1 - dampening) grad     (b = grad in the first step)
-        p = p - lr b                              or, with `nesterov`, p - lr (grad + momentum b)
+        p = p - lr b                              or, with `nesterov`, p - lr (grad +
+                                                  momentum b)
 
     >>> import numpy as np
     >>> from minicnn.nn import Parameter
@@ -25,8 +26,8 @@ class SGD(Optimizer):
     array([0.75])
 
         params         what to update; see Optimizer
-        lr             at least 0. Its unit is parameter^2 / loss, as that of grad is loss / parameter:
-                       scale the loss by 10, and the step is ten times as long
+        lr             at least 0. Its unit is parameter^2 / loss, as that of grad is loss /
+                       parameter: scale the loss by 10, and the step is ten times as long
         momentum       how much of b stays, at least 0
         dampening      how much of the gradient is left out of b
         weight_decay   this times p is added to the gradient; at least 0
@@ -63,7 +64,8 @@ class SGD(Optimizer):
         check_number("SGD", dampening=group["dampening"])
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
             raise ValueError(
-                f"SGD: nesterov needs momentum above 0 and dampening 0, got {group['momentum']} and {group['dampening']}."
+                f"SGD: nesterov needs momentum above 0 and dampening 0, got {group['momentum']} and "
+                f"{group['dampening']}."
             )
 
     def update(self, parameter: Parameter, grad: Any, state: dict[str, Any], group: dict[str, Any]) -> None:

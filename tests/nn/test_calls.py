@@ -344,7 +344,8 @@ SENTENCES = {
         F.max_pool2d,
         (numbers(3, 1, 6), 2),
         (
-            "max_pool2d: no window fits into the input (3, 1, 6): height 1 becomes floor((1 + 2 * padding 0 - dilation 1 *"
+            "max_pool2d: no window fits into the input (3, 1, 6): height 1 becomes floor((1 + 2 * "
+            "padding 0 - dilation 1 *"
             " (kernel_size 2 - 1) - 1) / stride 2) + 1 = 0; channels, input and output must be at least 1."
             " Give a larger input or padding."
         ),

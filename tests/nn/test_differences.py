@@ -1,4 +1,6 @@
-"""Where minicnn differs from torch on purpose: each row of the table in CONTRIBUTING.md is shown here, on both sides."""
+"""Where minicnn differs from torch on purpose: each row of the table in CONTRIBUTING.md
+is shown here, on both sides.
+"""
 
 import warnings
 from pathlib import Path

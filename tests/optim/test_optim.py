@@ -609,7 +609,9 @@ def test_a_loaded_state_takes_the_parameters_dtype_and_place():
 
 @pytest.mark.parametrize("make", [lambda p: Adam([p], lr=0.1, amsgrad=True), lambda p: SGD([p], lr=0.1, momentum=0.9)])
 def test_a_state_dict_is_alive_as_torchs_in_all_its_parts(make):
-    """What was kept after one step equals what there is after three; a deep copy stays as it was."""
+    """What was kept after one step equals what there is after three; a deep copy stays
+    as it was.
+    """
     p = nn.Parameter(np.array([1.0, 2.0]))
     optimizer = make(p)
     kept = []

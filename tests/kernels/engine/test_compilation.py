@@ -92,7 +92,9 @@ def test_a_change_in_any_of_the_sources_names_other_files(tmp_path):
 
 
 def test_two_processes_that_compile_at_once_do_not_mix_up_their_code(tmp_path):
-    """Both look before either has written: Numba's own index then gives one of them the other's file."""
+    """Both look before either has written: Numba's own index then gives one of them the
+    other's file.
+    """
     first, second = (cache.Files(str(tmp_path), "a.loops-1.py311", None) for _ in range(2))
     keys = [("int32", "x86-64"), ("float32", "x86-64")]
     assert first.load(keys[0]) is second.load(keys[1]) is None
@@ -131,7 +133,7 @@ def test_where_the_disk_is_full_it_computes_all_the_same(copy):
     assert not [path for path in copy.rglob("*.nb*") if path.stat().st_size > 5000 or path.suffix != ".nbc"]
 
 
-# -------------------------------------------------------------------------------- what is in the name of a file
+# -------------------------------------------------------- what is in the name of a file
 
 SECOND_MACHINE = """
     from llvmlite import binding
@@ -143,7 +145,9 @@ SECOND_MACHINE = """
 
 
 def compiles(copy, before="", **environment):
-    """Whether a process compiles, or finds files; it computes what every machine has to compute."""
+    """Whether a process compiles, or finds files; it computes what every machine has to
+    compute.
+    """
     return run(copy, before.lstrip("\n") + COMPILES_ADAM.lstrip("\n"), copy, **environment).splitlines()[-1] == "True"
 
 

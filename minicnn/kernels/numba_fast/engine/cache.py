@@ -1,17 +1,20 @@
-"""The files of compiled code: one for each function, signature, and everything else that the code depends on.
+"""The files of compiled code: one for each function, signature, and everything else
+that the code depends on.
 
-Numba's own cache forgets three things. The index of a function's files is written as a whole: when two
-processes compile at once, for different dtypes, one may leave an index that names the other's file,
-and from then on float32 is added up as if it were int32. A callee is compiled into its caller, but
-only the caller's file is looked at, so after an update the old callee would run on. And NUMBA_OPT,
-NUMBA_DEBUGINFO and NUMBA_BOUNDSCHECK change the code, but not the file. So here a file is named by
-all that its code depends on, and there is no index.
+Numba's own cache forgets three things. The index of a function's files is written as a
+whole: when two processes compile at once, for different dtypes, one may leave an index
+that names the other's file, and from then on float32 is added up as if it were int32. A
+callee is compiled into its caller, but only the caller's file is looked at, so after an
+update the old callee would run on. And NUMBA_OPT, NUMBA_DEBUGINFO and NUMBA_BOUNDSCHECK
+change the code, but not the file. So here a file is named by all that its code depends
+on, and there is no index.
 
 Two machines may share the files (a home folder in a classroom): each finds its own, because the
 processor and the vector length are in the name as well.
 
-This file relies on private names of Numba's, which may change with any version. Without one of them
-`find_cache` raises AttributeError, or the import fails, and `compiled` goes on without files.
+This file relies on private names of Numba's, which may change with any version. Without
+one of them `find_cache` raises AttributeError, or the import fails, and `compiled` goes
+on without files.
 """
 
 import contextlib
@@ -47,13 +50,17 @@ def sources_of(folder) -> list[bytes]:
 
 
 def digest_of(folder) -> str:
-    """Of all sources in a folder; empty if it has none, because only compiled modules were delivered."""
+    """Of all sources in a folder; empty if it has none, because only compiled modules
+    were delivered.
+    """
     sources = sources_of(folder)
     return hashlib.sha256(b"".join(sources)).hexdigest()[:16] if sources else ""
 
 
 def surroundings() -> tuple:
-    """What the code depends on beside sources, signature and processor, all of which have their own place."""
+    """What the code depends on beside sources, signature and processor, all of which
+    have their own place.
+    """
     settings = [(name, str(getattr(config, name, None))) for name in SETTINGS]
     return (numba.__version__, llvmlite.__version__, LANES, *settings)
 
@@ -75,7 +82,8 @@ if SOURCES and isinstance(FOLDER, Path):
 class Files(IndexDataCacheFile):
     """The compiled code of one function: a file for each key, with its SHA-256 at the end.
 
-    The key is Numba's: signature, processor (its name and features, as compiled for) and bytecode.
+    The key is Numba's: signature, processor (its name and features, as compiled for)
+    and bytecode.
     """
 
     def name(self, key) -> str:
@@ -90,7 +98,9 @@ class Files(IndexDataCacheFile):
         return code + hashlib.sha256(code).digest()
 
     def load(self, key):
-        """None: not there, or not what was written. Machine code with a wrong bit must not run."""
+        """None: not there, or not what was written. Machine code with a wrong bit must
+        not run.
+        """
         try:
             content = Path(self._data_path(self.name(key))).read_bytes()
             whole = hashlib.sha256(content[:-32]).digest() == content[-32:]
@@ -114,7 +124,8 @@ class Cache(FunctionCache):
 def find_cache(function) -> Cache | None:
     """Where the compiled code of a function is kept; None where it cannot be.
 
-    It cannot where the sources are not to be read, nor where no folder may be written, not even the user's.
+    It cannot where the sources are not to be read, nor where no folder may be written,
+    not even the user's.
     """
     if not SOURCES:
         return None

@@ -1,8 +1,9 @@
-"""Compilation happens once for each machine, when a kernel is first used; afterwards the code is read from files.
+"""Compilation happens once for each machine, when a kernel is first used; afterwards
+the code is read from files.
 
-The files are written by `cache`, which stands on names that are private to Numba. If a later Numba
-renames one of them, the kernels are right all the same: they are compiled anew in each process, which
-takes about half a minute, and one line says so.
+The files are written by `cache`, which stands on names that are private to Numba. If a
+later Numba renames one of them, the kernels are right all the same: they are compiled
+anew in each process, which takes about half a minute, and one line says so.
 """
 
 import functools
