@@ -1,19 +1,26 @@
-"""Is `backward` the derivative of `forward`? Central differences say it without knowing any formula.
+"""Is `backward` the derivative of `forward`? Central differences say it without knowing
+any formula.
 
-    D(h) = (f(x + h) - f(x - h)) / 2h = f'(x) + h^2 f'''(x) / 6 + ...          f = sum(grad_output * forward(...))
+    D(h) = (f(x + h) - f(x - h)) / 2h = f'(x) + h^2 f'''(x) / 6 + ...
+
+    where f = sum(grad_output * forward(...))
 
 Where h and the tolerance come from, in float64 (eps = 2^-52):
 
-    the step      The formula's own error falls with h^2, that of rounding, eps / h, grows as h shrinks; both are about equal
-                  at h = eps^(1/3), here 2^-17, times the scale of the array (its root mean square; a power of two, so that
-                  the step itself is exact).
-    the formula   D(2h) - D(h) = 3 h^2 f''' / 6: three times the error of D(h). Twice that difference is allowed, so that also
-                  a bend as near as h/2 is covered (below).
-    rounding      An output computed with n additions errs by sqrt(n) u Y when the errors are independent, u = eps / 2 (Higham
-                  and Mary, 2019); eight times as much never happens by chance. n is at most the number of inputs and
-                  parameters, Y the largest output or input, as a difference of large inputs may be a small output. So
-                  8 sqrt(n) eps Y |grad_output| / h is allowed, over the outputs that changed; one that did not may still
-                  have moved by less than it can show, eps Y.
+    the step      The formula's own error falls with h^2, that of rounding, eps / h, grows
+                  as h shrinks; both are about equal at h = eps^(1/3), here 2^-17, times the
+                  scale of the array (its root mean square; a power of two, so that the step
+                  itself is exact).
+    the formula   D(2h) - D(h) = 3 h^2 f''' / 6: three times the error of D(h). Twice that
+                  difference is allowed, so that also a bend as near as h/2 is covered
+                  (below).
+    rounding      An output computed with n additions errs by sqrt(n) u Y when the errors
+                  are independent, u = eps / 2 (Higham and Mary, 2019); eight times as much
+                  never happens by chance. n is at most the number of inputs and parameters,
+                  Y the largest output or input, as a difference of large inputs may be a
+                  small output. So 8 sqrt(n) eps Y |grad_output| / h is allowed, over the
+                  outputs that changed; one that did not may still have moved by less than
+                  it can show, eps Y.
 
 A kink is a place where the slope jumps: ReLU at 0, a tie in max pooling. There the
 slopes to both sides, (f(x + h) - f(x)) / h and (f(x) - f(x - h)) / h, do not approach
@@ -80,12 +87,16 @@ class Result(NamedTuple):
 
     @property
     def worst(self) -> Element | None:
-        """The element with the largest error in units of what is allowed; those at kinks are not among them."""
+        """The element with the largest error in units of what is allowed; those at
+        kinks are not among them.
+        """
         return max(self.elements, key=lambda element: element.badness, default=None)
 
 
 class Report:
-    """What `gradcheck` found: true when all is right, and printed a table. `results` has one entry for each array."""
+    """What `gradcheck` found: true when all is right, and printed a table. `results`
+    has one entry for each array.
+    """
 
     def __init__(self, title: str, results: list[Result]):
         self.title = title
@@ -119,7 +130,8 @@ class Report:
 def gradcheck(
     module: Module, inputs: Any, *, max_elements: int = 100, seed: int = 0, raise_error: bool = False
 ) -> Report:
-    """Compare `module.backward` with central differences of `module.forward`: for the input and for every parameter.
+    """Compare `module.backward` with central differences of `module.forward`: for the
+    input and for every parameter.
 
     `inputs` is the input, or a tuple of all that forward takes, such as (input, target)
     for a loss. The upstream gradient is random: ones would hide mistakes. Everything is
@@ -162,7 +174,8 @@ class _Check:
     """One run of `gradcheck`."""
 
     def __init__(self, module: Module, inputs: Any, max_elements: int, seed: int):
-        # Not default_rng(seed), which the input may come from: grad_output = input makes x^T grad_output symmetric.
+        # Not default_rng(seed), which the input may come from: grad_output = input
+        # makes x^T grad_output symmetric.
         self.rng = np.random.default_rng((seed, 2718281828))
         self.max_elements = max_elements
         self.who = type(module).__name__
@@ -182,7 +195,8 @@ class _Check:
             )
         if self.output.dtype != np.float64:
             raise ValueError(
-                f"gradcheck: {self.who}.forward returned {self.output.dtype} for a float64 input; differences need float64. "
+                f"gradcheck: {self.who}.forward returned {self.output.dtype} for a float64 input; "
+                "differences need float64. "
                 "Keep the input's dtype in forward."
             )
         if not np.isfinite(self.output).all():
@@ -267,14 +281,18 @@ class _Check:
                 steps[k] = self.forward() - self.output, array[place] - value
             except REFUSALS as error:
                 raise ValueError(
-                    f"gradcheck: {self.who}.forward refuses the input when element {_text(place)} of it or of a parameter "
-                    f"moves by {k * h:.3g} from {value:.9g}: {error} Move it away from the edge of what forward accepts."
+                    f"gradcheck: {self.who}.forward refuses the input when element {_text(place)} of it "
+                    "or of a parameter "
+                    f"moves by {k * h:.3g} from {value:.9g}: {error} Move it away from the edge of what "
+                    "forward accepts."
                 ) from error
             finally:
                 array[place] = value
 
         def slope(a: int, b: int) -> float:
-            """Between two of the steps; the outputs that did not change have left no rounding error."""
+            """Between two of the steps; the outputs that did not change have left no
+            rounding error.
+            """
             low, high = steps.get(a, (0, 0.0)), steps.get(b, (0, 0.0))
             return float((self.grad_output * (high[0] - low[0])).sum() / (high[1] - low[1]))
 
@@ -290,7 +308,7 @@ class _Check:
         return found, gap > 0.6 * gap2 and gap > 4 * rounding  # where f is smooth, gap is half of gap2
 
 
-# ------------------------------------------------------------------------------------------------------ sentences
+# ---------------------------------------------------------------------------- sentences
 
 
 def _unfit(name: str, array: np.ndarray, grad: Any) -> str | None:
@@ -342,7 +360,7 @@ def _text(place: tuple) -> str:
     return str([int(i) for i in place])
 
 
-# -------------------------------------------------------------------------------------------------------- helpers
+# ------------------------------------------------------------------------------ helpers
 
 
 def _scale(array: np.ndarray) -> float:
@@ -352,7 +370,9 @@ def _scale(array: np.ndarray) -> float:
 
 
 def _float64(x: Any, i: int) -> np.ndarray:
-    """A copy; only floating point numbers are differentiated, class indices stay what they are."""
+    """A copy; only floating point numbers are differentiated, class indices stay what
+    they are.
+    """
     if not isinstance(x, (np.ndarray, np.generic)):
         raise TypeError(f"gradcheck: input {i} must be a NumPy array, got {type(x).__name__}; np.asarray makes one.")
     x = np.array(x, np.float64 if x.dtype.kind == "f" else None)
@@ -367,7 +387,9 @@ def _float64(x: Any, i: int) -> np.ndarray:
 
 
 def _in_float64(module: Module) -> Module:
-    """A copy in training mode whose parameters and other floating point arrays are float64, asked for all gradients."""
+    """A copy in training mode whose parameters and other floating point arrays are
+    float64, asked for all gradients.
+    """
     module = copy.deepcopy(module)
     for part in module.modules():
         part.needs_input_grad = True

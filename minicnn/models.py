@@ -16,7 +16,8 @@ def networks() -> dict[str, Any]:
 
 
 class SimpleCNN(nn.Module):
-    """The course's network: two rounds of convolution, ReLU and pooling, then two linear layers.
+    """The course's network: two rounds of convolution, ReLU and pooling, then two
+    linear layers.
 
     image          (N, 1, 28, 28)
     cnn.0  Conv2d  (N, 16, 28, 28)         416 parameters
@@ -98,7 +99,8 @@ class Generator(nn.Module):
     linear_block.2 (N, 5408)         697,632 parameters
     linear_block.4 (N, 32, 13, 13)             a small rough picture of 32 channels
     cnn.0          (N, 16, 25, 25)     8,208
-    cnn.2          (N, 8, 50, 50)      2,056   each transposed convolution doubles height and width
+    cnn.2          (N, 8, 50, 50)      2,056   each transposed convolution doubles height
+                                               and width
     cnn.4          (N, 3, 100, 100)      387   red, green, blue
 
     With K = 4, S = 2, P = 1 the size is (H - 1) 2 - 2 + 3 + 1 = 2 H. The kernel size is
@@ -156,7 +158,8 @@ class Generator(nn.Module):
 class Autoencoder(nn.Module):
     """A digit becomes `latent_dim` numbers, and these become its picture in colour.
 
-    encoder    (N, 1, 28, 28) -> (N, latent_dim)           SimpleCNN; what it says is a place in latent space
+    encoder    (N, 1, 28, 28) -> (N, latent_dim)           SimpleCNN; what it says is a
+                                                           place in latent space
     generator  (N, latent_dim) -> (N, 3, 100, 100)
 
     Whatever the generator is to paint has to pass through these few numbers. So similar

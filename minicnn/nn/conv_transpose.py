@@ -16,8 +16,8 @@ class ConvTranspose2d(Module):
     """Convolution turned round: each input pixel stamps the kernel, times its value, on
     the output.
 
-        output[n, o, i SH - PH + kh DH, j SW - PW + kw DW]  +=  input[n, c, i, j] *
-                                                                weight[c, o, kh, kw]
+        output[n, o, i SH - PH + kh DH, j SW - PW + kw DW]
+                                    +=  input[n, c, i, j] * weight[c, o, kh, kw]
 
     summed over all c, i, j, kh, kw, plus bias[o]; what falls outside the output is
     dropped. Along each axis

@@ -22,7 +22,8 @@ class KeysReport(NamedTuple):
 
 
 class Module:
-    """The base of all layers and networks: subclasses define `forward(x)` and `backward(grad_output)`.
+    """The base of all layers and networks: subclasses define `forward(x)` and
+    `backward(grad_output)`.
 
     Parameters and modules that are attributes are found by themselves, parameters
     first, each in the order in which they were assigned; that order is the order of
@@ -46,11 +47,12 @@ class Module:
     """
 
     training = True
-    # Set to False on the first layer, it spares backward the gradient to the data: backward returns None.
+    # Set to False on the first layer, it spares backward the gradient to the data:
+    # backward returns None.
     needs_input_grad = True
     kept_for_backward: passes.Kept | None = None
 
-    # ---------------------------------------------------------------------------------- parameters and names
+    # ------------------------------------------------------------- parameters and names
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """(name, module) for each attribute that is a module, in the order of assignment."""
@@ -98,10 +100,12 @@ class Module:
         for parameter in self.parameters():
             parameter.grad = None
 
-    # -------------------------------------------------------------------------------------- forward and backward
+    # ------------------------------------------------------------- forward and backward
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        """forward(*inputs); an error says in which layer it happened, and then nothing is kept."""
+        """forward(*inputs); an error says in which layer it happened, and then nothing
+        is kept.
+        """
         with passes.forward_pass(self):
             return self.forward(*inputs, **options)
 
@@ -110,7 +114,8 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} defines no forward.")
 
     def backward(self, *grad_output: Any, **options: Any) -> Any:
-        """The gradient with respect to the input, from that with respect to the output. Every subclass defines it.
+        """The gradient with respect to the input, from that with respect to the output.
+        Every subclass defines it.
 
         `grad_output` has the shape of the output, what is returned that of the input;
         the gradients of the parameters are added to their `grad`. Raises RuntimeError
@@ -130,7 +135,8 @@ class Module:
         return passes.take_kept(self)
 
     def train(self, mode: bool = True) -> "Module":
-        """Training mode for this module and all below, or evaluation mode with False. Returns self.
+        """Training mode for this module and all below, or evaluation mode with False.
+        Returns self.
 
         What forward kept is forgotten.
         """
@@ -143,10 +149,11 @@ class Module:
         """Evaluation mode: train(False)."""
         return self.train(False)
 
-    # ------------------------------------------------------------------------------------------------- devices
+    # -------------------------------------------------------------------------- devices
 
     def to(self, device: Any) -> "Module":
-        """Move parameters, their gradients and other arrays (such as a loss's weights) to a torch device, in place.
+        """Move parameters, their gradients and other arrays (such as a loss's weights)
+        to a torch device, in place.
 
         There they are torch tensors, and so are inputs and outputs; what forward kept
         is forgotten. "cpu", "cuda", "cuda:1", "mps" or a torch.device; "numpy" makes
@@ -163,14 +170,17 @@ class Module:
                     setattr(module, name, move(value))
         return self
 
-    # ------------------------------------------------------------------------------------- saving and loading
+    # --------------------------------------------------------------- saving and loading
 
     def state_dict(self) -> dict[str, Any]:
-        """Name -> array (tensor, on a device), for all parameters: the arrays themselves, not copies."""
+        """Name -> array (tensor, on a device), for all parameters: the arrays
+        themselves, not copies.
+        """
         return {name: parameter.data for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> KeysReport:
-        """Copy the arrays or tensors into the parameters, where those live, and take over their dtype.
+        """Copy the arrays or tensors into the parameters, where those live, and take
+        over their dtype.
 
         Keys and shapes that do not fit are listed all at once, and then nothing has
         been loaded. With strict=False missing and unexpected keys are allowed (and
@@ -203,7 +213,7 @@ class Module:
             own[name].version += 1
         return KeysReport(missing, unexpected)
 
-    # ------------------------------------------------------------------------------------------------- repr
+    # ----------------------------------------------------------------------------- repr
 
     def extra_repr(self) -> str:
         """What stands between the parentheses."""

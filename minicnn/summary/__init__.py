@@ -1,4 +1,5 @@
-"""What a model is made of, layer by layer: shapes, parameters, arithmetic, memory, and how much each output sees.
+"""What a model is made of, layer by layer: shapes, parameters, arithmetic, memory, and
+how much each output sees.
 
 Nothing here is looked up: the model runs twice, on a copy, and is watched. (A folder,
 not a file, so that `minicnn.summary(...)` can be a function and `python -m
@@ -22,8 +23,9 @@ HEAD = ("layer", "type", "output", "parameters", "%", "multiply-adds", "%", "kep
 
 
 class Row(NamedTuple):
-    """One call of a layer. None is what cannot be known: the arithmetic of a layer that is not from minicnn.nn, or the
-    receptive field when the input is no image."""
+    """One call of a layer. None is what cannot be known: the arithmetic of a layer that
+    is not from minicnn.nn, or the receptive field when the input is no image.
+    """
 
     name: str
     type: str
@@ -35,7 +37,9 @@ class Row(NamedTuple):
 
 
 class Summary:
-    """What `summary` found: `rows`, one for each layer, and the totals. Printed, it is a table."""
+    """What `summary` found: `rows`, one for each layer, and the totals. Printed, it is
+    a table.
+    """
 
     def __init__(self, title: str, rows: list[Row]):
         self.title = title
@@ -73,18 +77,24 @@ class Summary:
 
 
 def summary(model: Module, input_shape: Sequence[int]) -> Summary:
-    """A table of the model's layers; `input_shape` is the shape of one example, without the batch dimension.
+    """A table of the model's layers; `input_shape` is the shape of one example, without
+    the batch dimension.
 
     parameters      numbers that are learnt
-    multiply-adds   the products that are summed in the forward pass of one example; backward takes about twice as many.
-                    With every output O and input I of a layer: O C/G KH KW for Conv2d (I O/G KH KW for ConvTranspose2d),
-                    O in for Linear, none elsewhere. "?" for a layer of your own that has parameters
-    kept bytes      what forward really keeps until backward, for one example; an array that two layers keep counts once
-    sees            the receptive field: rows x columns of the input that one output depends on, in the middle of the image.
-                    Each window adds D (K - 1) times the product of the strides before it; it ends at the image's edge
+    multiply-adds   the products that are summed in the forward pass of one example;
+                    backward takes about twice as many. With every output O and input I of a
+                    layer: O C/G KH KW for Conv2d (I O/G KH KW for ConvTranspose2d), O in
+                    for Linear, none elsewhere. "?" for a layer of your own that has
+                    parameters
+    kept bytes      what forward really keeps until backward, for one example; an array that
+                    two layers keep counts once
+    sees            the receptive field: rows x columns of the input that one output depends
+                    on, in the middle of the image. Each window adds D (K - 1) times the
+                    product of the strides before it; it ends at the image's edge
 
     >>> from minicnn import nn
-    >>> print(summary(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2)), (1, 6, 6)))
+    >>> layers = nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2)
+    >>> print(summary(nn.Sequential(*layers), (1, 6, 6)))
     Sequential on an input of (N, 1, 6, 6), float32
     <BLANKLINE>
     layer  type     output        parameters     %  multiply-adds     %  kept bytes     %   sees
@@ -140,7 +150,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     return Summary(f"{type(model).__name__} on an input of {_batched(shape)}, {dtype}", rows)
 
 
-# ----------------------------------------------------------------------------------------------------- watching
+# ----------------------------------------------------------------------------- watching
 
 
 def _calls(model: Module, x: np.ndarray) -> list[Call]:
@@ -152,8 +162,9 @@ def _calls(model: Module, x: np.ndarray) -> list[Call]:
 
 
 def _multiply_adds(call: Call) -> int | None:
-    """The number of products that are summed: each output of a convolution, or each input of a transposed one, meets all
-    weights of one channel."""
+    """The number of products that are summed: each output of a convolution, or each
+    input of a transposed one, meets all weights of one channel.
+    """
     module = call.module
     if isinstance(module, (Conv2d, Linear)):
         return call.outputs[0].size * math.prod(module.weight.shape[1:])
@@ -175,7 +186,9 @@ def _arrays(value: Any) -> Iterator[np.ndarray]:
 
 
 def _kept_bytes(calls: list[Call], before: list[np.ndarray]) -> dict[int, int]:
-    """For each module the memory of the arrays that forward left in its attributes. The first to hold one pays for it."""
+    """For each module the memory of the arrays that forward left in its attributes. The
+    first to hold one pays for it.
+    """
     paid = {id(array) for array in before}
     kept: dict[int, int] = {}
     for call in calls:
@@ -191,8 +204,10 @@ def _kept_bytes(calls: list[Call], before: list[np.ndarray]) -> dict[int, int]:
 
 
 def _receptive_fields(model: Module, shape: tuple[int, ...], dtype, n: int) -> list[tuple[int, int] | None]:
-    """NaN spreads to whatever depends on it. So H images with one row of NaN each show which rows an output depends on, W
-    images with one column each the columns; and what was not an image, or stops NaN, gives None."""
+    """NaN spreads to whatever depends on it. So H images with one row of NaN each show
+    which rows an output depends on, W images with one column each the columns; and what
+    was not an image, or stops NaN, gives None.
+    """
     if len(shape) != 3:
         return [None] * n
     C, H, W = shape
@@ -219,7 +234,7 @@ def _extent(output: np.ndarray, H: int, W: int) -> tuple[int, int] | None:
     return (sizes[0], sizes[1]) if all(sizes) else None
 
 
-# -------------------------------------------------------------------------------------------------------- helpers
+# ------------------------------------------------------------------------------ helpers
 
 
 def _shape(input_shape: Sequence[int]) -> tuple[int, ...]:
