@@ -4,7 +4,7 @@ There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `pa
 has the rules of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +94,13 @@ class Module:
     def modules(self) -> Iterator["Module"]:
         """This module and all below it, without their names."""
         return (module for _, module in self.named_modules())
+
+    def apply(self, function: Callable[["Module"], Any]) -> "Module":
+        """Call function(module) for everything below, then for this module. Returns self."""
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
 
     def zero_grad(self) -> None:
         """Forget all gradients: every `grad` becomes None."""

@@ -44,6 +44,10 @@ class Parameter:
         """How many numbers `data` holds."""
         return math.prod(self.data.shape)
 
+    def numel(self) -> int:
+        """The same, by torch's name."""
+        return self.size
+
     def accumulate(self, grad: Any) -> None:
         """Add to `grad`: gradients of several backward passes sum up until `zero_grad`,
         as in torch.

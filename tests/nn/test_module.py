@@ -451,3 +451,19 @@ def test_watching_a_forward_that_fails_leaves_no_trace():
     with pytest.raises(RuntimeError, match=r"\[in Linear"):
         watch(model, np.ones((4, 3), np.float32), entering=lambda call: None, leaving=lambda call: None)
     assert not any("forward" in vars(module) for module in model.modules())
+
+
+def test_apply_visits_every_module_in_torchs_order_and_returns_the_model():
+    def nested(library):
+        return library.Sequential(library.Sequential(library.ReLU(), library.Tanh()), library.Flatten())
+
+    orders = []
+    for library in (nn, torch.nn):
+        model, names = nested(library), []
+        assert model.apply(lambda module, names=names: names.append(type(module).__name__)) is model
+        orders.append(names)
+    assert orders[0] == orders[1]
+
+
+def test_numel_counts_as_torchs():
+    assert nn.Parameter(np.ones((2, 3))).numel() == torch.nn.Parameter(torch.ones(2, 3)).numel() == 6
