@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from minicnn import geometry, kernels, nn
 from minicnn.nn import functional as F
 from tests.support import oracle, strategies
+from tests.support.bilinear import NAMES, assert_integers_agree, assert_reals_agree
 from tests.support.oracle import torch
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-NAMES = ("output", "grad_input", "grad_weight", "grad_bias")
 
 
 def ours(x, weight, bias, grad, arguments):
@@ -47,27 +46,13 @@ def of(case, x, weight):
 @pytest.mark.differential
 @given(strategies.convolutions(), strategies.layouts)
 def test_integers_agree_bit_for_bit_in_every_layout(case, layouts):
-    plain = case.arrays(strategies.integers)
-    arrays = strategies.lay_out(plain, layouts)
-    expected = oracle.differentiate(theirs(case.arguments), plain[:3], plain[3])
-    with oracle.unchanged(arrays):
-        results = ours(*arrays, case.arguments)
-    assert results[0].shape == case.output
-    for name, result, right in zip(NAMES, results, expected, strict=False):
-        oracle.assert_equal(result, right, name)
+    assert_integers_agree(case, layouts, ours, theirs)
 
 
 @pytest.mark.differential
 @given(strategies.convolutions(), st.sampled_from(strategies.FLOATS))
 def test_reals_agree_within_the_bound_for_sums(case, dtype):
-    arrays = case.arrays(strategies.reals, dtype)
-    *exact, grad = [a if a is None else a.astype(np.float64) for a in arrays]
-    expected = oracle.differentiate(theirs(case.arguments), exact, grad)
-    scale = oracle.magnitudes(theirs(case.arguments), exact, grad)
-    results = ours(*arrays, case.arguments)
-    for name, result, right, size, n in zip(NAMES, results, expected, scale, terms(case), strict=False):
-        assert result.dtype == dtype, name
-        oracle.assert_close(result, right, size, n, name)
+    assert_reals_agree(case, dtype, ours, theirs, terms)
 
 
 @pytest.mark.differential

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicnn import nn
+from minicnn import kernels, nn
 from tests.support import oracle, strategies
 from tests.support.oracle import torch
 
@@ -314,3 +314,22 @@ def test_an_attribute_that_is_changed_later_counts_from_then_on_as_in_torch(kind
     expected.backward(torch.tensor(grad_output))
     np.testing.assert_allclose(ours.backward(grad_output), given.grad, rtol=1e-12, atol=1e-12)
     assert first.shape == x.shape
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Conv2d(2, 3, 3, bias=False), (1, 2, 5, 5)),
+        (nn.ConvTranspose2d(2, 3, 3, bias=False), (1, 2, 5, 5)),
+        (nn.Linear(4, 3, bias=False), (2, 4)),
+    ],
+    ids=["Conv2d", "ConvTranspose2d", "Linear"],
+)
+def test_no_gradient_is_computed_for_a_bias_that_is_not_there(layer, shape, monkeypatch):
+    def refuse(grad_output):
+        raise AssertionError("a pass over grad_output for nothing")
+
+    monkeypatch.setattr(kernels.current(), "grad_bias", refuse)
+    output = layer(np.ones(shape, np.float32))
+    layer.backward(np.ones_like(output))
+    assert layer.weight.grad is not None
