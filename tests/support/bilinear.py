@@ -1,4 +1,4 @@
-"""What convolution and transposed convolution have in common under test: an operation bilinear in input and weight."""
+"""What the tests of convolution and of its transpose share."""
 
 import numpy as np
 
