@@ -276,18 +276,26 @@ MUTANTS = {
     # threads
     "two threads may take the same part": Mutant(
         f"{NUMBA}/engine/machine.py",
-        'return builder.atomic_rmw("add", pointer, context.get_constant(types.int64, 1), "seq_cst")',
+        'return builder.atomic_rmw("add", pointer, arguments[2], "seq_cst")',
         "before = builder.load(pointer)\n"
-        "        builder.store(builder.add(before, context.get_constant(types.int64, 1)), pointer)\n"
+        "        builder.store(builder.add(before, arguments[2]), pointer)\n"
         "        return before",
         INSTRUCTIONS,
         "numba",
     ),
     "a call does not wait for its helpers": Mutant(
-        f"{NUMBA}/engine/team.py", "while not _await_loops(job.counter, job.joined):", "while False:", THREADS, "numba"
+        f"{NUMBA}/engine/team.py",
+        "while not _await_loops(job.counter, joined, GLANCE):",
+        "while False:",
+        THREADS,
+        "numba",
     ),
     "a job that is over stays open to helpers": Mutant(
-        f"{NUMBA}/engine/team.py", "job.open = False", "pass", THREADS, "numba"
+        f"{NUMBA}/engine/team.py",
+        "if fetch_add(counter, DOOR) >= CLOSED:",
+        "if fetch_add(counter, DOOR) < 0:",
+        THREADS,
+        "numba",
     ),
     "a helper's error is lost": Mutant(f"{NUMBA}/engine/team.py", "job.error = error", "pass", THREADS, "numba"),
     "the number of threads decides what a part is": Mutant(

@@ -18,6 +18,14 @@ from tests.support.scripts import TIMEOUT, run, two_steps
 needs_compilation = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT: nothing is compiled")
 
 
+@pytest.fixture(autouse=True)
+def four_cores_and_nobody_else(monkeypatch):
+    """A team never has more threads than cores, nor goes on where a helper is late; here it shall."""
+    monkeypatch.setattr(team, "CORES", 4)
+    monkeypatch.setattr(team, "LATE", TIMEOUT)
+    monkeypatch.setattr(team._team, "alone", 0)
+
+
 def convolution_of(x_shape, weight_shape, **arguments):
     """A computation: the output and all gradients of a convolution, as bytes."""
 
@@ -173,35 +181,30 @@ def test_compiled_loops_take_every_part_once_however_fast_two_threads_take_them(
         assert (done == 1).all(), np.unique(done, return_counts=True)
 
 
-def test_a_helper_that_comes_when_the_call_is_over_does_not_join():
-    minicnn.set_num_threads(2)
-    caller, over, passed, ours = threading.current_thread(), threading.Event(), threading.Event(), team._Team()
+def test_a_helper_that_comes_when_the_call_is_over_does_not_join(monkeypatch):
+    over = threading.Event()
+    passed = threading.Event()
+    ours = team._Team()
+    joins = []
+    join = team._join
 
-    class Door:
-        """Lets the calling thread pass at once, a helper only when the call is over."""
-
-        lock = threading.Lock()
-
-        def __enter__(self):
-            if threading.current_thread() is not caller:
-                assert over.wait(TIMEOUT), "the call does not end"
-            self.lock.acquire()
-
-        def __exit__(self, *_):
-            self.lock.release()
-            if threading.current_thread() is not caller:
-                passed.set()
+    def join_late(counter):
+        assert over.wait(TIMEOUT), "the call does not end"
+        joins.append(join(counter))
+        passed.set()
+        return joins[-1]
 
     def count(counter, parts, done):
         while (part := team.next_part(counter)) < parts:
             done[part] += 1
 
-    ours.door, done = Door(), np.zeros(50)
-    ours.run(count, (50, done), 1)
+    monkeypatch.setattr(team, "_join", join_late)
+    done = np.zeros(50)
+    assert ours.run(count, (50, done), 1)
     np.testing.assert_array_equal(done, 1)
     over.set()
     assert passed.wait(TIMEOUT), "no helper came"
-    assert ours.job.joined == 0
+    assert joins == [False]
 
 
 def test_an_error_in_a_helper_is_raised_by_the_call_and_the_next_one_works():
@@ -248,9 +251,9 @@ def test_where_the_system_starts_no_thread_the_asking_one_works_alone(monkeypatc
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", start)
         assert F.relu(x).sum() == x.size
-        assert team._team.helpers == 0
+        assert not any(helper.is_alive() for helper in team._team.helpers.values())
     assert F.relu(x).sum() == x.size
-    assert team._team.helpers > 0  # as soon as it does, they help
+    assert any(helper.is_alive() for helper in team._team.helpers.values())  # as soon as it does, they help
 
 
 # ---------------------------------------------------------------------------- processes
