@@ -102,4 +102,5 @@ def test_numbas_own_threads_are_not_needed(layer):
 
 def test_nothing_of_numbas_parallel_machinery_is_used():
     for path in (ROOT / "minicnn").rglob("*.py"):
-        assert not re.search(r"parallel=True|prange\(|import .*prange|from numba import .*set_num_threads", path.read_text("utf-8")), path
+        numbas = r"parallel=True|prange\(|import .*prange|from numba import .*set_num_threads"
+        assert not re.search(numbas, path.read_text("utf-8")), path

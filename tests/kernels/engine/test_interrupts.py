@@ -1,4 +1,6 @@
-"""An exception between any two lines, as Ctrl-C brings it: a job is done or not done, never later, and no thread is lost."""
+"""An exception between any two lines, as Ctrl-C brings it: a job is done or not done,
+never later, and no thread is lost.
+"""
 
 import sys
 import threading
@@ -23,7 +25,9 @@ class Interruption(BaseException):
 
 
 def interrupted(call, files, line):
-    """Run call() with an exception before the line-th line that runs in one of the files; whether there was such a line."""
+    """Run call() with an exception before the line-th line that runs in one of the
+    files; whether there was such a line.
+    """
     left = line
 
     def trace(frame, event, argument):
@@ -164,7 +168,7 @@ def test_a_claim_that_another_thread_holds_is_not_taken_away():
     assert shared(ours)()
 
 
-# ------------------------------------------------------------------------------------- the asking thread's mode
+# ----------------------------------------------------------------- the asking thread's mode
 
 
 FLUSH = 1 << 24 if machine.ARM else 0x8040  # of FPCR, of MXCSR
@@ -199,7 +203,9 @@ needs_mode = pytest.mark.skipif(not (machine.X86 or machine.ARM), reason="this p
 @needs_mode
 @pytest.mark.parametrize("flush", [True, False])
 def test_helpers_flush_denormal_numbers_where_the_asking_thread_does_and_nowhere_else(flush):
-    """The mode belongs to a thread, so without care the bits would depend on who computes which part."""
+    """The mode belongs to a thread, so without care the bits would depend on who
+    computes which part.
+    """
     ours = team._Team()
     modes = np.zeros(2, np.int64)
     for wanted in (flush, not flush):
@@ -226,7 +232,7 @@ def test_the_mode_that_torch_sets_holds_for_all_threads():
     assert modes[0] & FLUSH == FLUSH
 
 
-# ------------------------------------------------------------------------------------------ where cores are taken
+# -------------------------------------------------------------------- where cores are taken
 
 
 def test_after_a_helper_that_came_late_jobs_are_done_alone_for_a_while(monkeypatch):

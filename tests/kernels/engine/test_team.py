@@ -20,7 +20,9 @@ needs_compilation = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_D
 
 @pytest.fixture(autouse=True)
 def four_cores_and_nobody_else(monkeypatch):
-    """A team never has more threads than cores, nor goes on where a helper is late; here it shall."""
+    """A team never has more threads than cores, nor goes on where a helper is late;
+    here it shall.
+    """
     monkeypatch.setattr(team, "CORES", 4)
     monkeypatch.setattr(team, "LATE", TIMEOUT)
     monkeypatch.setattr(team._team, "alone", 0)

@@ -13,7 +13,9 @@ from numba.extending import intrinsic, overload
 
 
 def fetch_add(array, index, amount=1):
-    """array[index] += amount as one step that no other thread can interrupt; the value before."""
+    """array[index] += amount as one step that no other thread can interrupt; the value
+    before.
+    """
     before = array[index]
     array[index] += amount
     return before
@@ -36,7 +38,8 @@ def trailing_zeros(word):
 
 
 def floating_mode():
-    """How this thread rounds, and whether it flushes denormal numbers to zero: MXCSR on x86, FPCR on 64-bit ARM.
+    """How this thread rounds, and whether it flushes denormal numbers to zero: MXCSR on
+    x86, FPCR on 64-bit ARM.
 
     0 elsewhere, where the mode stays the thread's own, and without compilation.
     """

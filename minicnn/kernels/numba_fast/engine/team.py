@@ -1,16 +1,19 @@
-"""The parallel engine: a kernel's work is cut into numbered parts, and a few threads take the next part until none is left.
+"""The parallel engine: a kernel's work is cut into numbered parts, and a few threads
+take the next part until none is left.
 
-A compiled loop begins with `part = next_part(team)` and goes on while `part < parts`. It runs without
-the GIL (nogil=True), so Python's own threads run it side by side. What a part computes, and where it
-puts the result, depends on its number alone, never on who computes it or on how many do: the number of
-threads changes no bit.
+A compiled loop begins with `part = next_part(team)` and goes on while `part < parts`.
+It runs without the GIL (nogil=True), so Python's own threads run it side by side. What
+a part computes, and where it puts the result, depends on its number alone, never on who
+computes it or on how many do: the number of threads changes no bit.
 
-Why not Numba's `prange`? Its threads come from OpenMP, TBB or its own "workqueue". The workqueue layer
-ends the process when two Python threads compute at once, and after a fork the child of a process that
-has used OpenMP is aborted; DataLoader workers and web servers do both.
+Why not Numba's `prange`? Its threads come from OpenMP, TBB or its own "workqueue". The
+workqueue layer ends the process when two Python threads compute at once, and after a
+fork the child of a process that has used OpenMP is aborted; DataLoader workers and web
+servers do both.
 
-Why helpers spin before they sleep: woken through a queue or a semaphore, a helper starts 50 to 100 us
-late, because its core has gone idle. Polling one memory cell (the bell) brings that down to 5 us.
+Why helpers spin before they sleep: woken through a queue or a semaphore, a helper
+starts 50 to 100 us late, because its core has gone idle. Polling one memory cell (the
+bell) brings that down to 5 us.
 
     the thread that asks            a helper
     --------------------            --------
@@ -21,22 +24,24 @@ late, because its core has gone idle. Polling one memory cell (the bell) brings 
     closes the door                 (who comes now stays outside)
     waits for those who joined      reports that it has left, and watches again
 
-If the helpers are busy with another Python thread's kernel, the thread works alone. A forked child has
-no helpers and starts its own. If a helper misses the ring because it is just going to sleep, it finds
-the job at its next check, at most 10 ms later.
+If the helpers are busy with another Python thread's kernel, the thread works alone. A
+forked child has no helpers and starts its own. If a helper misses the ring because it
+is just going to sleep, it finds the job at its next check, at most 10 ms later.
 
-An exception may come between any two lines, because Ctrl-C does. So a job is claimed, published and
-ended in one `try`, and its end is written so that it may be repeated: a job is done or not done when
-`parallel` returns or raises, and never goes on behind it.
+An exception may come between any two lines, because Ctrl-C does. So a job is claimed,
+published and ended in one `try`, and its end is written so that it may be repeated: a
+job is done or not done when `parallel` returns or raises, and never goes on behind it.
 
-What one thread wrote must be seen by the other: the parts before LEFT is read, the mode before the door
-is passed. The counters are added to with sequential consistency, which orders both on every processor.
-Two places read without adding, the bell and LEFT; there a fence stands before and behind the loop. On
-x86 the second one costs nothing that the first does not; on ARM results might be read before it.
+What one thread wrote must be seen by the other: the parts before LEFT is read, the mode
+before the door is passed. The counters are added to with sequential consistency, which
+orders both on every processor. Two places read without adding, the bell and LEFT; there
+a fence stands before and behind the loop. On x86 the second one costs nothing that the
+first does not; on ARM results might be read before it.
 
-On a machine whose cores are taken by others, a helper is put aside in the middle of a part, and the
-asking thread waits for it longer than it would have worked. After such a wait the next jobs are done
-alone: 32 at first, twice as many each time it happens again.
+On a machine whose cores are taken by others, a helper is put aside in the middle of a
+part, and the asking thread waits for it longer than it would have worked. After such a
+wait the next jobs are done alone: 32 at first, twice as many each time it happens
+again.
 """
 
 import os
@@ -50,13 +55,14 @@ from ...threads import cores, get_num_threads
 from .compilation import compiled
 from .machine import fence, fetch_add, floating_mode, set_floating_mode
 
-# A job's counters: the next part; who has come to the door; how many helpers were let in before it was
-# closed, and how many of them have left; how the asking thread rounds.
+# A job's counters: the next part; who has come to the door; how many helpers were let in
+# before it was closed, and how many of them have left; how the asking thread rounds.
 NEXT, DOOR, JOINED, LEFT, MODE = range(5)
 CLOSED = 1 << 32  # added to DOOR
 
-# Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training step, lest it sleep within one. With a
-# fortieth of that a step takes 8.0 instead of 7.4 ms, and now and then 13: the system then puts both threads on one core.
+# Looks at the bell before a helper goes to sleep: some 10 ms, as long as a training step,
+# lest it sleep within one. With a fortieth of that a step takes 8.0 instead of 7.4 ms, and
+# now and then 13: the system then puts both threads on one core.
 WATCH = 400_000
 GLANCE = 10_000  # the same where the cores are taken
 CORES = cores()  # more threads than that would only wait for each other
@@ -67,7 +73,9 @@ LONGEST_PAUSE = 1024
 
 @compiled()
 def next_part(team):
-    """The number of the next part. Whoever takes the first one rings: now the asking thread has let the GIL go."""
+    """The number of the next part. Whoever takes the first one rings: now the asking
+    thread has let the GIL go.
+    """
     counter, bell = team
     part = fetch_add(counter, NEXT)
     if part == 0:
@@ -77,7 +85,9 @@ def next_part(team):
 
 @compiled()
 def _watch_loops(counter, bell, rung, looks):
-    """A helper between two kernels: reports that it has left the last one, then waits for the bell."""
+    """A helper between two kernels: reports that it has left the last one, then waits
+    for the bell.
+    """
     fetch_add(counter, LEFT)
     for _ in range(looks):
         fence()
@@ -93,7 +103,9 @@ def _note_mode(counter):
 
 @compiled()
 def _join(counter):
-    """A helper at the door: whether it is open. Who goes in computes in the asking thread's mode."""
+    """A helper at the door: whether it is open. Who goes in computes in the asking
+    thread's mode.
+    """
     if fetch_add(counter, DOOR) >= CLOSED:
         return False
     set_floating_mode(counter[MODE])
@@ -133,7 +145,9 @@ class _Job:
 
 
 class _Helper(threading.Thread):
-    """One of the threads that help; with n threads those of rank 1 to n - 1 join, the others look on."""
+    """One of the threads that help; with n threads those of rank 1 to n - 1 join, the
+    others look on.
+    """
 
     def __init__(self, team, rank):
         super().__init__(name="minicnn-helper", daemon=True)
@@ -144,7 +158,9 @@ class _Helper(threading.Thread):
         self.pillow.acquire()
 
     def run(self):
-        """`seen` is the last job it looked at; `counter` is where it reports that it has left, a job's or nobody's."""
+        """`seen` is the last job it looked at; `counter` is where it reports that it
+        has left, a job's or nobody's.
+        """
         seen = None
         counter = np.zeros(5, np.int64)
         while True:
@@ -221,7 +237,9 @@ class _Team:
             helper.wake()
 
     def end(self, job):
-        """Nobody joins any more, those who joined have left, and the team is free. May be repeated."""
+        """Nobody joins any more, those who joined have left, and the team is free. May
+        be repeated.
+        """
         if job.ended:
             return
         joined = _close(job.counter)
@@ -233,7 +251,9 @@ class _Team:
         job.ended = True
 
     def judge(self, worked, waited):
-        """Work alone for a while if a helper was waited for longer than it could have worked."""
+        """Work alone for a while if a helper was waited for longer than it could have
+        worked.
+        """
         if waited > max(worked, LATE):
             self.pause = min(max(PAUSE, 2 * self.pause), LONGEST_PAUSE)
             self.alone = self.pause
@@ -261,7 +281,9 @@ def _work_alone(loops, parts, arguments):
 
 
 def _new_team():
-    """Threads do not survive a fork: the child begins with a team of its own, without helpers."""
+    """Threads do not survive a fork: the child begins with a team of its own, without
+    helpers.
+    """
     global _team
     _team = _Team()
 
