@@ -16,13 +16,16 @@
 # %% [markdown]
 # # A tour of minicnn
 #
-# A course notebook introduces convolutional networks with torch: convolution, max pooling, transposed convolution,
-# ReLU, linear layers, then a small network that learns handwritten digits, and two exercises. This tour goes through
-# the same sections in the same order. Each torch cell is followed by the minicnn cell that does the same, and each
-# pair ends in a check: it prints how far the two results are apart, and the notebook stops if they differ.
+# A course notebook introduces convolutional networks with torch: convolution, max
+# pooling, transposed convolution, ReLU, linear layers, then a small network that learns
+# handwritten digits, and two exercises. This tour goes through the same sections in the
+# same order. Each torch cell is followed by the minicnn cell that does the same, and
+# each pair ends in a check: it prints how far the two results are apart, and the
+# notebook stops if they differ.
 #
-# On the way it adds what such an introduction has to leave out: the complete formula for sizes, what `backward`
-# does, where the parameters and the arithmetic are, and some common misconceptions.
+# On the way it adds what such an introduction has to leave out: the complete formula
+# for sizes, what `backward` does, where the parameters and the arithmetic are, and some
+# common misconceptions.
 #
 # | section | what you can explain afterwards |
 # |---|---|
@@ -30,31 +33,41 @@
 # | 2 Max pooling | who gets the gradient; what pooling does not do |
 # | 3 Transposed convolution | why it is a gradient and no inverse; `output_padding` |
 # | 4 ReLU and 5 Linear | why the bend is needed; a gradient as a matrix product |
-# | 6 SimpleCNN | where parameters and arithmetic are, the loss, the training loop, its results |
+# | 6 SimpleCNN | where parameters and arithmetic are, the loss, the training loop, results |
 # | 7 Odd or even | one sigmoid neuron, and an accuracy that never moves |
 # | 8 A generator | from (N, latent_dim) to (N, 3, 100, 100) |
 # | 9 Your own layer | about ten lines, checked, trained |
 #
-# You need minicnn with torch (`pip install -e '.[tour]'`) and about a minute.
+# You need minicnn with torch, and some minutes. In a clone: `pip install -e '.[tour]'`, then
+# `jupyter lab reference/tour.ipynb`. In Colab: open this notebook, and run in a cell above it
+# `!git clone -q ADDRESS minicnn && pip install -q ./minicnn`, with the repository's address.
 
 # %%
+import sys
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from simple_cnn import SimpleCNN as TorchSimpleCNN  # the file beside this notebook
-from simple_cnn import load_images
 from torch.utils.data import DataLoader, TensorDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 import minicnn
 from minicnn.kernels.numpy_textbook.convolution import im2col
 
+# The course's network in torch: simple_cnn.py, beside this notebook or in a clone below.
+for folder in (Path(), *Path().glob("reference"), *Path().glob("*/reference")):
+    sys.path.append(str(folder.resolve()))
+from simple_cnn import SimpleCNN as TorchSimpleCNN
+from simple_cnn import load_images
+
 torch.set_num_threads(2)
 plt.rcParams.update({"figure.dpi": 80, "font.size": 10, "axes.spines.top": False, "axes.spines.right": False})
 
 # %% [markdown]
-# Two helpers. `agree` compares two arrays and measures their largest difference in units of the largest element;
-# what it prints is that figure, rounded up to a power of ten. `must` states a claim and stops if it is not so.
+# Two helpers. `agree` compares two arrays and measures their largest difference in
+# units of the largest element; what it prints is that figure, rounded up to a power of
+# ten. `must` states a claim and stops if it is not so.
 
 
 # %%
@@ -81,10 +94,11 @@ def must(claim, holds):
 # %% [markdown]
 # ## 1 Convolution
 #
-# A small window of weights slides over the image. At each place the numbers under it are multiplied by the weights
-# and summed:
+# A small window of weights slides over the image. At each place the numbers under it
+# are multiplied by the weights and summed:
 #
-# $$\text{output}[i, j] = \sum_{k_h, k_w} \text{weight}[k_h, k_w] \cdot \text{input}[i + k_h,\ j + k_w]$$
+# $$\text{output}[i, j] = \sum_{k_h, k_w} \text{weight}[k_h, k_w] \cdot \text{input}[i +
+# k_h,\ j + k_w]$$
 #
 # Small integers can be done by hand. In the example the upper left output is
 # $1 \cdot 1 + 2 \cdot (-1) + 3 \cdot 2 + 1 \cdot 3 = 8$.
@@ -105,9 +119,10 @@ print(ours[0, 0])
 agree("output", ours, theirs)
 
 # %% [markdown]
-# **It is cross-correlation.** What mathematicians call convolution turns the kernel round first. `np.convolve` does,
-# `conv2d` does not. As the weights are learnt, a network can do the same either way: it would learn the kernel turned
-# round. It matters when you write a kernel by hand.
+# **It is cross-correlation.** What mathematicians call convolution turns the kernel
+# round first. `np.convolve` does, `conv2d` does not. As the weights are learnt, a
+# network can do the same either way: it would learn the kernel turned round. It matters
+# when you write a kernel by hand.
 
 # %%
 # torch
@@ -124,8 +139,8 @@ turned = minicnn.nn.functional.conv2d(np.array([[[row]]]), np.array([[[taps[::-1
 agree("with the kernel turned round, np.convolve", turned[0, 0, 0], np.convolve(row, taps, mode="valid"))
 
 # %% [markdown]
-# Kernels written by hand find edges. The first one answers where brightness changes from left to right, the second
-# from top to bottom; the third averages.
+# Kernels written by hand find edges. The first one answers where brightness changes
+# from left to right, the second from top to bottom; the third averages.
 
 # %%
 # torch
@@ -151,9 +166,10 @@ plt.show()
 # %% [markdown]
 # ### The layer
 #
-# `Conv2d` owns its weights. With several input channels the window is as deep as the input, and one filter sums over
-# all of it; each filter makes one output channel. The names, the arguments and the initial weights are the same: from
-# the same seed both libraries draw the same numbers, bit for bit.
+# `Conv2d` owns its weights. With several input channels the window is as deep as the
+# input, and one filter sums over all of it; each filter makes one output channel. The
+# names, the arguments and the initial weights are the same: from the same seed both
+# libraries draw the same numbers, bit for bit.
 
 # %%
 # torch
@@ -176,8 +192,9 @@ agree("output", ours, theirs)
 # %% [markdown]
 # ### How large is the output?
 #
-# Introductions often give $(H - K + 2P) / S + 1$. Two things are missing. With dilation $D$ the window spans
-# $D (K - 1) + 1$ pixels instead of $K$. And the division need not come out even: then it is rounded down.
+# Introductions often give $(H - K + 2P) / S + 1$. Two things are missing. With dilation
+# $D$ the window spans $D (K - 1) + 1$ pixels instead of $K$. And the division need not
+# come out even: then it is rounded down.
 #
 # $$OH = \left\lfloor \frac{H + 2P - D\,(K - 1) - 1}{S} \right\rfloor + 1$$
 
@@ -202,9 +219,10 @@ for (H, K, S, P, D), torchs_size in zip(settings, theirs, strict=True):
 must("the full formula gives every size", ours == theirs == by_formula)
 
 # %% [markdown]
-# Rounding down has a consequence: some pixels are seen by no window. Here a window of 3 moves in steps of 2 over 6
-# columns. It fits twice, and the last column and the last row are left over. The gradient shows it. It says how much
-# the sum of all outputs changes with each pixel: the pixels at the edge get 0.
+# Rounding down has a consequence: some pixels are seen by no window. Here a window of 3
+# moves in steps of 2 over 6 columns. It fits twice, and the last column and the last
+# row are left over. The gradient shows it. It says how much the sum of all outputs
+# changes with each pixel: the pixels at the edge get 0.
 
 # %%
 # torch
@@ -232,12 +250,15 @@ except RuntimeError as error:
 # %% [markdown]
 # ### What backward does
 #
-# Training needs to know how the loss $L$ changes with each weight. `backward` receives the gradient with respect to the
-# output, $g[i, j] = \partial L / \partial\, \text{output}[i, j]$, and passes it on. The question is always the same:
-# **which outputs does this number touch, and with which factor?** Their gradients, each times its factor, are summed.
+# Training needs to know how the loss $L$ changes with each weight. `backward` receives
+# the gradient with respect to the output, $g[i, j] = \partial L / \partial\,
+# \text{output}[i, j]$, and passes it on. The question is always the same: **which
+# outputs does this number touch, and with which factor?** Their gradients, each times
+# its factor, are summed.
 #
 # * A weight touches every output; its factor is the input that lay under it.
-# * An input pixel touches the outputs whose window covers it; its factor is the weight that lay on it.
+# * An input pixel touches the outputs whose window covers it; its factor is the weight
+#   that lay on it.
 # * The bias touches every output with factor 1.
 #
 # Take the image and the kernel from above, and some gradient $g$:
@@ -246,10 +267,11 @@ except RuntimeError as error:
 # \text{weight} = \begin{pmatrix}1&-1\\2&3\end{pmatrix}\quad
 # g = \begin{pmatrix}1&2\\3&-1\end{pmatrix}$$
 #
-# The upper left weight lies on the pixels 1, 2, 3, 1 in turn. So its gradient is
-# $1 \cdot 1 + 2 \cdot 2 + 3 \cdot 3 - 1 \cdot 1 = 13$. The pixel in the middle is seen by all four windows, under the
-# weights 3, 2, -1, 1. So its gradient is $1 \cdot 3 + 2 \cdot 2 + 3 \cdot (-1) - 1 \cdot 1 = 3$. For all of them at
-# once, go through the products in the order in which forward makes them:
+# The upper left weight lies on the pixels 1, 2, 3, 1 in turn. So its gradient is $1
+# \cdot 1 + 2 \cdot 2 + 3 \cdot 3 - 1 \cdot 1 = 13$. The pixel in the middle is seen by
+# all four windows, under the weights 3, 2, -1, 1. So its gradient is $1 \cdot 3 + 2
+# \cdot 2 + 3 \cdot (-1) - 1 \cdot 1 = 3$. For all of them at once, go through the
+# products in the order in which forward makes them:
 
 # %%
 image, kernel, g = np.array(image, float), np.array(kernel, float), np.array([[1.0, 2.0], [3.0, -1.0]])
@@ -282,9 +304,10 @@ for name, ours, by_hand, tensor in zip(
     agree(f"gradient to the {name}, by hand and autograd", np.reshape(by_hand, tensor.shape), tensor.grad)
 
 # %% [markdown]
-# torch records each operation during forward and works out the gradients from the record. minicnn has no such tape:
-# each layer keeps what it will need in `forward`, and `backward` stands directly below it in the source. The larger
-# layer from above, with a random gradient:
+# torch records each operation during forward and works out the gradients from the
+# record. minicnn has no such tape: each layer keeps what it will need in `forward`, and
+# `backward` stands directly below it in the source. The larger layer from above, with a
+# random gradient:
 
 # %%
 # torch
@@ -304,12 +327,14 @@ agree("gradient to the biases", our_layer.bias.grad, their_layer.bias.grad)
 # %% [markdown]
 # ### Convolution as one matrix product: im2col
 #
-# Write the pixels under each window as one column. Side by side the columns form a matrix, and convolution is a matrix
-# product: the kernel as a row, times the columns. Numbers are copied (a pixel seen by four windows stands in four
-# columns), but matrix products are what computers do best.
+# Write the pixels under each window as one column. Side by side the columns form a
+# matrix, and convolution is a matrix product: the kernel as a row, times the columns.
+# Numbers are copied (a pixel seen by four windows stands in four columns), but matrix
+# products are what computers do best.
 #
-# The gradients follow from the product rule: $\text{rows}^T g$ goes back to the columns, and each entry is added to
-# the pixel from which it was copied. That is the textbook kernel set of minicnn, almost line for line.
+# The gradients follow from the product rule: $\text{rows}^T g$ goes back to the
+# columns, and each entry is added to the pixel from which it was copied. That is the
+# textbook kernel set of minicnn, almost line for line.
 
 # %%
 # torch
@@ -328,8 +353,9 @@ must("the product is the convolution", np.array_equal(kernel.reshape(1, -1) @ co
 # %% [markdown]
 # ## 2 Max pooling
 #
-# The largest number under each window, in each channel by itself. Its size formula is convolution's. Backward: an
-# output is a copy of the element that won, so this element gets the whole gradient and the others get nothing.
+# The largest number under each window, in each channel by itself. Its size formula is
+# convolution's. Backward: an output is a copy of the element that won, so this element
+# gets the whole gradient and the others get nothing.
 
 # %%
 # torch
@@ -349,9 +375,10 @@ agree("output", ours, theirs)
 agree("gradient to the input", grad_input, x.grad)
 
 # %% [markdown]
-# **"Pooling reduces the parameters."** A pooling layer has none, and the convolutions around it keep theirs: a 5x5
-# kernel is a 5x5 kernel on an image of any size. What shrinks is the image, and with it the *next linear layer*, whose
-# weights are counted in pixels. Count them for the network of section 6:
+# **"Pooling reduces the parameters."** A pooling layer has none, and the convolutions
+# around it keep theirs: a 5x5 kernel is a 5x5 kernel on an image of any size. What
+# shrinks is the image, and with it the *next linear layer*, whose weights are counted
+# in pixels. Count them for the network of section 6:
 
 # %%
 # torch
@@ -366,9 +393,10 @@ must("a pooling layer has no parameters", not list(pool.parameters()))
 agree("counts", ours, theirs)
 
 # %% [markdown]
-# **"Pooling makes the network invariant to translation."** It forgives small shifts, some of the time. Move a single
-# bright pixel to the right. As long as it stays in its window nothing changes; when it crosses into the next one the
-# output moves too. Section 6 measures what shifted digits do to the trained network.
+# **"Pooling makes the network invariant to translation."** It forgives small shifts,
+# some of the time. Move a single bright pixel to the right. As long as it stays in its
+# window nothing changes; when it crosses into the next one the output moves too.
+# Section 6 measures what shifted digits do to the trained network.
 
 # %%
 # torch
@@ -390,11 +418,13 @@ must(
 # %% [markdown]
 # ## 3 Transposed convolution
 #
-# Now the arrows turn round. Each input pixel stamps the kernel, times its value, onto the output; stamps that overlap
-# add up. The course's example, with integers:
+# Now the arrows turn round. Each input pixel stamps the kernel, times its value, onto
+# the output; stamps that overlap add up. The course's example, with integers:
 #
-# $$0 \cdot \begin{pmatrix}0&1\\2&3\end{pmatrix},\quad 1 \cdot \begin{pmatrix}0&1\\2&3\end{pmatrix},\quad
-# 2 \cdot \begin{pmatrix}0&1\\2&3\end{pmatrix},\quad 3 \cdot \begin{pmatrix}0&1\\2&3\end{pmatrix}$$
+# $$0 \cdot \begin{pmatrix}0&1\\2&3\end{pmatrix},\quad 1 \cdot
+# \begin{pmatrix}0&1\\2&3\end{pmatrix},\quad 2 \cdot
+# \begin{pmatrix}0&1\\2&3\end{pmatrix},\quad 3 \cdot
+# \begin{pmatrix}0&1\\2&3\end{pmatrix}$$
 #
 # are laid down upper left, upper right, lower left, lower right. The middle collects
 # $0 \cdot 3 + 1 \cdot 2 + 2 \cdot 1 + 3 \cdot 0 = 4$.
@@ -420,10 +450,11 @@ must("stamping by hand gives the same", np.array_equal(stamped, ours[0, 0]))
 # %% [markdown]
 # ### It is convolution's gradient
 #
-# Stamping is what section 1 did to find the gradient to the input: `grad_image[i + kh, j + kw] += g[i, j] * kernel[kh, kw]`.
-# So the forward pass of transposed convolution *is* the backward pass of convolution. As matrices: convolution is linear
-# in the image, so there is a matrix $M$ with $\text{output} = M \cdot \text{input}$. Its gradient multiplies by $M^T$,
-# and so does transposed convolution; hence the name.
+# Stamping is what section 1 did to find the gradient to the input: `grad_image[i + kh,
+# j + kw] += g[i, j] * kernel[kh, kw]`. So the forward pass of transposed convolution
+# *is* the backward pass of convolution. As matrices: convolution is linear in the
+# image, so there is a matrix $M$ with $\text{output} = M \cdot \text{input}$. Its
+# gradient multiplies by $M^T$, and so does transposed convolution; hence the name.
 
 # %%
 # torch
@@ -447,8 +478,9 @@ must("transposed convolution multiplies by M transposed", np.array_equal(M.T @ g
 # %% [markdown]
 # ### It is no inverse
 #
-# Some call it deconvolution, which promises too much. Transposed convolution gives back the *shape* of the
-# convolution's input, not its values: nine pixels became four numbers, and no rule can get nine numbers back from four.
+# Some call it deconvolution, which promises too much. Transposed convolution gives back
+# the *shape* of the convolution's input, not its values: nine pixels became four
+# numbers, and no rule can get nine numbers back from four.
 
 # %%
 # torch
@@ -471,11 +503,14 @@ must("the shape came back and the image did not", ours[0, 0].shape == image.shap
 #
 # $$OH = (H - 1)\,S - 2P + D\,(K - 1) + 1 + \text{output\_padding}$$
 #
-# The last term is there because of the floor. With kernel 3, stride 2, padding 1 a convolution takes 49 pixels to 25,
-# and 50 pixels to 25 as well. On the way back from 25 somebody has to say which one is meant: `output_padding=0` means
-# 49, `output_padding=1` means 50. In spite of its name In spite of its name it pads nothing with zeros; it computes one more row and column.
+# The last term is there because of the floor. With kernel 3, stride 2, padding 1 a
+# convolution takes 49 pixels to 25, and 50 pixels to 25 as well. On the way back from
+# 25 somebody has to say which one is meant: `output_padding=0` means 49,
+# `output_padding=1` means 50. In spite of its name it pads nothing with zeros; it
+# computes one more row and column.
 #
-# So 13 pixels can become 100: $13 \to 25 \to 50 \to 100$. Section 8 builds a generator in this way.
+# So 13 pixels can become 100: $13 \to 25 \to 50 \to 100$. Section 8 builds a generator
+# in this way.
 
 # %%
 # torch
@@ -500,9 +535,10 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# **Checkerboards.** Count the stamps that each output pixel gets, by stamping ones. With kernel 3 and stride 2 the counts
-# alternate, and pictures made in this way tend to show a fine checkerboard. When the stride divides the kernel size, as
-# 2 divides 4, the counts are even away from the edge.
+# **Checkerboards.** Count the stamps that each output pixel gets, by stamping ones.
+# With kernel 3 and stride 2 the counts alternate, and pictures made in this way tend to
+# show a fine checkerboard. When the stride divides the kernel size, as 2 divides 4, the
+# counts are even away from the edge.
 
 # %%
 # torch
@@ -521,8 +557,8 @@ for K, counts in zip((3, 4), theirs, strict=True):
 # %% [markdown]
 # ## 4 ReLU
 #
-# $\max(x, 0)$: positive numbers pass, negative ones become 0. The slope is 1 where the number passed and 0 elsewhere. At
-# exactly 0 there is no slope; everybody takes 0.
+# $\max(x, 0)$: positive numbers pass, negative ones become 0. The slope is 1 where the
+# number passed and 0 elsewhere. At exactly 0 there is no slope; everybody takes 0.
 
 # %%
 # torch
@@ -543,8 +579,9 @@ agree("output", ours, theirs)
 agree("gradient to the input", grad_input, x.grad)
 
 # %% [markdown]
-# Why bend at all? Two linear layers without a bend between them are one linear layer: $W_2 (W_1 x) = (W_2 W_1)\, x$. Depth
-# would buy nothing. The same holds for two convolutions.
+# Why bend at all? Two linear layers without a bend between them are one linear layer:
+# $W_2 (W_1 x) = (W_2 W_1)\, x$. Depth would buy nothing. The same holds for two
+# convolutions.
 
 # %%
 rng = np.random.default_rng(0)
@@ -555,9 +592,10 @@ must("with a ReLU between them they are not", not np.array_equal(W2 @ np.maximum
 # %% [markdown]
 # ## 5 Linear
 #
-# Each output is a weighted sum of all inputs: $y = x W^T + b$, with weights of shape (outputs, inputs). Backward is the
-# question of section 1 again, and the answers are matrix products: $\partial L / \partial W = g^T x$,
-# $\ \partial L / \partial x = g\, W$, $\ \partial L / \partial b$ = the sum of $g$ over the batch.
+# Each output is a weighted sum of all inputs: $y = x W^T + b$, with weights of shape
+# (outputs, inputs). Backward is the question of section 1 again, and the answers are
+# matrix products: $\partial L / \partial W = g^T x$, $\ \partial L / \partial x = g\,
+# W$, $\ \partial L / \partial b$ = the sum of $g$ over the batch.
 
 # %%
 # torch
@@ -582,9 +620,10 @@ for name, ours, by_hand, tensor in zip(
 # %% [markdown]
 # ## 6 SimpleCNN
 #
-# The course's network: two rounds of convolution, ReLU and pooling, then two linear layers. It learns from the first
-# 5,000 images of MNIST and is validated on the first 1,000 of the test set. First the data: both libraries read the same
-# files, each with its own code.
+# The course's network: two rounds of convolution, ReLU and pooling, then two linear
+# layers. It learns from the first 5,000 images of MNIST and is validated on the first
+# 1,000 of the test set. First the data: both libraries read the same files, each with
+# its own code.
 
 # %%
 # torch
@@ -612,8 +651,9 @@ for axes, picture, label in zip(grid.flat, train_data.images, train_data.labels,
 plt.show()
 
 # %% [markdown]
-# The batches come in the same order in every epoch: the course does not shuffle. The classes are not equally frequent,
-# and the last batch is small, so an epoch's loss has to weigh each batch with its size.
+# The batches come in the same order in every epoch: the course does not shuffle. The
+# classes are not equally frequent, and the last batch is small, so an epoch's loss has
+# to weigh each batch with its size.
 #
 # Now the two networks, from the same seed.
 
@@ -637,8 +677,9 @@ must(
 # %% [markdown]
 # ### Where are the parameters, and where is the arithmetic?
 #
-# Not in the same place. A convolution uses each of its few weights at every pixel; a linear layer uses each of its many
-# weights once. One multiplication with its addition counts as one multiply-add:
+# Not in the same place. A convolution uses each of its few weights at every pixel; a
+# linear layer uses each of its many weights once. One multiplication with its addition
+# counts as one multiply-add:
 #
 # * convolution: $O \cdot OH \cdot OW \cdot C \cdot KH \cdot KW$ for each image,
 # * linear: inputs times outputs.
@@ -680,19 +721,23 @@ axes.legend(frameon=False, loc="lower right")
 plt.show()
 
 # %% [markdown]
-# Nearly all parameters are in the first linear layer, most of the arithmetic is in the second convolution. A smaller file
-# needs a smaller linear layer, a faster step needs a faster convolution. How the time is spent on your machine is measured by
-# `python -m benchmarks`.
+# Nearly all parameters are in the first linear layer, most of the arithmetic is in the
+# second convolution. A smaller file needs a smaller linear layer, a faster step needs a
+# faster convolution. How the time is spent on your machine is measured by `python -m
+# benchmarks`.
 #
 # ### The loss, and why no softmax stands before it
 #
-# The network ends in ten numbers of any size, the logits. Softmax makes probabilities of them, and cross-entropy is
-# minus the logarithm of the probability that the true class $y$ got:
+# The network ends in ten numbers of any size, the logits. Softmax makes probabilities
+# of them, and cross-entropy is minus the logarithm of the probability that the true
+# class $y$ got:
 #
-# $$p_c = \frac{e^{x_c}}{\sum_k e^{x_k}},\qquad L = -\log p_y,\qquad \frac{\partial L}{\partial x_c} = p_c - [c = y]$$
+# $$p_c = \frac{e^{x_c}}{\sum_k e^{x_k}},\qquad L = -\log p_y,\qquad \frac{\partial
+# L}{\partial x_c} = p_c - [c = y]$$
 #
-# `CrossEntropyLoss` contains the softmax. The gradient is as simple as can be: each logit is pushed down by the
-# probability it got, and the true one is pushed up by what it lacks.
+# `CrossEntropyLoss` contains the softmax. The gradient is as simple as can be: each
+# logit is pushed down by the probability it got, and the true one is pushed up by what
+# it lacks.
 
 # %%
 # torch
@@ -714,9 +759,10 @@ agree("by the formulas: loss", -np.log(p[[0, 1], target]).mean(), theirs, 1e-12)
 agree("by the formulas: gradient", (p - np.eye(4)[target]) / 2, x.grad, 1e-12)  # / 2: the mean of two images
 
 # %% [markdown]
-# A softmax layer at the end of the network would be a second softmax. The network still learns, so the mistake is
-# hard to see. Its traces: a network that is certain and right cannot get below a loss of $\log(e + 9) - 1$, and a
-# network that is certain and wrong gets next to no gradient, just when it has most to learn.
+# A softmax layer at the end of the network would be a second softmax. The network still
+# learns, so the mistake is hard to see. Its traces: a network that is certain and right
+# cannot get below a loss of $\log(e + 9) - 1$, and a network that is certain and wrong
+# gets next to no gradient, just when it has most to learn.
 
 # %%
 # torch
@@ -744,8 +790,9 @@ must("the second softmax has a floor", abs(theirs["right", "softmax layer first"
 # %% [markdown]
 # ### One step
 #
-# Forward, loss, backward, update. The order of the lines is the same; only the line with `backward` differs. torch's loss
-# finds the way back through the tape; in minicnn the gradient of the loss is handed to the model.
+# Forward, loss, backward, update. The order of the lines is the same; only the line
+# with `backward` differs. torch's loss finds the way back through the tape; in minicnn
+# the gradient of the loss is handed to the model.
 
 # %%
 # torch
@@ -777,9 +824,10 @@ must("this is Adam's learning rate", np.isclose(largest, 1e-3, rtol=1e-3))
 #
 # Ten epochs, batches of 64, Adam with a learning rate of 0.001, once more from seed 0.
 #
-# **Accuracy "of the training" is measured while the weights change.** The course adds up the right answers batch by batch,
-# so the first epoch's figure contains the first batches, when the network knew nothing. The figure therefore lags
-# behind, and early on the validation looks better than the training. To see the difference the loops below
+# **Accuracy "of the training" is measured while the weights change.** The course adds
+# up the right answers batch by batch, so the first epoch's figure contains the first
+# batches, when the network knew nothing. The figure therefore lags behind, and early on
+# the validation looks better than the training. To see the difference the loops below
 # also measure the training images again after each epoch, with the weights at rest.
 
 
@@ -898,9 +946,10 @@ must(
 )
 
 # %% [markdown]
-# The first steps agree to many digits. Later the two drift apart a little: the sums are added in another order and
-# rounded differently, and each step builds on the one before. Two runs of torch drift apart in the same way when they
-# use different numbers of threads (minicnn's results do not depend on that). What stays is the curve.
+# The first steps agree to many digits. Later the two drift apart a little: the sums are
+# added in another order and rounded differently, and each step builds on the one
+# before. Two runs of torch drift apart in the same way when they use different numbers
+# of threads (minicnn's results do not depend on that). What stays is the curve.
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
@@ -920,15 +969,16 @@ for name, history in (("torch", their_history), ("minicnn", our_history)):
     must("the figure lags behind", history[0, 5] > history[0, 1])
 
 # %% [markdown]
-# After the fourth epoch or so the validation loss hardly falls while the training loss goes on to nearly 0: the network
-# learns its 5,000 images by heart. More images help
+# After the fourth epoch or so the validation loss hardly falls while the training loss
+# goes on to nearly 0: the network learns its 5,000 images by heart. More images help
 # (`python -m minicnn.train --data FOLDER --train-size 60000`).
 #
 # ### What the first layer has learnt
 #
-# The 16 filters, all on one scale of grey. Several are bright on one side and dark on the other: they answer to edges, as
-# the two filters did that section 1 wrote by hand. They are not as clean. Their random start still shows in them: the
-# training had no need to remove it.
+# The 16 filters, all on one scale of grey. Several are bright on one side and dark on
+# the other: they answer to edges, as the two filters did that section 1 wrote by hand.
+# They are not as clean. Their random start still shows in them: the training had no
+# need to remove it.
 
 # %%
 # torch
@@ -955,7 +1005,8 @@ must("after 790 steps the two sets are still alike (correlation above 0.95)", al
 minicnn.manual_seed(0)
 start = minicnn.models.SimpleCNN().cnn[0].weight.data
 print(
-    f"correlation of minicnn's filters with their own random start: {np.corrcoef(ours.ravel(), start.ravel())[0, 1]:.2f}"
+    "correlation of minicnn's filters with their own random start:",
+    f"{np.corrcoef(ours.ravel(), start.ravel())[0, 1]:.2f}",
 )
 
 # %% [markdown]
@@ -996,8 +1047,9 @@ plt.show()
 # %% [markdown]
 # ### How much translation is forgiven?
 #
-# Section 2 left a question open. Shift all validation images to the right and measure again. The last row
-# says how much of the ink is still in the picture: up to 4 pixels the digits are as good as complete, they only stand elsewhere.
+# Section 2 left a question open. Shift all validation images to the right and measure
+# again. The last row says how much of the ink is still in the picture: up to 4 pixels
+# the digits are as good as complete, they only stand elsewhere.
 
 
 # %%
@@ -1030,11 +1082,12 @@ for accuracies in (theirs, ours):
 # %% [markdown]
 # ## 7 Exercise: odd or even, with one sigmoid neuron
 #
-# One output instead of ten: the probability $p$ that the digit is odd, from a sigmoid. The loss is binary cross-entropy,
-# $-y \log p - (1 - y) \log(1 - p)$. Its target must have the shape of the output, (N, 1), and be a float.
+# One output instead of ten: the probability $p$ that the digit is odd, from a sigmoid.
+# The loss is binary cross-entropy, $-y \log p - (1 - y) \log(1 - p)$. Its target must
+# have the shape of the output, (N, 1), and be a float.
 #
-# The pieces are there already, so `Sequential` is enough. An answer is right when $p > \frac12$ and the digit is odd, or
-# neither.
+# The pieces are there already, so `Sequential` is enough. An answer is right when $p >
+# \frac12$ and the digit is odd, or neither.
 
 # %%
 # torch
@@ -1084,13 +1137,15 @@ show(their_history, our_history)
 must("both end above 93 %", min(their_history[-1, 3], our_history[-1, 3]) > 0.93)
 
 # %% [markdown]
-# **The trap.** The course's loop finds the answer with `torch.max(outputs, 1)`: the place of the largest of ten. With one
-# output the largest of one is always number 0. Every digit is called even, and the accuracy is the share of even digits,
-# however well the network has learnt. Nothing fails, and a loss that falls beside an accuracy that never moves is the
-# only trace.
+# **The trap.** The course's loop finds the answer with `torch.max(outputs, 1)`: the
+# place of the largest of ten. With one output the largest of one is always number 0.
+# Every digit is called even, and the accuracy is the share of even digits, however well
+# the network has learnt. Nothing fails, and a loss that falls beside an accuracy that
+# never moves is the only trace.
 #
-# It can look stranger still. The answers have the shape (N,), the targets (N, 1): compared as they are, each of the N answers
-# meets each of the N targets, and the "accuracy" can exceed 1.
+# It can look stranger still. The answers have the shape (N,), the targets (N, 1):
+# compared as they are, each of the N answers meets each of the N targets, and the
+# "accuracy" can exceed 1.
 
 # %%
 # torch
@@ -1112,13 +1167,15 @@ agree("the accuracy that never moves", ours, theirs)
 must("it is the share of even digits", np.isclose(ours, (truth % 2 == 0).mean()))
 
 # %% [markdown]
-# `BCEWithLogitsLoss` on the bare last neuron does the same arithmetic without the sigmoid layer, and stays exact where a sigmoid
-# rounds to 0 or 1. Then the threshold is 0 instead of one half.
+# `BCEWithLogitsLoss` on the bare last neuron does the same arithmetic without the
+# sigmoid layer, and stays exact where a sigmoid rounds to 0 or 1. Then the threshold is
+# 0 instead of one half.
 #
 # ## 8 Exercise: a generator, from (N, latent_dim) to (N, 3, 100, 100)
 #
-# A vector of random numbers becomes a colour picture. A linear layer makes 32 small planes of 13 x 13, and three transposed
-# convolutions double their size; section 3 found the steps, $13 \to 25 \to 50 \to 100$. The sigmoid brings colours into 0 to 1.
+# A vector of random numbers becomes a colour picture. A linear layer makes 32 small
+# planes of 13 x 13, and three transposed convolutions double their size; section 3
+# found the steps, $13 \to 25 \to 50 \to 100$. The sigmoid brings colours into 0 to 1.
 
 # %%
 # torch
@@ -1171,18 +1228,21 @@ for (name, p), (_, q) in zip(our_generator.named_parameters(), their_generator.n
     agree(f"gradient to {name}", p.grad, q.grad, 1e-4)
 
 # %% [markdown]
-# The kernel of 3 is there to show `output_padding`. As section 3 counted, stride 2 does not divide 3; a generator whose
-# pictures should show no checkerboard starts from 25 x 25 and takes kernel 4, stride 2, padding 1: $25 \to 50 \to 100$.
+# The kernel of 3 is there to show `output_padding`. As section 3 counted, stride 2 does
+# not divide 3; a generator whose pictures should show no checkerboard starts from 25 x
+# 25 and takes kernel 4, stride 2, padding 1: $25 \to 50 \to 100$.
 #
-# `python -m minicnn.train --task generator` trains one, and `--task parity` the network of section 7.
+# `python -m minicnn.train --task generator` trains one, and `--task parity` the network
+# of section 7.
 #
 # ## 9 Write your own layer
 #
-# A layer is a class with `forward` and `backward`. `forward` keeps what `backward` will need; `backward` takes the gradient
-# with respect to the output and returns the one with respect to the input. Everything else comes from `Module`.
+# A layer is a class with `forward` and `backward`. `forward` keeps what `backward` will
+# need; `backward` takes the gradient with respect to the output and returns the one
+# with respect to the input. Everything else comes from `Module`.
 #
-# LeakyReLU lets a little of the negative numbers through, so that a neuron that is negative for every image still gets a
-# gradient.
+# LeakyReLU lets a little of the negative numbers through, so that a neuron that is
+# negative for every image still gets a gradient.
 
 
 # %%
@@ -1217,17 +1277,21 @@ agree("output", our_leaky(values), theirs)
 agree("gradient to the input", our_leaky.backward(upstream), x.grad)
 
 # %% [markdown]
-# You will not always have torch's answer beside yours. Any layer can be checked without one: move one input by a tiny $h$
-# up and down, and see how much the output changes.
+# You will not always have torch's answer beside yours. Any layer can be checked without
+# one: move one input by a tiny $h$ up and down, and see how much the output changes.
 #
-# $$\frac{\partial L}{\partial x_i} \approx \frac{L(x + h\,e_i) - L(x - h\,e_i)}{2h},\qquad L(x) = \sum g \cdot \text{layer}(x)$$
+# $$\frac{\partial L}{\partial x_i} \approx \frac{L(x + h\,e_i) - L(x -
+# h\,e_i)}{2h},\qquad L(x) = \sum g \cdot \text{layer}(x)$$
 #
-# Do it in float64, and with a random $g$: with ones instead, many mistakes cancel out and are not seen.
+# Do it in float64, and with a random $g$: with ones instead, many mistakes cancel out
+# and are not seen.
 
 
 # %%
 def central_differences(layer, x, grad_output, h=1e-6):
-    """The gradient of sum(grad_output * layer(x)) with respect to x, one element after the other."""
+    """The gradient of sum(grad_output * layer(x)) with respect to x, one element after
+    the other.
+    """
     grad = np.empty_like(x)
     for place in np.ndindex(x.shape):
         step = np.zeros_like(x)
@@ -1248,8 +1312,9 @@ our_leaky(np.zeros(1))
 print(f"at exactly 0: central differences {at_the_bend:.2f}, backward {our_leaky.backward(np.ones(1))[0]:.2f}")
 
 # %% [markdown]
-# At exactly 0 the two disagree and nobody is wrong: there the function has a bend and no slope. Central differences
-# take the mean of the slopes on both sides. Check layers with bends at numbers that are not on them.
+# At exactly 0 the two disagree and nobody is wrong: there the function has a bend and
+# no slope. Central differences take the mean of the slopes on both sides. Check layers
+# with bends at numbers that are not on them.
 #
 # Last, the layer at work in a small network, beside torch's.
 
@@ -1287,7 +1352,7 @@ must("both end above 85 %", min(their_history[-1, 3], our_history[-1, 3]) > 0.85
 # %% [markdown]
 # ## Where to go from here
 #
-# * Read the source. `minicnn/kernels/numpy_textbook/convolution.py` is section 1 in 79 lines; the README's reading guide
-#   names the other files in the order in which to read them.
-# * Train: `python -m minicnn.train`.
-# * See it proved: `make test` compares every operation with torch, on random shapes and random gradients.
+# * Read the source. Section 1 is `minicnn/kernels/numpy_textbook/convolution.py`; the
+#   README's reading guide begins there and leads through the rest.
+# * See it proved: `make test` compares every operation with torch, on random shapes and
+#   random gradients.

@@ -14,6 +14,7 @@ from tests.support.oracle import torch
 pytestmark = pytest.mark.usefixtures("backend")
 
 MODES = ("constant", "reflect", "replicate", "circular")
+OLD_TORCH = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 14)
 
 
 def torch_pad(arguments):
@@ -226,6 +227,8 @@ def test_a_rejected_call_says_what_was_expected_and_what_came(name):
 )
 @example((0, 2), [1, 0, 0, 0], "circular", True)  # without rows there is nothing to copy, and nothing to be copied
 def test_pad_rejects_what_torch_rejects(size, widths, mode, batched):
+    if OLD_TORCH and mode == "constant" and 0 in size:
+        pytest.skip("torch before 2.14 does not pad an image without rows or columns")
     x = zeros(*(2, 3, *size)[1 - batched :])
     oracle.assert_both_reject(
         lambda: F.pad(x, tuple(widths), mode), lambda: torch.nn.functional.pad(oracle.tensor(x), tuple(widths), mode)
