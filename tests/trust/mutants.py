@@ -178,8 +178,8 @@ MUTANTS = {
     # functional, layers
     "a transposed convolution swaps input and gradient": Mutant(
         "nn/functional/conv_transpose.py",
-        "kernel.conv2d_grad_weight(x, grad, g)",
-        "kernel.conv2d_grad_weight(kernel.conv2d(grad, weight, None, g), grad, g)",
+        "kernels.conv2d_grad_weight(x, grad, g)",
+        "kernels.conv2d_grad_weight(kernels.conv2d(grad, weight, None, g), grad, g)",
         TRANSPOSED,
     ),
     "linear adds up over one leading dimension only": Mutant(

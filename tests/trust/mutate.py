@@ -119,7 +119,7 @@ EXCUSES = [
     ),
     Excuse(
         r"nn\.functional\.(linear|padding)\.",
-        r"kernels_for\(None\)\.(linear|pad)\(|kernel = kernels_for\(None\)",
+        r"kernels_for\(None\)\.(linear|pad)\(|kernels = kernels_for\(None\)",
         "the textbook's linear and pad take tensors as well",
     ),
     Excuse(
