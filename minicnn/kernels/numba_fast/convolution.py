@@ -16,7 +16,7 @@ from .engine.team import next_part, parallel
 from .engine.vectors import LANES
 from .operands.lowering import lower, without_idle_strides
 from .operands.patches import dense_weight_loops, strips_for
-from .operands.products import U, aligned, copy_and_overrun, fill, multiply, multiply_row
+from .operands.products import U, aligned, copy_and_overrun, fill, multiply, multiply_row, share
 from .operands.skipping import finite, rows_of_runs, runs_for, skipping_input_loops, skipping_weight_loops
 from .operands.sums import add_up
 
@@ -33,7 +33,14 @@ def conv2d(x, weight, bias, g):
         bias = np.zeros(g.O, x.dtype)
     layout, taps = lower(g, transposed=False)
     output = np.empty(g.output_shape, x.dtype)  # (N, O, OH, OW)
-    _convolve(contiguous(x), contiguous(weight).reshape(-1), contiguous(bias), output, layout, taps)
+    _convolve(
+        source=contiguous(x),
+        rows=contiguous(weight).reshape(-1),
+        bias=contiguous(bias),
+        target=output,
+        layout=layout,
+        taps=taps,
+    )
     return output
 
 
@@ -47,10 +54,17 @@ def conv2d_grad_input(grad_output, weight, g):
     layout, taps = lower(g, transposed=True)
     rows = _rows_by_target(weight, layout, taps)
     no_bias = np.zeros(g.C, weight.dtype)
-    # A stride larger than the kernel leaves pixels that no tap reaches.
-    allocate = np.empty if len(taps.target) == min(g.SH, g.H) * min(g.SW, g.W) else np.zeros
-    grad_input = allocate(g.input_shape, grad_output.dtype)  # (N, C, H, W)
-    _convolve(grad_output, rows, no_bias, grad_input, layout, taps)
+    grad_input = np.empty(g.input_shape, grad_output.dtype)  # (N, C, H, W)
+    if len(taps.target) < min(g.SH, g.H) * min(g.SW, g.W):
+        grad_input.fill(0)  # a stride larger than the kernel leaves pixels that no tap reaches
+    _convolve(
+        source=grad_output,
+        rows=rows,
+        bias=no_bias,
+        target=grad_input,
+        layout=layout,
+        taps=taps,
+    )
     return grad_input
 
 
@@ -79,7 +93,8 @@ def conv2d_grad_weight(grad_output, x, g):
         line = sizes.RUN
         row = -(-sizes.R // (2 * LANES)) * 2 * LANES
     parts = max(1, min(g.N * sizes.BANDS, PARTS))  # without an image a sum of nothing
-    sums = np.zeros((parts, g.G, -(-sizes.OG // 8) * 8, row), x.dtype)  # (parts, G, O/G in eights, row)
+    eights = -(-sizes.OG // 8) * 8
+    sums = np.zeros((parts, g.G, eights, row), x.dtype)  # (parts, G, O/G in eights, row)
     parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, sizes, *tables)
     grad_weight = np.empty(g.weight_shape, x.dtype)  # (O, C/G, KH, KW)
     _add_parts(sums, line, grad_weight)
@@ -87,12 +102,13 @@ def conv2d_grad_weight(grad_output, x, g):
 
 
 def _worth_skipping(grad_output, g, dense):
-    """Judged by the first four images alone.
+    """Judged by the first four images, always.
 
-    The choice changes the order of sums, so it must not depend on anything that is not
-    data.
+    The choice changes the order of sums, so nothing else may enter it.
     """
-    if g.O // g.G < 4 or g.C // g.G * g.KH * g.KW < 64:
+    rows = g.O // g.G
+    columns = g.C // g.G * g.KH * g.KW
+    if rows < 4 or columns < 64:
         return False
     return _density(grad_output[:4].reshape(-1)) < dense
 
@@ -132,7 +148,9 @@ def _rows_by_target(weight, layout, taps):
             for ct in range(CT):
                 for cs in range(CS):
                     for t in range(taps.start[f], taps.start[f + 1]):
-                        rows[at] = weight[group * CS + cs, ct, taps.kernel[t, 0], taps.kernel[t, 1]]
+                        kh = taps.kernel[t, 0]
+                        kw = taps.kernel[t, 1]
+                        rows[at] = weight[group * CS + cs, ct, kh, kw]
                         at += 1
     return rows
 
@@ -147,27 +165,53 @@ def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
     units = layout.N * layout.BANDS
     k = next_part(team)
     while k < parts:
-        for unit in range(k * units // parts, (k + 1) * units // parts):
+        for unit in share(k, parts, units):
             n = unit // layout.BANDS
             row = unit % layout.BANDS * layout.BAND
             for group in range(layout.G):
-                _lower_image(buffer, source, n, group, row + layout.FIRST, layout, taps)
+                _lower_image(
+                    buffer=buffer,
+                    x=source,
+                    n=n,
+                    group=group,
+                    first=row + layout.FIRST,
+                    layout=layout,
+                    rows=taps.source_rows,
+                    columns=taps.source_columns,
+                )
                 for f in range(taps.start.size - 1):
-                    _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, layout, taps)
+                    _convolve_phase(
+                        tile=tile,
+                        pitch=pitch,
+                        buffer=buffer,
+                        rows=rows,
+                        bias=bias,
+                        target=target,
+                        n=n,
+                        group=group,
+                        row=row,
+                        f=f,
+                        layout=layout,
+                        taps=taps,
+                    )
         k = next_part(team)
 
 
 @compiled()
-def _lower_image(buffer, x, n, group, first, layout, taps):
-    """One group of image n into the buffer, from row `first` of each phase on."""
+def _lower_image(buffer, x, n, group, first, layout, rows, columns):
+    """One group of image n into the buffer, from row `first` of each phase on.
+
+    The phases begin at these rows and columns.
+    """
     source = layout.source
     SW = source.SW
     last = x.size - source.W - LANES  # the last place from which a row may be copied that overruns
     at = 0
     for c in range(source.C):
-        plane = ((n * layout.G + group) * source.C + c) * source.H * source.W
-        for a in taps.source_rows:
-            for b in taps.source_columns:
+        channel = (n * layout.G + group) * source.C + c
+        plane = channel * source.H * source.W
+        for a in rows:
+            for b in columns:
                 fill(buffer, at, layout.LEFT, 0)
                 at += layout.LEFT
                 width = (source.W - b + SW - 1) // SW
@@ -194,10 +238,12 @@ def _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, l
     """
     CT = layout.target.C
     TH = layout.target.SH
+    TW = layout.target.SW
     a = taps.target[f, 0]
     b = taps.target[f, 1]
-    height = min(layout.BAND, (layout.target.H - a + TH - 1) // TH - row)
-    width = (layout.target.W - b + layout.target.SW - 1) // layout.target.SW
+    rows_left = (layout.target.H - a + TH - 1) // TH - row
+    height = min(layout.BAND, rows_left)
+    width = (layout.target.W - b + TW - 1) // TW
     first = taps.start[f] * layout.source.C
     R = (taps.start[f + 1] - taps.start[f]) * layout.source.C
     weights = (first * layout.G + group * R) * CT  # where the group's rows begin
@@ -236,7 +282,18 @@ def _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, l
                 factors=rows,
                 factors_start=weights + m * R,
             )
-        _store_tile(target, tile, pitch, n, group, (row + i) * TH + a, now, b, width, layout)
+        _store_tile(
+            target=target,
+            tile=tile,
+            pitch=pitch,
+            n=n,
+            group=group,
+            h=(row + i) * TH + a,
+            height=now,
+            w=b,
+            width=width,
+            layout=layout,
+        )
 
 
 @compiled()
@@ -244,7 +301,8 @@ def _store_tile(target, tile, pitch, n, group, h, height, w, width, layout):
     """The tile's rows to rows h, h + TH, ... of the target, up to its width."""
     side = layout.target
     for m in range(side.C):
-        plane = ((n * layout.G + group) * side.C + m) * side.H * side.W
+        channel = (n * layout.G + group) * side.C + m
+        plane = channel * side.H * side.W
         at = plane + h * side.W + w
         start = m * pitch
         last = -1  # the last place to which a row may be copied that overruns
@@ -289,10 +347,12 @@ def _add_parts(sums, line, grad_weight):
 
 def grad_bias(grad_output):
     if grad_output.ndim != 4 or grad_output.size < 1 << 15:
-        return grad_output.sum(axis=(0, *range(2, grad_output.ndim)), dtype=grad_output.dtype)  # (O)
+        axes = (0, *range(2, grad_output.ndim))
+        return grad_output.sum(axis=axes, dtype=grad_output.dtype)  # (O)
     N, O, OH, OW = grad_output.shape
+    planes = contiguous(grad_output).reshape(N, O, OH * OW)
     sums = np.empty(O, grad_output.dtype)  # (O)
-    parallel(_grad_bias_loops, O, contiguous(grad_output).reshape(N, O, OH * OW), sums)
+    parallel(_grad_bias_loops, O, planes, sums)
     return sums
 
 

@@ -12,7 +12,7 @@ from .engine.arrays import contiguous
 from .engine.compilation import compiled
 from .engine.team import next_part, parallel
 from .engine.vectors import LANES
-from .operands.products import U, aligned, copy, multiply
+from .operands.products import U, aligned, copy, multiply, share
 from .operands.sums import dot
 
 FEW = 8  # rows of x below which the weights are not worth packing
@@ -48,9 +48,8 @@ def linear(x, weight, bias):
     if M >= FEW:
         return _product(_matrix(x), _transposed(weight), contiguous(bias))
     output = np.empty((M, O), x.dtype)  # (M, out)
-    parallel(
-        _linear_few_loops, 8 if M * K * O > SMALL else 1, contiguous(x), contiguous(weight), contiguous(bias), output
-    )
+    parts = 8 if M * K * O > SMALL else 1
+    parallel(_linear_few_loops, parts, contiguous(x), contiguous(weight), contiguous(bias), output)
     return output
 
 
@@ -85,7 +84,8 @@ def _product_loops(team, parts, a, b, bias, output):
     tile = aligned(8 * WIDE, output.dtype)  # (8, WIDE)
     k = next_part(team)
     while k < parts:
-        for p in range(k * panels // parts * WIDE, (k + 1) * panels // parts * WIDE, WIDE):
+        for panel in share(k, parts, panels):
+            p = panel * WIDE
             width = min(WIDE, P - p)
             _pack(packed, b, p, width)
             for m in range(0, M, 8):
@@ -134,7 +134,8 @@ def _pack(packed, b, p, width):
             for q in range(width):
                 start = U((p + q) * b.across)
                 for r in range(U(r0), U(r1)):
-                    packed[r * U(WIDE) + U(q)] = b.numbers[start + r * U(b.down)]
+                    number = b.numbers[start + r * U(b.down)]
+                    packed[r * U(WIDE) + U(q)] = number
 
 
 @compiled()
@@ -149,7 +150,7 @@ def _linear_few_loops(team, parts, x, weight, bias, output):
     weights = weight.reshape(-1)
     k = next_part(team)
     while k < parts:
-        for o in range(k * O // parts, (k + 1) * O // parts):
+        for o in share(k, parts, O):
             for m in range(M):
                 output[m, o] = dot(rows, m * K, weights, o * K, K) + bias[o]
         k = next_part(team)

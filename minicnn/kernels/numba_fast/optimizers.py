@@ -53,7 +53,9 @@ def adam(
         size=number(-lr / (1 - beta1**step)),
     )
     amsgrad = max_exp_avg_sq is not None
-    arrays = [param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq if amsgrad else np.empty(0, number)]
+    if not amsgrad:
+        max_exp_avg_sq = np.empty(0, number)
+    arrays = [param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq]
     whole = [a if a.flags.carray and a.dtype.isnative else np.array(a, number, order="C") for a in arrays]
     parts = max(1, param.size // SHARE)
     parallel(_adam_loops, parts, *(a.reshape(-1) for a in whole), amsgrad, maximize, scalars)
@@ -68,7 +70,9 @@ def _adam_loops(team, parts, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, a
     weight = scalars.weight
     k = next_part(team)
     while k < parts:
-        for q in range(np.uint64(k * param.size // parts), np.uint64((k + 1) * param.size // parts)):
+        first = k * param.size // parts
+        last = (k + 1) * param.size // parts
+        for q in range(np.uint64(first), np.uint64(last)):
             p = param[q] * scalars.shrink
             g = -grad[q] if maximize else grad[q]
             if scalars.decay != 0:
@@ -80,5 +84,6 @@ def _adam_loops(team, parts, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, a
             if amsgrad:
                 v = max_exp_avg_sq[q] if max_exp_avg_sq[q] > v else v  # NaN stays NaN
                 max_exp_avg_sq[q] = v
-            param[q] = p + scalars.size * m / (np.sqrt(v) / scalars.correction + scalars.eps)
+            root = np.sqrt(v) / scalars.correction + scalars.eps
+            param[q] = p + scalars.size * m / root
         k = next_part(team)

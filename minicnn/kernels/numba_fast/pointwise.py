@@ -34,7 +34,9 @@ def _relu_loops(team, parts, x, output):
     zero = x.dtype.type(0)
     k = next_part(team)
     while k < parts:
-        for q in range(np.uint64(k * x.size // parts), np.uint64((k + 1) * x.size // parts)):
+        first = k * x.size // parts
+        last = (k + 1) * x.size // parts
+        for q in range(np.uint64(first), np.uint64(last)):
             output[q] = zero if x[q] < zero else x[q]  # in this order NaN and -0.0 stay
         k = next_part(team)
 
@@ -44,6 +46,8 @@ def _relu_grad_loops(team, parts, grad_output, output, grad_input):
     zero = output.dtype.type(0)
     k = next_part(team)
     while k < parts:
-        for q in range(np.uint64(k * output.size // parts), np.uint64((k + 1) * output.size // parts)):
+        first = k * output.size // parts
+        last = (k + 1) * output.size // parts
+        for q in range(np.uint64(first), np.uint64(last)):
             grad_input[q] = zero if output[q] <= zero else grad_output[q]
         k = next_part(team)

@@ -12,7 +12,7 @@ from .engine.arrays import contiguous
 from .engine.compilation import compiled
 from .engine.team import next_part, parallel
 from .operands.lowering import without_idle_strides
-from .operands.products import U, fill
+from .operands.products import U, fill, share
 
 BLOCK = 8  # windows; the loop over a constant number becomes vector instructions without a remainder
 SHARE = 1 << 14  # outputs for a part; fewer are one thread's work
@@ -25,7 +25,8 @@ def max_pool2d(x, g):
     indices = np.empty(g.output_shape, np.int64)  # (N, C, OH, OW)
     loops = _max_pool2d_pairs_loops if _side_by_side(g) else _max_pool2d_loops
     place = np.int32 if g.H * g.W <= PLACES else np.int64
-    parallel(loops, _parts(g), contiguous(x).reshape(-1), output.reshape(-1), indices.reshape(-1), place, g)
+    x = contiguous(x).reshape(-1)
+    parallel(loops, _parts(g), x, output.reshape(-1), indices.reshape(-1), place, g)
     return output, indices
 
 
@@ -44,7 +45,8 @@ def max_pool2d_grad(grad_output, indices, g):
 
 
 def _parts(g):
-    return max(1, min(g.N * g.C, g.N * g.C * g.OH * g.OW // SHARE))
+    planes = g.N * g.C
+    return max(1, min(planes, planes * g.OH * g.OW // SHARE))
 
 
 def _side_by_side(g):
@@ -72,17 +74,28 @@ def _max_pool2d_loops(team, parts, x, output, indices, place, g):
     for kw in range(g.KW):
         w = kw * g.DW - g.PW
         firsts[kw] = max(0, (-w + g.SW - 1) // g.SW)
-        counts[kw] = min(g.OW, (g.W - 1 - w) // g.SW + 1) - firsts[kw]
+        end = min(g.OW, (g.W - 1 - w) // g.SW + 1)
+        counts[kw] = end - firsts[kw]
     k = next_part(team)
     while k < parts:
-        for plane in range(k * planes // parts, (k + 1) * planes // parts):
+        for plane in share(k, parts, planes):
             for i in range(g.OH):
                 fill(where, 0, g.OW, -1)
                 for kh in range(g.KH):
                     h = i * g.SH - g.PH + kh * g.DH
                     for kw in range(g.KW if 0 <= h < g.H else 0):
-                        pixel = h * g.W + firsts[kw] * g.SW + kw * g.DW - g.PW
-                        _compare_tap(best, where, place, firsts[kw], counts[kw], x, plane * g.H * g.W, pixel, g.SW)
+                        w = firsts[kw] * g.SW + kw * g.DW - g.PW
+                        _compare_tap(
+                            best=best,
+                            where=where,
+                            place=place,
+                            first=firsts[kw],
+                            count=counts[kw],
+                            x=x,
+                            plane=plane * g.H * g.W,
+                            pixel=h * g.W + w,
+                            SW=g.SW,
+                        )
                 at = U((plane * g.OH + i) * g.OW)
                 for j in range(U(g.OW)):
                     output[at + j] = best[j]
@@ -108,7 +121,8 @@ def _compare_tap(best, where, place, first, count, x, plane, pixel, SW):
                 value = x[s + j * U(SW)]
                 wins = (value > best[b + j]) | (value != value) | (where[b + j] < 0)
                 best[b + j] = value if wins else best[b + j]
-                where[b + j] = p + place(j) * place(SW) if wins else where[b + j]
+                at = p + place(j) * place(SW)
+                where[b + j] = at if wins else where[b + j]
         else:
             for j in range(U(count)):
                 value = x[s + j * U(SW)]
@@ -133,14 +147,17 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, place, g):
     fourth = np.empty(count, x.dtype)
     here = np.empty(count, place)
     for p in range(count):
-        here[p] = p // g.OW * 2 * g.W + p % g.OW * 2
+        i = p // g.OW
+        j = p % g.OW
+        here[p] = 2 * i * g.W + 2 * j
     k = next_part(team)
     while k < parts:
-        for plane in range(k * planes // parts, (k + 1) * planes // parts):
+        for plane in share(k, parts, planes):
             for i in range(g.OH):
                 p = U(i * g.OW)
-                above = U((plane * g.H + 2 * i) * g.W)
-                below = U((plane * g.H + 2 * i + 1) * g.W)
+                row = plane * g.H + 2 * i
+                above = U(row * g.W)
+                below = U((row + 1) * g.W)
                 for j in range(U(g.OW)):
                     first[p + j] = x[above + j + j]
                     second[p + j] = x[above + j + j + U(1)]
@@ -150,14 +167,17 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, place, g):
             for p in range(U(count)):
                 best = first[p]
                 tap = place(0)
-                wins = (second[p] > best) | (second[p] != second[p])
-                best = second[p] if wins else best
+                value = second[p]
+                wins = (value > best) | (value != value)
+                best = value if wins else best
                 tap = place(1) if wins else tap
-                wins = (third[p] > best) | (third[p] != third[p])
-                best = third[p] if wins else best
+                value = third[p]
+                wins = (value > best) | (value != value)
+                best = value if wins else best
                 tap = place(g.W) if wins else tap
-                wins = (fourth[p] > best) | (fourth[p] != fourth[p])
-                best = fourth[p] if wins else best
+                value = fourth[p]
+                wins = (value > best) | (value != value)
+                best = value if wins else best
                 tap = place(g.W + 1) if wins else tap
                 output[at + p] = best
                 indices[at + p] = here[p] + tap
@@ -169,7 +189,7 @@ def _max_pool2d_grad_loops(team, parts, grad_output, indices, grad_input):
     planes = grad_output.shape[0]
     k = next_part(team)
     while k < parts:
-        for plane in range(k * planes // parts, (k + 1) * planes // parts):
+        for plane in share(k, parts, planes):
             for q in range(grad_input.shape[1]):
                 grad_input[plane, q] = 0
             for q in range(grad_output.shape[1]):

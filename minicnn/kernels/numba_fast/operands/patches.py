@@ -19,7 +19,7 @@ from ....geometry import Geometry
 from ..engine.compilation import compiled
 from ..engine.team import next_part
 from ..engine.vectors import LANES
-from .products import U, aligned, copy_and_overrun, fill, multiply
+from .products import U, aligned, copy_and_overrun, fill, multiply, share
 
 
 class Strips(NamedTuple):
@@ -82,11 +82,19 @@ def dense_weight_loops(team, parts, grad_output, x, sums, strips, offsets):
     units = g.N * strips.BANDS
     k = next_part(team)
     while k < parts:
-        for unit in range(k * units // parts, (k + 1) * units // parts):
+        for unit in share(k, parts, units):
             n = unit // strips.BANDS
             i0 = unit % strips.BANDS * strips.BAND
             for group in range(g.G):
-                _fill_strips(patches, row, x, n, group, i0, strips)
+                _fill_strips(
+                    patches=patches,
+                    row=row,
+                    x=x,
+                    n=n,
+                    group=group,
+                    i0=i0,
+                    strips=strips,
+                )
                 for o in range(0, strips.OG, 8):
                     multiply(
                         tile=flat,
@@ -112,10 +120,18 @@ def _fill_strips(patches, row, x, n, group, i0, strips):
     """One group of image n, from output row i0 on."""
     g = strips.g
     for k in range(g.DH * strips.SLOTS):
-        h = i0 * g.SH - g.PH + k // strips.SLOTS + k % strips.SLOTS * g.DH
+        below = k // strips.SLOTS + k % strips.SLOTS * g.DH  # the band's first row
+        h = i0 * g.SH - g.PH + below
         slot = k * strips.RUN
         if 0 <= h < g.H:
-            _channels_last(row, x, n, group, h, strips)
+            _channels_last(
+                row=row,
+                x=x,
+                n=n,
+                group=group,
+                h=h,
+                strips=strips,
+            )
         for j in range(g.OW):
             at = j * strips.STRIP + slot
             if not 0 <= h < g.H:
@@ -124,8 +140,10 @@ def _fill_strips(patches, row, x, n, group, i0, strips):
                 copy_and_overrun(patches, at, row, j * g.SW * strips.CG, strips.RUN)
             else:
                 for kw in range(g.KW):
+                    column = (j * g.SW + kw * g.DW) * strips.CG
                     for c in range(strips.CG):
-                        patches[at + kw * strips.CG + c] = row[(j * g.SW + kw * g.DW) * strips.CG + c]
+                        patches[at + c] = row[column + c]
+                    at += strips.CG
 
 
 @compiled()
@@ -135,7 +153,8 @@ def _channels_last(row, x, n, group, h, strips):
     CG = strips.CG
     width = min(g.W, strips.COLUMNS - g.PW)
     for c in range(CG):
-        start = (((n * g.G + group) * CG + c) * g.H + h) * g.W
+        channel = (n * g.G + group) * CG + c
+        start = (channel * g.H + h) * g.W
         at = g.PW * CG + c
         for w in range(width):
             row[U(at + w * CG)] = x[U(start + w)]

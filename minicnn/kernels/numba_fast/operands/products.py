@@ -9,6 +9,12 @@ U = np.uint64  # an index that cannot be negative: no wrap-around to consider
 
 
 @compiled()
+def share(k, parts, units):
+    """The units that belong to part k."""
+    return range(k * units // parts, (k + 1) * units // parts)
+
+
+@compiled()
 def multiply(
     tile,
     tile_start,
@@ -101,21 +107,24 @@ def multiply_row(tile, tile_start, P, buffer, shift, offsets, first, R, factors,
     while p + U(8 * LANES) <= end:
         eight = load(tile, t + p, EIGHT)
         for r in range(U(R)):
-            pixels = load(buffer, U(offsets[U(first) + r] + shift) + p, EIGHT)
+            at = U(offsets[U(first) + r] + shift) + p
+            pixels = load(buffer, at, EIGHT)
             eight = multiply_add(eight, factors[f + r], pixels)
         store(tile, t + p, eight)
         p += U(8 * LANES)
     while p + U(LANES) <= end:
         one = load(tile, t + p, ONE)
         for r in range(U(R)):
-            pixels = load(buffer, U(offsets[U(first) + r] + shift) + p, ONE)
+            at = U(offsets[U(first) + r] + shift) + p
+            pixels = load(buffer, at, ONE)
             one = multiply_add(one, factors[f + r], pixels)
         store(tile, t + p, one)
         p += U(LANES)
     for rest in range(p, end):
         total = tile[t + rest]
         for r in range(U(R)):
-            total += factors[f + r] * buffer[U(offsets[U(first) + r] + shift) + rest]
+            at = U(offsets[U(first) + r] + shift) + rest
+            total += factors[f + r] * buffer[at]
         tile[t + rest] = total
 
 

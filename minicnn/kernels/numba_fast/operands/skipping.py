@@ -24,7 +24,7 @@ from ..engine.compilation import compiled
 from ..engine.machine import trailing_zeros
 from ..engine.team import next_part
 from ..engine.vectors import LANES, load, multiply_add, store
-from .products import U, aligned, fill
+from .products import U, aligned, fill, share
 
 CHANNELS = 32  # one word holds a mark for each
 WORD = np.uint32
@@ -114,7 +114,8 @@ def rows_of_runs(weight, runs):
         for c in range(C):
             for kh in range(KH):
                 for kw in range(KW):
-                    rows[(o * KH + kh) * line + kw * C + c] = weight[o, c, kh, kw]
+                    at = (o * KH + kh) * line + kw * C + c
+                    rows[at] = weight[o, c, kh, kw]
     return rows
 
 
@@ -133,8 +134,15 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
     marks = np.empty(words * pixels, WORD)  # (words, OH, OW)
     k = next_part(team)
     while k < parts:
-        for unit in range(k * units // parts, (k + 1) * units // parts):
-            _mark(marks, grad_output, unit * runs.OG * pixels, pixels, runs.OG, everything)
+        for unit in share(k, parts, units):
+            _mark(
+                marks=marks,
+                grad_output=grad_output,
+                plane=unit * runs.OG * pixels,
+                pixels=pixels,
+                O=runs.OG,
+                everything=everything,
+            )
             for h in range(g.H):
                 fill(row, 0, row.size, 0)
                 # kh outside the columns: 10 KB of weights at a time take 10 % less time
@@ -142,9 +150,21 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
                 for kh in range(g.KH):
                     i, rest = divmod(h + g.PH - kh * g.DH, g.SH)
                     if rest == 0 and 0 <= i < g.OH:
-                        _add_row(row, unit, i, kh, begins, marks, grad_output, rows, runs, width)
+                        _add_row(
+                            row=row,
+                            unit=unit,
+                            i=i,
+                            kh=kh,
+                            begins=begins,
+                            marks=marks,
+                            grad_output=grad_output,
+                            rows=rows,
+                            runs=runs,
+                            width=width,
+                        )
                 for c in range(runs.CG):
-                    at = ((unit * runs.CG + c) * g.H + h) * g.W
+                    plane = unit * runs.CG + c
+                    at = (plane * g.H + h) * g.W
                     for w in range(U(g.W)):
                         grad_input[U(at) + w] = row[U(columns[w] + c)]
         k = next_part(team)
@@ -169,39 +189,35 @@ def _mark(marks, grad_output, plane, pixels, O, everything):
 
 @compiled()
 def _add_row(row, unit, i, kh, begins, marks, grad_output, rows, runs, width):
-    """What output row i sends through row kh of the kernel."""
+    """What output row i sends through row kh of the kernel.
+
+    Piece by piece, so that a piece's sums stay in registers.
+    """
     g = runs.g
     pixels = g.OH * g.OW
     line = runs.PIECES * runs.PIECE
-    group = unit % g.G
     for word in range(-(-runs.OG // CHANNELS)):
-        p = word * pixels + i * g.OW
-        q = (unit * runs.OG + word * CHANNELS) * pixels + i * g.OW
-        f = ((group * runs.OG + word * CHANNELS) * g.KH + kh) * line
+        o = word * CHANNELS  # the word's first channel
+        p = U(word * pixels + i * g.OW)
+        q = U((unit * runs.OG + o) * pixels + i * g.OW)
+        f = ((unit % g.G * runs.OG + o) * g.KH + kh) * line
         for piece in range(0, line, runs.PIECE):
-            _add_piece(row, piece, begins, marks, p, grad_output, q, rows, f + piece, runs, width)
-
-
-@compiled()
-def _add_piece(row, piece, begins, marks, p, grad_output, q, rows, f, runs, width):
-    """One piece of the runs of all pixels of an output row."""
-    pixels = U(runs.g.OH * runs.g.OW)
-    channel = U(runs.g.KH * runs.PIECES * runs.PIECE)
-    spills = piece + runs.PIECE > runs.RUN
-    for j in range(U(begins.size)):
-        at = U(begins[j] + piece)
-        end = U(begins[j] + runs.RUN)
-        sums = load(row, at, width)
-        behind = load(row, end, width)
-        mark = marks[U(p) + j]
-        while mark != 0:
-            o = trailing_zeros(mark)
-            factor = grad_output[U(q) + o * pixels + j]
-            sums = multiply_add(sums, factor, load(rows, U(f) + o * channel, width))
-            mark &= mark - WORD(1)
-        store(row, at, sums)
-        if spills:  # what stands behind the run is not ours: 0 times infinity would spoil it
-            store(row, end, behind)
+            spills = piece + runs.PIECE > runs.RUN
+            for j in range(U(g.OW)):
+                at = U(begins[j] + piece)
+                end = U(begins[j] + runs.RUN)
+                sums = load(row, at, width)
+                behind = load(row, end, width)
+                mark = marks[p + j]
+                while mark != 0:
+                    channel = trailing_zeros(mark)
+                    factor = grad_output[q + channel * U(pixels) + j]
+                    weights = load(rows, U(f + piece) + channel * U(g.KH * line), width)
+                    sums = multiply_add(sums, factor, weights)
+                    mark &= mark - WORD(1)
+                store(row, at, sums)
+                if spills:  # what stands behind the run is not ours: 0 times infinity would spoil it
+                    store(row, end, behind)
 
 
 # ----------------------------------------------------------------------------------------- grad
@@ -221,22 +237,42 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, runs, columns, begi
     kept = np.empty(runs.BAND * g.OW + 1, np.int64)
     patches = np.empty(runs.BAND * g.OW, np.int64)  # (BAND, OW): where each patch begins
     for p in range(patches.size):
-        patches[p] = p // g.OW * g.SH * runs.ROW + begins[p % g.OW]
+        i = p // g.OW
+        patches[p] = i * g.SH * runs.ROW + begins[p % g.OW]
     k = next_part(team)
     while k < parts:
-        for band in range(k * units // parts, (k + 1) * units // parts):
+        for band in share(k, parts, units):
             n = band // runs.BANDS
             i0 = band % runs.BANDS * runs.BAND
             pixels = min(runs.BAND, g.OH - i0) * g.OW
             for group in range(g.G):
                 unit = n * g.G + group
-                everything = not finite(x, unit * runs.CG * g.H * g.W, runs.CG * g.H * g.W)
-                _fill_image(image, x, unit, i0 * g.SH - g.PH, runs, columns)
+                numbers = runs.CG * g.H * g.W
+                everything = not finite(x, unit * numbers, numbers)
+                _fill_image(
+                    image=image,
+                    x=x,
+                    unit=unit,
+                    h0=i0 * g.SH - g.PH,
+                    runs=runs,
+                    columns=columns,
+                )
                 for o in range(runs.OG):
                     q = (unit * runs.OG + o) * size + i0 * g.OW
                     number = _keep(kept, grad_output, q, pixels, everything)
                     row = ((k * g.G + group) * sums.shape[2] + o) * sums.shape[3]
-                    _add_patches(flat, row, image, patches, kept, number, grad_output, q, runs, width)
+                    _add_patches(
+                        flat=flat,
+                        row=row,
+                        image=image,
+                        patches=patches,
+                        kept=kept,
+                        number=number,
+                        grad_output=grad_output,
+                        q=q,
+                        runs=runs,
+                        width=width,
+                    )
         k = next_part(team)
 
 
@@ -247,7 +283,8 @@ def _fill_image(image, x, unit, h0, runs, columns):
     fill(image, 0, image.size, 0)
     for row in range(max(0, -h0), min(runs.ROWS, g.H - h0)):
         for c in range(runs.CG):
-            start = ((unit * runs.CG + c) * g.H + h0 + row) * g.W
+            plane = unit * runs.CG + c
+            start = (plane * g.H + h0 + row) * g.W
             at = row * runs.ROW + c
             for w in range(U(g.W)):
                 image[U(at + columns[w])] = x[U(start) + w]
