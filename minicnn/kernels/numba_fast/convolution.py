@@ -236,6 +236,7 @@ def _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, l
 
     All target channels, chunk by chunk.
     """
+    offsets = taps.offsets
     CT = layout.target.C
     TH = layout.target.SH
     TW = layout.target.SW
@@ -260,7 +261,7 @@ def _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, l
                 P=P,
                 buffer=buffer,
                 shift=i * layout.Q,
-                offsets=taps.offsets,
+                offsets=offsets,
                 first=first,
                 R=R,
                 factors=rows,
@@ -276,7 +277,7 @@ def _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, l
                 P=P,
                 buffer=buffer,
                 shift=i * layout.Q,
-                offsets=taps.offsets,
+                offsets=offsets,
                 first=first,
                 R=R,
                 factors=rows,

@@ -105,9 +105,9 @@ def _max_pool2d_loops(team, parts, x, output, indices, place, g):
 
 @compiled()
 def _compare_tap(best, where, place, first, count, x, plane, pixel, SW):
-    """One tap of `count` windows, from window `first` on, which reads `pixel`. `place`
-    is an index's type.
+    """One tap of `count` windows, from window `first` on, which reads `pixel`.
 
+    `place` is the type of an index.
     By eight, the last eight once more where eight does not divide the number: that
     changes nothing.
     """

@@ -130,6 +130,7 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
     pixels = g.OH * g.OW
     words = -(-runs.OG // CHANNELS)
     units = g.N * g.G
+    line = runs.PIECES * runs.PIECE
     row = aligned(runs.ROW + (runs.PIECES + 1) * runs.PIECE, rows.dtype)  # (WP, CG) and an overrun
     marks = np.empty(words * pixels, WORD)  # (words, OH, OW)
     k = next_part(team)
@@ -145,23 +146,29 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
             )
             for h in range(g.H):
                 fill(row, 0, row.size, 0)
-                # kh outside the columns: 10 KB of weights at a time take 10 % less time
-                # than 51.
+                # kh outside the columns: 10 KB of weights at a time, 10 % faster than with 51.
                 for kh in range(g.KH):
                     i, rest = divmod(h + g.PH - kh * g.DH, g.SH)
-                    if rest == 0 and 0 <= i < g.OH:
-                        _add_row(
-                            row=row,
-                            unit=unit,
-                            i=i,
-                            kh=kh,
-                            begins=begins,
-                            marks=marks,
-                            grad_output=grad_output,
-                            rows=rows,
-                            runs=runs,
-                            width=width,
-                        )
+                    for word in range(words if rest == 0 and 0 <= i < g.OH else 0):
+                        o = word * CHANNELS  # the word's first channel
+                        first = unit % g.G * runs.OG + o
+                        for piece in range(0, line, runs.PIECE):
+                            _add_piece(
+                                row=row,
+                                piece=piece,
+                                begins=begins,
+                                marks=marks,
+                                p=word * pixels + i * g.OW,
+                                grad_output=grad_output,
+                                q=(unit * runs.OG + o) * pixels + i * g.OW,
+                                pixels=pixels,
+                                rows=rows,
+                                f=(first * g.KH + kh) * line + piece,
+                                channel=g.KH * line,
+                                RUN=runs.RUN,
+                                spills=piece + runs.PIECE > runs.RUN,
+                                width=width,
+                            )
                 for c in range(runs.CG):
                     plane = unit * runs.CG + c
                     at = (plane * g.H + h) * g.W
@@ -188,36 +195,23 @@ def _mark(marks, grad_output, plane, pixels, O, everything):
 
 
 @compiled()
-def _add_row(row, unit, i, kh, begins, marks, grad_output, rows, runs, width):
-    """What output row i sends through row kh of the kernel.
-
-    Piece by piece, so that a piece's sums stay in registers.
-    """
-    g = runs.g
-    pixels = g.OH * g.OW
-    line = runs.PIECES * runs.PIECE
-    for word in range(-(-runs.OG // CHANNELS)):
-        o = word * CHANNELS  # the word's first channel
-        p = U(word * pixels + i * g.OW)
-        q = U((unit * runs.OG + o) * pixels + i * g.OW)
-        f = ((unit % g.G * runs.OG + o) * g.KH + kh) * line
-        for piece in range(0, line, runs.PIECE):
-            spills = piece + runs.PIECE > runs.RUN
-            for j in range(U(g.OW)):
-                at = U(begins[j] + piece)
-                end = U(begins[j] + runs.RUN)
-                sums = load(row, at, width)
-                behind = load(row, end, width)
-                mark = marks[p + j]
-                while mark != 0:
-                    channel = trailing_zeros(mark)
-                    factor = grad_output[q + channel * U(pixels) + j]
-                    weights = load(rows, U(f + piece) + channel * U(g.KH * line), width)
-                    sums = multiply_add(sums, factor, weights)
-                    mark &= mark - WORD(1)
-                store(row, at, sums)
-                if spills:  # what stands behind the run is not ours: 0 times infinity would spoil it
-                    store(row, end, behind)
+def _add_piece(row, piece, begins, marks, p, grad_output, q, pixels, rows, f, channel, RUN, spills, width):
+    """One piece of the runs of all pixels of an output row."""
+    for j in range(U(begins.size)):
+        at = U(begins[j] + piece)
+        end = U(begins[j] + RUN)
+        sums = load(row, at, width)
+        behind = load(row, end, width)
+        mark = marks[U(p) + j]
+        while mark != 0:
+            o = trailing_zeros(mark)
+            factor = grad_output[U(q) + o * U(pixels) + j]
+            weights = load(rows, U(f) + o * U(channel), width)
+            sums = multiply_add(sums, factor, weights)
+            mark &= mark - WORD(1)
+        store(row, at, sums)
+        if spills:  # what stands behind the run is not ours: 0 times infinity would spoil it
+            store(row, end, behind)
 
 
 # ----------------------------------------------------------------------------------------- grad

@@ -1,9 +1,9 @@
 """Sums over numbers side by side in memory, always in the same order.
 
-A compiler that may reorder a sum chooses the order by the processor's name and by its
-own version. Here it is written down: four registers take the numbers in turn and become
-one number (`vectors.add_lanes`); what does not fill four follows in one register, and
-then number by number. So the bits of a sum depend on the vector length alone.
+A compiler that may reorder a sum chooses the order by the processor's name and by its own
+version. Here it is written down: four registers take the numbers in turn and become one number
+(`vectors.add_lanes`). What does not fill four follows in one register, then number by number.
+So the bits of a sum depend on the vector length alone.
 """
 
 from ..engine.compilation import compiled
