@@ -13,7 +13,20 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_threads = cores()
+def threads_at_first() -> int:
+    """NUMBA_NUM_THREADS, or else OMP_NUM_THREADS, or else one for each core.
+
+    As in torch, a variable that holds no usable number is ignored. Of OMP_NUM_THREADS=4,2 (a
+    number for each level of nesting) the first counts.
+    """
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        first = os.environ.get(name, "").partition(",")[0].strip()
+        if first.isdecimal() and 1 <= int(first) <= MOST:
+            return int(first)
+    return cores()
+
+
+_threads = threads_at_first()
 
 
 def set_num_threads(n: int) -> None:
@@ -33,5 +46,9 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads in use: at first one for each core that this process may run on."""
+    """The number of threads in use.
+
+    At first NUMBA_NUM_THREADS or OMP_NUM_THREADS, where the environment has one of them;
+    otherwise one for each core that this process may run on.
+    """
     return _threads

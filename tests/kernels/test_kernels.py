@@ -97,3 +97,29 @@ def test_threads_are_counted_from_one():
     for n in (0, -1, 1.5, True, "2", 10**20):
         with pytest.raises(ValueError, match=r"an int from 1 to 1024, got"):
             minicnn.set_num_threads(n)
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"NUMBA_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "5"}, 5),
+        ({"OMP_NUM_THREADS": " 4,2"}, 4),
+        ({"OMP_NUM_THREADS": "3", "NUMBA_NUM_THREADS": "many"}, 3),
+    ],
+    ids=str,
+)
+def test_the_number_of_threads_is_at_first_what_the_environment_says(monkeypatch, environment, threads):
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert kernels.threads.threads_at_first() == threads
+
+
+@pytest.mark.parametrize("value", ["", "0", "-2", "many", "2.5", "100000"])
+def test_a_variable_that_holds_no_number_of_threads_is_ignored(monkeypatch, value):
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert kernels.threads.threads_at_first() == kernels.threads.cores()

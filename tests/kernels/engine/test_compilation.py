@@ -227,3 +227,13 @@ def test_a_numba_that_has_renamed_what_is_private_computes_all_the_same_and_one_
         assert missing.rpartition(".")[2] in printed[0]
         assert "compiled code is not kept" in printed[0]
     assert not list(copy.rglob("*.nbc"))
+
+
+def test_without_compilation_one_line_says_why_it_takes_so_long(tmp_path):
+    script = """
+        for _ in range(2):
+            assert minicnn.nn.functional.relu(np.array([-1.0, 2.0])).tolist() == [0, 2]
+    """
+    (line,) = run(tmp_path, script, NUMBA_DISABLE_JIT="1").splitlines()
+    assert line.startswith("NUMBA_DISABLE_JIT=1 is set")
+    assert run(tmp_path, script) == ""

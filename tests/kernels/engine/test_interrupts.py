@@ -168,6 +168,28 @@ def test_a_claim_that_another_thread_holds_is_not_taken_away():
     assert shared(ours)()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_that_python_turned_into_a_system_error_is_ctrl_c(threads):
+    """So CPython tells of a function that returned although an exception was set."""
+
+    def loops(counter, parts):
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    minicnn.set_num_threads(threads)
+    with pytest.raises(KeyboardInterrupt):
+        team.parallel(loops, 2)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_any_other_system_error_stays_one(threads):
+    def loops(counter, parts):
+        raise SystemError("of another kind")
+
+    minicnn.set_num_threads(threads)
+    with pytest.raises(SystemError, match="of another kind"):
+        team.parallel(loops, 2)
+
+
 # ----------------------------------------------------------------- the asking thread's mode
 
 

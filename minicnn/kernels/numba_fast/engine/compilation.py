@@ -30,6 +30,13 @@ def warn_once(sentence: str) -> None:
     log.warning(sentence)
 
 
+if config.DISABLE_JIT:
+    warn_once(
+        "NUMBA_DISABLE_JIT=1 is set: nothing is compiled, and a training step takes half a minute "
+        "instead of milliseconds. Unset it, or use the NumPy kernels: minicnn.set_backend('numpy')."
+    )
+
+
 def compiled(**options):
     """njit that lets other threads run, and keeps the code in files."""
 

@@ -265,7 +265,20 @@ _team = _Team()
 
 
 def parallel(loops, parts, *arguments):
-    """loops(team, parts, *arguments) on each thread; returns when all the parts are done."""
+    """loops(team, parts, *arguments) on each thread; returns when all the parts are done.
+
+    Ctrl-C in the moment in which compiled code begins or ends may come out of Python as a
+    SystemError that was caused by KeyboardInterrupt; it is raised as what it is.
+    """
+    try:
+        _share(loops, parts, arguments)
+    except SystemError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _share(loops, parts, arguments):
     helpers = min(get_num_threads(), CORES, parts) - 1
     if helpers < 1 or config.DISABLE_JIT:
         _work_alone(loops, parts, arguments)
