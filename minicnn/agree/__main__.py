@@ -23,7 +23,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m minicnn.agree",
         description="Random configurations of every operation, forward and backward, against torch in float64."
         " The table shows the largest error over the bound that rounding explains: up to 1 is right.",
-        epilog="The exit status is 1 when a bound is exceeded; then a program to paste shows it.",
+        epilog="The exit status is 1 when a bound is exceeded; then a program to paste shows it. With --of, 2 says that"
+        " nothing could be judged.",
     )
     numbers = f"of {', '.join(OPERATIONS)}"
     parser.add_argument("operations", nargs="*", metavar="OPERATION", help=f"{numbers} (default: all)")
@@ -33,6 +34,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--examples", type=whole_number(1), default=100, metavar="N", help="configurations of each (%(default)s)"
     )
+    parser.add_argument(
+        "--of",
+        metavar="FILE_OR_MODULE",
+        help="judge the functions in this file or module, which have torch's names; the file runs in this process",
+    )
+    parser.add_argument(
+        "--judge", choices=("textbook", "torch"), default="textbook", help="who is right, with --of (%(default)s)"
+    )
     parser.add_argument("--seed", type=whole_number(0), default=0, metavar="N", help="decides which ones (%(default)s)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="%(default)s")
     return parser
@@ -41,6 +50,12 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     args = parser.parse_args(arguments)
+    if args.of is not None:
+        if args.judge == "torch" and importlib.util.find_spec("torch") is None:
+            parser.error("--judge torch needs torch: pip install 'minicnn[torch]'")
+        from .of import run  # the other judge does without
+
+        return run(args)
     unknown = [name for name in args.operations if name not in OPERATIONS]
     if unknown:
         parser.error(f"there is no operation {', '.join(unknown)}; choose from {', '.join(OPERATIONS)}")

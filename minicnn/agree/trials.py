@@ -1,15 +1,14 @@
 """Random configurations of the operations. Each becomes the text of a small program,
 which is run, and printed when a result is wrong: what you paste is what was tried.
-
-A window over one axis is built backwards: output size, kernel, stride, dilation,
-padding and the slack (pixels past the last window) are drawn, and the input size
-follows. So every draw is legal.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from .backwards import channels, window
 
 HEAD = """import numpy as np
 import torch
@@ -124,21 +123,14 @@ def _grads(rng, shape) -> str:
 
 
 def _window(rng, K: int, S: int, D: int, most: int, large: bool) -> tuple[int, int, int]:
-    """One axis, backwards: (output size, padding, input size); `most` is the largest
-    padding.
-    """
-    out = _int(rng, 1, 14 if large else 4)
-    covered = (out - 1) * S + D * (K - 1) + 1 + _int(rng, 0, S - 1)
-    P = _int(rng, 0, min(most, (covered - 1) // 2))
-    return out, P, covered - 2 * P
+    """One axis: (output size, padding, input size); `most` is the largest padding."""
+    out, _, P, size = window(partial(_int, rng), K, S, D, most, largest=14 if large else 4)
+    return out, P, size
 
 
 def _channels(rng, large: bool) -> tuple[int, int, int]:
-    """(G, C, O): groups and the channels on both sides; large ones fill whole vectors
-    and blocks.
-    """
-    G, (CG, OG) = _int(rng, 1, 3), _pair(rng, 1, 24 if large else 3)
-    return G, G * CG, G * OG
+    """Large ones fill whole vectors and blocks."""
+    return channels(partial(_int, rng), 24 if large else 3)
 
 
 def conv2d(rng) -> Trial:

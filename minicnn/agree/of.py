@@ -1,0 +1,92 @@
+"""`python -m minicnn.agree --of FILE`: somebody else's functions, judged."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minicnn.mistakes import MISTAKES
+
+from . import questions
+from .choices import Choices, shrink
+from .subject import OPERATIONS, CannotBeJudged, Subject, load
+from .variants import likely
+from .verdicts import Fault, faults, probe
+from .words import counterexample
+
+KEPT = 20  # faults of each result that are looked at for the mistake's name
+
+
+class Report(NamedTuple):
+    """What became of one operation: how many configurations, the faults of each result,
+    the mistakes named.
+    """
+
+    tried: int
+    faults: dict[str, list[Fault]]
+    smallest: dict[str, Fault]
+    mistakes: dict[str, str | None]
+
+
+def judge(subject: Subject, operation: str, examples: int, seed: int, right: Callable = questions.textbook) -> Report:
+    """Ask `examples` questions, the smallest first; shrink the first fault of each
+    result; name the mistake.
+    """
+    offer = probe(subject, operation)
+    found: dict[str, list[Fault]] = {}
+    first: dict[str, tuple[list[int], int]] = {}
+    for i in range(examples):
+        level = min(2, 3 * i // examples)
+        choices = Choices(np.random.default_rng((seed, OPERATIONS.index(operation), i)))
+        question = questions.draw(operation, choices, level, offer)
+        for fault in faults(subject, question, right):
+            list_ = found.setdefault(fault.result, [])
+            list_.append(fault)
+            first.setdefault(fault.result, (choices.made, level))
+    smallest = {}
+    for result, (made, level) in first.items():
+        kind = found[result][0].kind
+
+        def again(candidate: list[int], result: str = result, level: int = level, kind: str = kind) -> Fault | None:
+            question = questions.draw(operation, Choices(made=candidate), level, offer)
+            return next((f for f in faults(subject, question, right) if (f.result, f.kind) == (result, kind)), None)
+
+        small = again(shrink(made, lambda candidate, again=again: again(candidate) is not None))  # type: ignore[misc]
+        smallest[result] = small or found[result][0]
+    mistakes = {result: likely(some[:KEPT]) for result, some in found.items()}
+    return Report(examples, found, smallest, mistakes)
+
+
+def run(args: Any, say: Callable = print) -> int:
+    """The command. 0: right; 1: something is wrong; 2: nothing could be judged."""
+    try:
+        subject = load(args.of)
+        say(subject.line())
+        wanted = args.operations or subject.operations
+        missing = [name for name in wanted if name not in subject.operations]
+        if missing:
+            raise CannotBeJudged(f"{args.of} has no {', '.join(missing)}.")
+    except CannotBeJudged as error:
+        say(str(error))
+        return 2
+    right = questions.torchs if args.judge == "torch" else questions.textbook
+    say(f"The judge is {'torch' if args.judge == 'torch' else 'the textbook set'} in float64, seed {args.seed}.\n")
+    bad = 0
+    for name in wanted:
+        report = judge(subject, name, args.examples, args.seed, right)
+        if not report.faults:
+            say(f"{name}: right in {report.tried} configurations.")
+            continue
+        bad += 1
+        say(f"{name}: WRONG ({_counts(report)}).")
+        for result, fault in report.smallest.items():
+            say(f"\nThe smallest configuration found that shows it, {result}:\n")
+            say(counterexample(fault, subject))
+            mistake = report.mistakes[result]
+            if mistake:
+                say(f"\nThe likely mistake: {mistake}. {MISTAKES[mistake]}\n")
+    return int(bool(bad))
+
+
+def _counts(report: Report) -> str:
+    return ", ".join(f"{result} in {len(some)} of {report.tried}" for result, some in report.faults.items())
