@@ -40,6 +40,8 @@ def probe(subject: Subject, operation: str) -> Offer:
     pairs = set()
     for name in windows:
         q = draw(operation, Choices(made=[0] * 60), 0, Offer(options, frozenset()))
+        if name not in q.options:
+            continue
         q.options[name] = (q.options[name],) * 2
         try:
             answers(subject, q)

@@ -55,7 +55,7 @@ def test_who_sums_in_another_order_or_in_float64_is_right(tmp_path):
 
 
 def test_minicnns_own_functions_are_right(capsys):
-    assert of("minicnn.nn.functional", "conv2d", "conv_transpose2d", "linear", "cross_entropy") == 0
+    assert of("minicnn.nn.functional") == 0
     assert "conv2d: right in 30 configurations." in capsys.readouterr().out
 
 
