@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from minicnn.testing.compare import assert_close as assert_close  # passed on
+from minicnn.testing.compare import assert_close  # noqa: F401 - passed on
 
 torch = pytest.importorskip("torch", reason="torch is the oracle: pip install 'minicnn[test]'")
 torch.set_num_threads(1)
