@@ -133,6 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from . import curve
 
         return curve.main(command[1:])
+    if command[:1] == ["pictures"]:  # nor there
+        from .pictures.command import main as pictures
+
+        return pictures(command[1:])
     args = make_parser().parse_args(command)
     demand_torch()
     session = Session(args, command)

@@ -1,13 +1,13 @@
 """Which digits are on these pictures? `python -m minicnn.predict RUN image.png ...`
 
-From top to bottom: one answer, how it is shown in the terminal and in the CSV, the
-command line. How a picture becomes 28x28 pixels is in data/images, how a run folder
-becomes a network in trained, how the answers are drawn in plots/predictions.
+From top to bottom: one answer, how it is shown in the terminal and in the CSV, the command line. How a picture becomes 28x28
+pixels is in data/images, how a run folder becomes a network in trained, how the answers are drawn in plots/predictions.
 """
 
 import argparse
+import glob
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ import numpy as np
 
 import minicnn
 from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, write_csv
-from minicnn.data.images import Digit, read_digit
+from minicnn.data import MNIST
+from minicnn.data.images import TILT, Digit, is_mnist, read_digits
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
 
@@ -24,6 +25,7 @@ ON_SHEET = 40  # more images than these do not fit into a picture
 BAR = 30  # characters
 SHADES = " .:-=+*#%@"
 SOLID = "█"
+SURE = 0.8  # a network that is less sure is asked about the digit turned by 15 degrees, too
 
 
 class Answer(NamedTuple):
@@ -34,13 +36,44 @@ class Answer(NamedTuple):
     probabilities: np.ndarray  # (K,)
 
 
-def answer(trained: Trained, path: Path, as_is: bool = False) -> Answer:
-    """Ask the network about one image."""
-    digit = read_digit(path, as_is)
-    return Answer(path, digit, trained.probabilities(digit.pixels[None])[0])
+def answers(trained: Trained, path: Path, as_is: bool, split: bool, digits: bool) -> Iterator[Answer]:
+    """Ask the network about each digit in one image. `digits` says whether it learnt digits such as MNIST's.
+
+    A network that learnt other images takes those of 28x28 pixels as they are.
+    """
+    for digit in read_digits(path, as_is or (None if not digits else False), split):
+        if not digits and digit.how not in ("taken as it is", "inverted"):
+            remark = "the network learnt other images than digits, and this was fitted as a digit is"
+            digit = digit._replace(remark="; ".join(filter(None, [digit.remark, remark])))
+        yield ask(trained, path, digit)
 
 
-# ---------------------------------------------------------------------- in the terminal
+def ask(trained: Trained, path: Path, digit: Digit) -> Answer:
+    """The network's answer; the surest of three where it is not sure about the digit as it stands."""
+    probabilities = trained.probabilities(digit.pixels[None])[0]
+    if probabilities.max() >= SURE or not digit.tilted:
+        return Answer(path, digit, probabilities)
+    views = [digit.pixels, *digit.tilted]
+    each = trained.probabilities(np.stack(views))
+    best = int(each.max(axis=1).argmax())
+    if best:
+        digit = digit._replace(pixels=views[best], how=f"{digit.how}, turned by {TILT} degrees")
+    return Answer(path, digit, each[best])
+
+
+def learnt_digits(trained: Trained) -> bool:
+    """Were the training images digits such as MNIST's? Yes, unless they can be looked at and are not."""
+    data = trained.config.get("data")
+    if not isinstance(data, str):
+        return True
+    try:
+        images = MNIST(data, train=False).images[:100]
+    except (OSError, ValueError):
+        return True
+    return not len(images) or float(np.mean([is_mnist(image) for image in images])) > 0.5
+
+
+# ------------------------------------------------------------------------------------ in the terminal
 
 
 def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
@@ -61,13 +94,17 @@ def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
 def summarise(found: Answer, classes: Sequence[str]) -> str:
     """One line: the image, the answer, and what was done to the image."""
     best = int(found.probabilities.argmax())
-    return f"{found.path}: {classes[best]} ({found.probabilities[best]:.2%})  [{found.digit.how}]"
+    remark = f"  ({found.digit.remark}!)" if found.digit.remark else ""
+    return f"{name(found)}: {classes[best]} ({found.probabilities[best]:.2%})  [{found.digit.how}]{remark}"
+
+
+def name(found: Answer) -> str:
+    """The file, and where in it the digit is if it holds several."""
+    return ", ".join(filter(None, [str(found.path), found.digit.where]))
 
 
 def picture(pixels: np.ndarray, solid: bool) -> list[str]:
-    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one
-    above the other.
-    """
+    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one above the other."""
     upper, lower = pixels[0::2].astype(int), pixels[1::2].astype(int)
     mean = (upper + lower) / 2
     if solid:
@@ -92,21 +129,23 @@ def shows_blocks(encoding: str | None) -> bool:
 
 
 def row(found: Answer, classes: Sequence[str]) -> list:
-    """For the CSV: the image, the answer, the probability of each class (all digits),
-    no error.
-    """
+    """For the CSV: the image, the answer, the probability of each class (all digits), a remark or none, no error."""
     best = int(found.probabilities.argmax())
     shares = found.probabilities.tolist()
-    return [found.path, classes[best], shares[best], *shares, ""]
+    return [name(found), classes[best], shares[best], *shares, found.digit.remark, ""]
 
 
-# -------------------------------------------------------------------------- the command
+# ------------------------------------------------------------------------------------ the command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     parser = make_parser()
     args = parser.parse_args(arguments)
+    try:
+        args.images = [path for pattern in args.images for path in expanded(pattern)]
+    except ValueError as error:
+        parser.error(str(error))
     for flag, path in (("--out", args.out), ("--csv", args.csv)):
         if path is not None and any(same_file(path, image) for image in args.images):
             parser.error(f"{flag} {path} is one of the images, which are never overwritten.")
@@ -120,28 +159,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(args, trained)
 
 
+def expanded(path: Path) -> list[Path]:
+    """The files that a pattern such as scans/*.jpg names, where the shell left that to the program, as Windows' does."""
+    if not glob.has_magic(str(path)) or path.exists():
+        return [path]
+    found = sorted(map(Path, glob.glob(str(path))))
+    if not found:
+        raise ValueError(f"no file is called {path}, whatever its * and ? stand for.")
+    return found
+
+
 def run(args: argparse.Namespace, trained: Trained) -> int:
     """Answer all images; status 1 if some of them could not be."""
     classes, to_stdout = trained.task.classes, args.csv == STDOUT
     solid = shows_blocks(sys.stdout.encoding)
     say_if_compiling("stderr")  # the standard output may be a table
-    rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "error"]]
+    rows: list[list] = [["image", "prediction", "probability", *(f"p_{name}" for name in classes), "remark", "error"]]
     shown: list[Answer] = []
-    failed = 0
+    answered = failed = 0
+    digits = learnt_digits(trained)
     for path in args.images:
         try:
-            found = answer(trained, path, args.as_is)
+            for found in answers(trained, path, args.as_is, args.split, digits):
+                answered += 1
+                rows.append(row(found, classes))
+                if len(shown) < ON_SHEET:
+                    shown.append(found)
+                if not to_stdout and not args.quiet:
+                    in_full = len(args.images) <= IN_FULL and answered <= IN_FULL
+                    print(describe(found, classes, solid) if in_full else summarise(found, classes), flush=True)
         except ValueError as error:
             failed += 1
-            rows.append([path, *[""] * (2 + len(classes)), error])
+            rows.append([path, *[""] * (3 + len(classes)), error])
             print(error, file=sys.stderr, flush=True)
-            continue
-        rows.append(row(found, classes))
-        if len(shown) < ON_SHEET:
-            shown.append(found)
-        if not to_stdout and not args.quiet:
-            in_full = len(args.images) <= IN_FULL
-            print(describe(found, classes, solid) if in_full else summarise(found, classes), flush=True)
 
     written = []
     if args.csv is not None:
@@ -151,7 +201,7 @@ def run(args: argparse.Namespace, trained: Trained) -> int:
         out = args.out or trained.folder / "predictions.png"
         from . import plots  # as main did
 
-        plots.draw_predictions(out, shown, classes, len(args.images) - failed)
+        plots.draw_predictions(out, shown, classes, answered)
         written.append(str(out))
     if written and not to_stdout and not args.quiet:
         print(f"Written: {', '.join(written)}")
@@ -170,7 +220,10 @@ left in RUN.
 Any image of one digit will do: any size, colours, dark on light or light on
 dark. It is cropped to its ink, brought to 28x28 pixels as MNIST's were, and
 shown as the network sees it. Images that are such already are not changed.
-The network answers whatever it sees, be it a digit or a cat.""",
+The network answers whatever it sees, be it a digit or a cat; what looks
+doubtful (two digits, ink at the border) is said beside the answer.
+All pages of a TIFF or GIF are read. A network that learnt other images than
+digits gets those of 28x28 pixels as they are.""",
         epilog="""examples:
   python -m minicnn.predict runs/simplecnn-seed0 seven.png
   python -m minicnn.predict runs/simplecnn-seed0 scans/*.jpg --csv answers.csv
@@ -196,6 +249,7 @@ or 2 if the command is wrong""",
         help=f"the picture, of at most {ON_SHEET} images (default: predictions.png in RUN)",
     )
     add("--no-plots", action="store_true", help="draw no picture")
+    add("--split", action="store_true", help="read all digits that stand in a row, from left to right")
     add("--as-is", action="store_true", help="the images are 28x28, light on dark: leave them as they are")
     add("--backend", metavar="NAME", help="kernel set that does the arithmetic: numba or numpy (default: the run's)")
     add("--quiet", action="store_true", help="print errors and nothing else")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.images import SIDE, normalise
+from ..data.images import SIDE, from_ink
 from ..data.mnist import to_float
 from . import ask
 from .answer import shades
@@ -43,7 +43,7 @@ def drawn_digit(ink: np.ndarray) -> np.ndarray:
     if not ink.any():
         return np.zeros((SIDE, SIDE), np.uint8)
     try:
-        return normalise(ink)[0]
+        return from_ink(ink)
     except ValueError as error:
         raise Refused(f"The drawing cannot be read: {error}", 422) from error
 

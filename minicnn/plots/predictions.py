@@ -26,6 +26,7 @@ def draw_predictions(
         left.imshow(digit.original)
         name = file.name.encode("utf-8", "replace").decode()  # a name need not be UTF-8, a title must
         name = name if len(name) <= 28 else f"{name[:25]}..."
+        name = ", ".join(filter(None, [name, digit.where]))
         left.set_title(name, fontsize=9, parse_math=False)
         left.set(xticks=[], yticks=[], facecolor="#cfd3da")  # what is transparent shows the grey
         left.spines[:].set_color("#dddddd")

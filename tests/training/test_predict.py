@@ -23,7 +23,7 @@ from minicnn.trained import Trained
 from tests.support.commands import environment, refused
 
 TEST = MNIST(train=False)
-COLUMNS = ["image", "prediction", "probability", *(f"p_{digit}" for digit in range(10)), "error"]
+COLUMNS = ["image", "prediction", "probability", *(f"p_{digit}" for digit in range(10)), "remark", "error"]
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,40 @@ def test_a_picture_of_characters():
     assert {len(blocks), len(plain)} == {16}
 
 
+def test_a_doubt_is_said_beside_the_answer_and_in_the_table(run, capsys):
+    two = np.hstack([enlarged(TEST.images[0]), enlarged(TEST.images[1])])
+    Image.fromarray(two).save("two.png")
+    assert predict.main([run, "two.png", "--no-plots", "--csv", "out.csv"]) == 0
+    remark = "2 digits side by side? --split reads each"
+    assert f"({remark}!)" in capsys.readouterr().out
+    assert [row["remark"] for row in read_csv(Path("out.csv").read_text())] == [remark]
+    rows = answers(capsys, run, ["two.png"], "--split")
+    assert [(row["image"], row["prediction"]) for row in rows] == [("two.png, digit 1", "7"), ("two.png, digit 2", "2")]
+
+
+def test_wildcards_that_the_shell_left_alone_are_expanded(run, capsys):
+    names = save_digits(3)
+    assert [row["image"] for row in answers(capsys, run, ["digit*.png"])] == names
+    Image.fromarray(TEST.images[0]).save("digit[0].png")  # a file of that very name is that file
+    assert [row["image"] for row in answers(capsys, run, ["digit[0].png"])] == ["digit[0].png"]
+    assert "no file is called scans*.jpg" in refused(capsys, predict, run, "scans*.jpg")
+
+
+def test_a_network_that_learnt_other_images_gets_those_of_28x28_as_they_are(run, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    write_test_images("others", noise, np.arange(20) % 10)
+    config = json.loads(Path(run, "config.json").read_text())
+    Path(run, "config.json").write_text(json.dumps(config | {"data": "others"}))
+    Image.fromarray(noise[0]).save("noise.png")
+    Image.fromarray(enlarged(TEST.images[0])).save("large.png")
+    assert predict.main([run, "noise.png", "large.png", "--csv", "-", "--no-plots"]) == 0
+    as_is, fitted = read_csv(capsys.readouterr().out)
+    expected = Trained(run).probabilities(noise[:1])[0]
+    np.testing.assert_allclose([float(as_is[f"p_{k}"]) for k in range(10)], expected, rtol=1e-5)
+    assert as_is["remark"] == ""
+    assert fitted["remark"] == "the network learnt other images than digits, and this was fitted as a digit is"
+
+
 @pytest.mark.parametrize(("encoding", "shows"), [("utf-8", True), ("cp437", True), ("ascii", False), (None, False)])
 def test_which_terminals_show_blocks(encoding, shows):
     assert predict.shows_blocks(encoding) is shows
@@ -255,7 +289,7 @@ def test_a_parity_run_says_even_or_odd(run, capsys):
     names = save_digits(20)
     assert predict.main(["parity", *names, "--csv", "-"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert list(rows[0]) == ["image", "prediction", "probability", "p_even", "p_odd", "error"]
+    assert list(rows[0]) == ["image", "prediction", "probability", "p_even", "p_odd", "remark", "error"]
     images, labels = TEST.batch(range(20))
     logits = models.SimpleCNN.forward(model, images)[:, 0]
     assert [row["prediction"] for row in rows] == ["odd" if logit > 0 else "even" for logit in logits]

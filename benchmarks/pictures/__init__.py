@@ -1,0 +1,1 @@
+"""How well pictures as people bring them are read: `python -m benchmarks pictures RUN`."""
