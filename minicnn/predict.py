@@ -15,8 +15,8 @@ import numpy as np
 
 import minicnn
 from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, write_csv
-from minicnn.data import MNIST
-from minicnn.data.images import TILT, Digit, is_mnist, read_digits
+from minicnn.data.images import SIDE, TILT, Digit, is_mnist, read_digits
+from minicnn.data.opening import open_images
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
 
@@ -61,13 +61,23 @@ def ask(trained: Trained, path: Path, digit: Digit) -> Answer:
     return Answer(path, digit, each[best])
 
 
+def check_size(trained: Trained) -> None:
+    """ValueError unless the network reads grey images of 28x28."""
+    channels, height, width = trained.model.input_shape
+    if (channels, height, width) != (1, SIDE, SIDE):
+        raise ValueError(
+            f"{trained.folder} reads images of {channels}x{height}x{width} (channels, height, width); expected one that"
+            f" reads 1x{SIDE}x{SIDE}. python -m minicnn.evaluate reads whole data sets of any size."
+        )
+
+
 def learnt_digits(trained: Trained) -> bool:
     """Were the training images digits such as MNIST's? Yes, unless they can be looked at and are not."""
     data = trained.config.get("data")
     if not isinstance(data, str):
         return True
     try:
-        images = MNIST(data, train=False).images[:100]
+        images = open_images(Path(data), train=False).images[:100]
     except (OSError, ValueError):
         return True
     return not len(images) or float(np.mean([is_mnist(image) for image in images])) > 0.5
@@ -153,6 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not args.no_plots:
             from . import plots  # noqa: F401 - only now: Matplotlib takes its time to import
         trained = Trained(args.run, Classifier)
+        check_size(trained)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))

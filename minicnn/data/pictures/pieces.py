@@ -12,6 +12,7 @@ SPECK = 0.1  # of the largest piece: what is smaller is dust, a crumb or grain
 TALL = 0.5  # of the tallest digit: a piece beside it that is as tall is a digit too
 ALONG = 0.5  # of a side: a piece that runs along the border so far is desk or shade
 RIM = 16  # a piece within a sixteenth of the picture from a side is what is left of a line there
+EDGE = 28  # of the picture: as soft may the edge of a stroke be, for a small image may have been enlarged
 FULL = 0.75  # of its box
 
 
@@ -35,11 +36,11 @@ def find_digits(mask: np.ndarray, split: bool = False) -> list[Found]:
     large = (sizes >= SPECK * sizes.max()).nonzero()[0]
     rows = in_a_row(labels, large)
     groups = rows if split else [large]
-    reach = 1 + max(mask.shape) // 300
+    reach = 1 + max(mask.shape) // EDGE
     found = []
     for group in groups:
-        digit = ndimage.binary_dilation(np.isin(labels, group), EIGHT, reach) & ~lines
-        found.append(Found(digit, list(doubts(np.isin(labels, group), len(rows) if not split else 1))))
+        digit = (ndimage.distance_transform_cdt(~np.isin(labels, group)) <= reach) & ~lines
+        found.append(Found(digit, list(doubts(np.isin(labels, group), 1 if split else len(rows)))))
     return found
 
 

@@ -45,6 +45,8 @@ def look_inside(colours: np.ndarray) -> tuple[np.ndarray, int, int] | None:
     if piece.size < LEAST * H * W or filled.mean() < RECTANGLE or holes.mean() < HOLE:
         return None
     if holes.mean() >= FRAME:
+        if (labels[rows, columns][holes] > 0).mean() < HOLE:  # an empty frame may be a zero
+            return None
         top, left = max(0, rows.start - RIM), max(0, columns.start - RIM)
         cut = colours[top : rows.stop + RIM, left : columns.stop + RIM]
         return None if cut.shape == colours.shape else (cut, top, left)
