@@ -215,7 +215,7 @@ MAY_IMPORT = {
     "predict.py": {"", "command", "data", "plots", "tasks", "trained"},
     "evaluate.py": {"", "command", "data", "kernels", "table", "tasks", "trained"},
     "convert.py": {"command", "models", "nn", "saved", "table"},
-    "onnx.py": {"", "command", "geometry", "nn", "saved", "trained"},
+    "onnx/": {"", "command", "geometry", "nn", "onnx", "saved", "trained"},
     "explore/": {
         *("__version__", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
         *("saved", "tasks", "trained"),

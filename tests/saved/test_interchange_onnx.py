@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 import minicnn
 from minicnn import models, nn
 from minicnn.nn.watch import chain
-from minicnn.onnx import export, main
+from minicnn.onnx import export, load, main
 from minicnn.saved.weights import save_weights
 from minicnn.trained import Trained
 from tests.support import strategies
@@ -91,7 +91,7 @@ def error_bound(model, x):
 
 def assert_exported(model, x, path, exported_batch=2):
     """Every output, of several batch sizes, within the bound; indices exactly."""
-    export(model, path, (exported_batch, *x.shape[1:]))
+    export(model, path, (exported_batch, *x.shape[1:]), dtype=x.dtype)
     onnx.checker.check_model(str(path), full_check=True)
     model.eval()
     for batch in (x, x[:1], np.concatenate([x, x[::-1]])):
@@ -391,3 +391,158 @@ def test_help_needs_neither_onnx_nor_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "RUN" in done.stdout
+
+
+# ------------------------------------------------------------------------------------------------------ read back
+
+
+def same(model, x, path):
+    """What was exported is loaded as a chain that computes the same bits."""
+    export(model, path, x.shape, dtype=x.dtype)
+    found = load(path)
+    model.eval()
+    np.testing.assert_array_equal(found(x), model(x))
+
+
+def test_what_is_exported_is_loaded_and_computes_the_same_bits(folder):
+    minicnn.manual_seed(0)
+    same(models.SimpleCNN(), numbers(0, "float32", 3, 1, 28, 28), folder / "back.onnx")
+    chain = nn.Sequential(
+        nn.Conv2d(2, 4, (3, 2), stride=2, padding=1, dilation=(1, 2), groups=2, bias=False),
+        nn.Tanh(),
+        nn.MaxPool2d(2, 1, ceil_mode=True),
+        nn.ConvTranspose2d(4, 2, 3, stride=2, output_padding=1, groups=2),
+        nn.Sigmoid(),
+        nn.Flatten(),
+    )
+    same(chain, numbers(1, "float32", 3, 2, 9, 8), folder / "back.onnx")
+
+
+def model_of(folder, nodes, constants, shape, rank=2):
+    """A file with these nodes, from "input" to "output"."""
+    helper = onnx.helper
+    declared = [
+        helper.make_tensor_value_info(name, 1, size) for name, size in (("input", shape), ("output", [None] * rank))
+    ]
+    arrays = [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, "theirs", declared[:1], declared[1:], arrays)
+    path = folder / "theirs.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def judged(path, x):
+    found, model = evaluate(path, x)[0], load(path)
+    assert found.shape == model(x).shape
+    error = np.abs(found.astype(np.float64) - model(x))
+    assert (error <= 4 * error_bound(model, x) + 1e-6).all()  # the folded parameters are rounded, too
+
+
+def test_mat_mul_and_add_is_a_linear_layer(folder):
+    weight, bias = numbers(0, "float32", 5, 3), numbers(1, "float32", 3)
+    make = onnx.helper.make_node
+    nodes = [make("MatMul", ["input", "w"], ["a"]), make("Add", ["a", "b"], ["c"]), make("Relu", ["c"], ["output"])]
+    path = model_of(folder, nodes, {"w": weight, "b": bias}, [None, 5])
+    assert [type(layer).__name__ for layer in load(path).children()] == ["Linear", "ReLU"]
+    judged(path, numbers(2, "float32", 4, 5))
+
+
+def test_batch_normalization_behind_a_convolution_is_folded(folder):
+    make = onnx.helper.make_node
+    arrays = {
+        "w": numbers(0, "float32", 3, 2, 3, 3),
+        "gain": numbers(1, "float32", 3),
+        "shift": numbers(2, "float32", 3),
+    }
+    arrays |= {"mean": numbers(3, "float32", 3), "variance": np.abs(numbers(4, "float32", 3)) + 0.5}
+    nodes = [
+        make("Conv", ["input", "w"], ["a"], auto_pad="SAME_UPPER"),
+        make("BatchNormalization", ["a", "gain", "shift", "mean", "variance"], ["output"]),
+    ]
+    path = model_of(folder, nodes, arrays, [None, 2, 6, 5], rank=4)
+    assert [type(layer).__name__ for layer in load(path).children()] == ["Conv2d"]
+    judged(path, numbers(5, "float32", 2, 2, 6, 5))
+
+
+def test_gemm_with_factors_and_a_reshape_of_a_fixed_batch(folder):
+    make = onnx.helper.make_node
+    nodes = [
+        make("Reshape", ["input", "sizes"], ["a"]),
+        make("Gemm", ["a", "w", "b"], ["output"], alpha=0.5, beta=2.0),
+    ]
+    arrays = {"sizes": np.array([1, 12]), "w": numbers(0, "float32", 12, 3), "b": numbers(1, "float32", 3)}
+    path = model_of(folder, nodes, arrays, [1, 3, 2, 2])
+    judged(path, numbers(2, "float32", 1, 3, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "text"),
+    [
+        ([("Softmax", ["input"])], r"the node n0 \(Softmax\) has no counterpart here; these have: Conv, "),
+        ([("Add", ["input", "input"])], r"the node n0 \(Add\) leaves the chain: it takes input, input"),
+        ([("Relu", ["input"]), ("Add", ["n0", "input"])], r"the node n1 \(Add\) leaves the chain"),
+        ([("Add", ["input", "one"])], r"the node n0 \(Add\) stands behind no convolution or linear layer"),
+        ([("Flatten", ["input"], {"axis": 0})], "flattens the batch too"),
+        ([("Conv", ["input", "kernel"], {"pads": [0, 1, 2, 1]})], "more at one end than at the other"),
+        ([("Reshape", ["input", "sizes"])], r"reshapes to \[7, -1, 2\]; expected 0 or -1 for the batch"),
+    ],
+)
+def test_what_is_no_chain_of_layers_is_refused_by_its_node(folder, nodes, text):
+    constants = {"one": np.ones(1, np.float32), "kernel": np.ones((1, 1, 2, 2), np.float32)}
+    constants["sizes"] = np.array([7, -1, 2])
+    made = []
+    for k, (op, inputs, *attributes) in enumerate(nodes):
+        output = "output" if k == len(nodes) - 1 else f"n{k}"
+        made.append(onnx.helper.make_node(op, inputs, [output], f"n{k}", **(attributes or [{}])[0]))
+    path = model_of(folder, made, constants, [None, 1, 4, 4], rank=4)
+    with pytest.raises(ValueError, match=text) as refused_:
+        load(path)
+    assert str(refused_.value).startswith(str(path))
+
+
+def test_what_is_no_onnx_model_is_refused(folder):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load(folder / "nowhere.onnx")
+    for content in (b"", b"hello", b"\0" * 100):
+        (folder / "no.onnx").write_bytes(content)
+        with pytest.raises(ValueError, match=r"no\.onnx is not a whole ONNX model"):
+            load(folder / "no.onnx")
+
+
+# ------------------------------------------------------------------------------------------------ for all runtimes
+
+
+def opset(path):
+    return onnx.load(path).opset_import[0].version
+
+
+def test_the_opset_is_the_smallest_that_suffices(folder):
+    for mode, expected in (("zeros", 13), ("reflect", 13), ("replicate", 13), ("circular", 19)):
+        export(nn.Conv2d(1, 1, 3, padding=1, padding_mode=mode), folder / "mode.onnx", (1, 1, 5, 5))
+        assert opset(folder / "mode.onnx") == expected
+
+
+def test_pooling_pads_less_than_its_kernel_and_drops_no_window_with_ceil_mode(folder):
+    """The smallest of those that runtimes refused: the end was padded by as much as the kernel is wide."""
+    for model, shape in [
+        (nn.MaxPool2d(2, 2, padding=1, dilation=2, ceil_mode=True), (8, 8)),
+        (nn.MaxPool2d((2, 3), (2, 3), padding=(1, 1), dilation=(2, 1), ceil_mode=True), (8, 6)),
+    ]:
+        assert_exported(model, numbers(0, "float32", 2, 2, *shape), folder / "pool.onnx")
+        for node in onnx.load(folder / "pool.onnx").graph.node:
+            if node.op_type == "MaxPool":
+                found = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+                assert all(p < k for p, k in zip(found["pads"], found["kernel_shape"] * 2, strict=True))
+
+
+def test_float64_is_refused_until_it_is_asked_for(folder):
+    model, x = nn.Linear(3, 2, dtype=np.float64), numbers(0, "float64", 2, 3)
+    with pytest.raises(
+        ValueError, match=r"pass dtype=np\.float32 to round its weights, or dtype=np\.float64 to keep them"
+    ):
+        export(model, folder / "double.onnx", x.shape)
+    export(model, folder / "double.onnx", x.shape, dtype=np.float32)
+    assert evaluate(folder / "double.onnx", x.astype(np.float32))[0].dtype == np.float32
+    assert model.weight.dtype == np.float64
+    with pytest.raises(ValueError, match="dtype must be float32 or float64, got int64"):
+        export(model, folder / "double.onnx", x.shape, dtype=np.int64)

@@ -1,12 +1,18 @@
-"""Models for other programs, in the ONNX format: `minicnn.onnx.export`, or `python -m
-minicnn.onnx RUN model.onnx`.
+"""Models for other programs, in the ONNX format: `minicnn.onnx.export`.
 
-A model can be exported if it is a chain: each layer works on what the one before it
-gave. To find out, it is run once on random numbers and watched (`nn.watch`). So
-whatever a model calls its parts, and however it nests them, only what it does counts.
+A model can be exported if it is a chain: each layer works on what the one before it gave. To find out, it is run once on
+random numbers and watched (`nn.watch`). So whatever a model calls its parts, and however it nests them, only what it does
+counts.
+
+What runtimes do otherwise with the same file (`python -m benchmarks runtimes` tries those that are installed):
+
+    ONNX Runtime     Sigmoid is exactly 0 from -18 on, and 17 % off at -15: use logits
+    OpenVINO         computes in bfloat16 where the processor has it: set INFERENCE_PRECISION_HINT to f32
+    OpenVINO, tract  refuse circular padding
+    OpenCV 4, MNN    ignore the dilation of a pooling, silently; OpenCV 5 computes wrong numbers in float64
+    all              NaN and -infinity do not survive their pooling
 """
 
-import argparse
 import copy
 import math
 from collections.abc import Callable, Sequence
@@ -18,23 +24,25 @@ import numpy as np
 
 import minicnn
 
-from . import geometry, nn
-from .command import check_new, start
-from .nn.watch import Call, chain
-from .saved.files import write_whole
-from .trained import Trained
+from .. import geometry, nn
+from ..nn.watch import Call, chain
+from ..saved.files import write_whole
 
-OPSET = 19  # the first in which Pad can wrap around
+OPSET = 13  # old enough for all runtimes in use
+WRAPPING = 19  # the first in which Pad can wrap around, for circular padding alone
 
 
-def export(model: nn.Module, path: str | Path, input_shape: Sequence[int]) -> None:
-    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1,
-    28, 28).
+def export(
+    model: nn.Module, path: str | Path, input_shape: Sequence[int], dtype: type | np.dtype | str | None = None
+) -> None:
+    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1, 28, 28).
 
-    The first dimension, the batch, may have any size later. Input and output are called
-    "input" and "output"; weights have their names in `state_dict()`, and its layouts. A
-    last MaxPool2d with return_indices gives "indices" too, numbered as minicnn does it,
-    within each plane. Needs the extra `onnx`.
+    The first dimension, the batch, may have any size later. Input and output are called "input" and "output"; weights have
+    their names in `state_dict()`, and its layouts. A last MaxPool2d with return_indices gives "indices" too, numbered as
+    minicnn does it, within each plane. Needs the extra `onnx`.
+
+    `dtype` is that of the file, by default the model's if that is float32. Few runtimes compute in float64, so a model of
+    float64 is refused until dtype says what to write: np.float32 rounds its weights, np.float64 keeps them.
     """
     onnx = _onnx()
     shape = _checked_shape(input_shape)
@@ -44,10 +52,14 @@ def export(model: nn.Module, path: str | Path, input_shape: Sequence[int]) -> No
     ]
     if others:
         raise TypeError(f'onnx.export: takes models of NumPy arrays, but {others[0]}: call model.to("numpy") first.')
-    dtype = next((array.dtype for array in arrays.values()), np.dtype(np.float32))
-    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    found = next((array.dtype for array in arrays.values()), np.dtype(np.float32))
+    kind = _checked_dtype(found, dtype)
+    x = np.random.default_rng(0).standard_normal(shape).astype(kind)
+    model = copy.deepcopy(model).eval()
+    if kind != found:
+        model.load_state_dict({name: array.astype(kind) for name, array in arrays.items()})
     try:
-        calls, result = chain(copy.deepcopy(model).eval(), x)
+        calls, result = chain(model, x)
     except ValueError as error:
         raise ValueError(f"onnx.export: {error}") from error
     graph = _Graph(onnx)
@@ -65,11 +77,22 @@ def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
     shape = tuple(input_shape)
     if len(shape) < 2 or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in shape):
         raise ValueError(
-            "onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's "
-            "first, such as "
+            f"onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's first, such as "
             f"(1, 1, 28, 28), got {input_shape!r}."
         )
     return shape
+
+
+def _checked_dtype(found: np.dtype, wanted: type | np.dtype | str | None) -> np.dtype:
+    if wanted is None and found == np.float64:
+        raise ValueError(
+            "onnx.export: the model is float64, which few runtimes compute: pass dtype=np.float32 to round its weights, or "
+            "dtype=np.float64 to keep them."
+        )
+    chosen = found if wanted is None else np.dtype(wanted)
+    if chosen.name not in ("float32", "float64"):
+        raise ValueError(f"onnx.export: dtype must be float32 or float64, got {chosen}.")
+    return chosen
 
 
 def _onnx() -> Any:
@@ -80,7 +103,7 @@ def _onnx() -> Any:
         raise ImportError("ONNX files are written with the package onnx: pip install 'minicnn[onnx]'.") from error
 
 
-# ---------------------------------------------------------------------- layers as nodes
+# ------------------------------------------------------------------------------------------------- layers as nodes
 
 
 class _Graph:
@@ -110,9 +133,7 @@ class _Graph:
         return list(found)
 
     def node(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-        """One more node, by default on the latest result, and its result the latest
-        from now on.
-        """
+        """One more node, by default on the latest result, and its result the latest from now on."""
         number = len(self.nodes)
         names = [f"{self.name}/{op}_{number}" + f"_{k}" * (k > 0) for k in range(outputs)]
         made = self.onnx.helper.make_node(
@@ -136,7 +157,8 @@ class _Graph:
         outputs = [declared(*pair) for pair in zip(named, results, strict=True)]
         arrays = [self.onnx.numpy_helper.from_array(array, name) for name, array in self.arrays.items()]
         graph = helper.make_graph(self.nodes, "minicnn", [declared("input", x)], outputs, arrays)
-        opset = [helper.make_opsetid("", OPSET)]
+        wraps = any(node.op_type == "Pad" and any(a.s == b"wrap" for a in node.attribute) for node in self.nodes)
+        opset = [helper.make_opsetid("", WRAPPING if wraps else OPSET)]
         made = helper.make_model(
             graph, opset_imports=opset, producer_name="minicnn", producer_version=minicnn.__version__
         )
@@ -185,8 +207,7 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
             "ConvTranspose", graph.latest, weight, *bias, pads=pads, output_padding=list(output_padding), **options
         )
         return
-    # Less than the dilation is enough for torch, but not for all that read ONNX: so
-    # step by step, as it is defined.
+    # Less than the dilation is enough for torch, but not for all that read ONNX: so step by step, as it is defined.
     (PH, PW), (OH, OW) = layer.padding, call.outputs[0].shape[2:]
     graph.node("ConvTranspose", graph.latest, weight, **options)
     graph.node("Pad", graph.latest, graph.constant(0, 0, 0, 0, 0, 0, *output_padding))
@@ -197,14 +218,40 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
         graph.node("Add", x, *graph.node("Reshape", *bias, graph.constant(-1, 1, 1)))
 
 
+def _last_window(n: int, K: int, S: int, P: int, D: int, out: int) -> str:
+    """Where the last window of an axis ends: inside the padded image, beyond it, or beyond it and so dropped.
+
+    With ceil_mode torch drops a window that would begin in the padding behind the image. Up to opset 21 ONNX says that
+    such a window counts, so ceil_mode=1 must not be written for it.
+    """
+    slack = (n + 2 * P - D * (K - 1) - 1) % S
+    floor = (n + 2 * P - D * (K - 1) - 1) // S + 1
+    if not slack:
+        return "inside"
+    return "dropped" if out == floor else "beyond"
+
+
 def _max_pool2d(graph: _Graph, call: Call) -> None:
     _demand_batch(call)
     layer: Any = call.module
-    # With ceil_mode, programs differ on a last window that starts beyond the image:
-    # padding that gives OH x OW exactly does not.
     g = geometry.max_pool2d(call.inputs[0].shape, *layer.window)
-    pads = [g.PH, g.PW, max(g.PH, g.padded_size[0] - g.PH - g.H), max(g.PW, g.padded_size[1] - g.PW - g.W)]
-    output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **_window(layer))
+    last = [_last_window(*axis) for axis in ((g.H, g.KH, g.SH, g.PH, g.DH, g.OH), (g.W, g.KW, g.SW, g.PW, g.DW, g.OW))]
+    pads, ceil_mode = [g.PH, g.PW, g.PH, g.PW], 0
+    if "dropped" not in last:
+        ceil_mode = int("beyond" in last)
+    elif "beyond" in last:  # no ceil_mode says both: padding that gives OH x OW exactly
+        pads[2] = max(g.PH, g.padded_size[0] - g.PH - g.H)
+        pads[3] = max(g.PW, g.padded_size[1] - g.PW - g.W)
+    if pads[2] >= g.KH or pads[3] >= g.KW:  # more than runtimes accept: a step of its own
+        if len(call.outputs) > 1:
+            raise ValueError(f"onnx.export: {call} needs padding that ONNX's MaxPool cannot give with indices.")
+        name = f"{graph.name}/lowest"
+        graph.arrays[name] = np.array(-np.inf, call.inputs[0].dtype)
+        around = graph.constant(0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3])
+        graph.node("Pad", graph.latest, around, name)
+        pads, ceil_mode = [0, 0, 0, 0], 0
+    options = {"ceil_mode": ceil_mode} if ceil_mode else {}
+    output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **options, **_window(layer))
     if indices:  # ONNX numbers the elements of the whole tensor, torch those of a plane
         (graph.indices,) = graph.node("Mod", *indices, graph.constant(math.prod(call.inputs[0].shape[2:])))
         graph.latest = output
@@ -260,40 +307,3 @@ NODES: dict[type, Callable[[_Graph, Call], None]] = {
     nn.Sigmoid: _pointwise("Sigmoid"),
     nn.Tanh: _pointwise("Tanh"),
 }
-
-
-# --------------------------------------------------------------------- the command line
-
-
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m minicnn.onnx",
-        description="Export what a training run learnt to an ONNX file, for any batch size.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, such as runs/simplecnn-seed0")
-    parser.add_argument("target", type=Path, metavar="FILE", help="the file to write, such as model.onnx")
-    parser.add_argument("--force", action="store_true", help="overwrite FILE")
-    return parser
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns its exit status."""
-    parser = make_parser()
-    args = parser.parse_args(arguments)
-    try:
-        check_new(args.target, args.force)
-        model = Trained(args.run).model
-        export(model, args.target, (1, *model.input_shape))
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        parser.error(str(error))
-    sizes = ", ".join(map(str, model.input_shape))
-    print(
-        f"{args.target}: {type(model).__name__}, input (N, {sizes}), {args.target.stat().st_size:,} "
-        f"bytes, opset {OPSET}"
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    start(main)
