@@ -1,7 +1,8 @@
 """Which digits are on these pictures? `python -m minicnn.predict RUN image.png ...`
 
-From top to bottom: one answer, how it is shown in the terminal and in the CSV, the command line. How a picture becomes 28x28
-pixels is in data/images, how a run folder becomes a network in trained, how the answers are drawn in plots/predictions.
+From top to bottom: one answer, how it is shown in the terminal and in the CSV, the
+command line. How a picture becomes 28x28 pixels is in data/images, how a run folder
+becomes a network in trained, how the answers are drawn in plots/predictions.
 """
 
 import argparse
@@ -37,7 +38,8 @@ class Answer(NamedTuple):
 
 
 def answers(trained: Trained, path: Path, as_is: bool, split: bool, digits: bool) -> Iterator[Answer]:
-    """Ask the network about each digit in one image. `digits` says whether it learnt digits such as MNIST's.
+    """Ask the network about each digit in one image. `digits` says whether it learnt
+    digits such as MNIST's.
 
     A network that learnt other images takes those of 28x28 pixels as they are.
     """
@@ -49,7 +51,9 @@ def answers(trained: Trained, path: Path, as_is: bool, split: bool, digits: bool
 
 
 def ask(trained: Trained, path: Path, digit: Digit) -> Answer:
-    """The network's answer; the surest of three where it is not sure about the digit as it stands."""
+    """The network's answer; the surest of three where it is not sure about the digit as
+    it stands.
+    """
     probabilities = trained.probabilities(digit.pixels[None])[0]
     if probabilities.max() >= SURE or not digit.tilted:
         return Answer(path, digit, probabilities)
@@ -72,7 +76,9 @@ def check_size(trained: Trained) -> None:
 
 
 def learnt_digits(trained: Trained) -> bool:
-    """Were the training images digits such as MNIST's? Yes, unless they can be looked at and are not."""
+    """Were the training images digits such as MNIST's? Yes, unless they can be looked at
+    and are not.
+    """
     data = trained.config.get("data")
     if not isinstance(data, str):
         return True
@@ -83,7 +89,7 @@ def learnt_digits(trained: Trained) -> bool:
     return not len(images) or float(np.mean([is_mnist(image) for image in images])) > 0.5
 
 
-# ------------------------------------------------------------------------------------ in the terminal
+# ------------------------------------------------------------------------ in the terminal
 
 
 def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
@@ -114,7 +120,9 @@ def name(found: Answer) -> str:
 
 
 def picture(pixels: np.ndarray, solid: bool) -> list[str]:
-    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one above the other."""
+    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one
+    above the other.
+    """
     upper, lower = pixels[0::2].astype(int), pixels[1::2].astype(int)
     mean = (upper + lower) / 2
     if solid:
@@ -139,13 +147,15 @@ def shows_blocks(encoding: str | None) -> bool:
 
 
 def row(found: Answer, classes: Sequence[str]) -> list:
-    """For the CSV: the image, the answer, the probability of each class (all digits), a remark or none, no error."""
+    """For the CSV: the image, the answer, the probability of each class (all digits), a
+    remark or none, no error.
+    """
     best = int(found.probabilities.argmax())
     shares = found.probabilities.tolist()
     return [name(found), classes[best], shares[best], *shares, found.digit.remark, ""]
 
 
-# ------------------------------------------------------------------------------------ the command
+# ---------------------------------------------------------------------------- the command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -171,7 +181,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def expanded(path: Path) -> list[Path]:
-    """The files that a pattern such as scans/*.jpg names, where the shell left that to the program, as Windows' does."""
+    """The files that a pattern such as scans/*.jpg names, where the shell left that to
+    the program, as Windows' does.
+    """
     if not glob.has_magic(str(path)) or path.exists():
         return [path]
     found = sorted(map(Path, glob.glob(str(path))))

@@ -1,4 +1,6 @@
-"""`python -m benchmarks pictures RUN`: the share of pictures that a network reads right, kind by kind."""
+"""`python -m benchmarks pictures RUN`: the share of pictures that a network reads right,
+kind by kind.
+"""
 
 import argparse
 import sys
@@ -16,7 +18,8 @@ from minicnn.trained import Trained
 
 from .kinds import CLEAN, KINDS, Picture
 
-# What was looked at while the reading of pictures was written, and what never was: other digits, other random numbers.
+# What was looked at while the reading of pictures was written, and what never was: other
+# digits, other random numbers.
 TUNING = "tuning", range(500), 1_000
 REPORT = "report", range(500, 1000), 2_000_000
 
@@ -42,7 +45,9 @@ def accuracy(trained: Trained, make: Picture, digits: int, split: tuple[str, ran
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns 1 if a kind falls short of the share of the clean accuracy that is asked of it."""
+    """The command. Returns 1 if a kind falls short of the share of the clean accuracy
+    that is asked of it.
+    """
     args = make_parser().parse_args(arguments)
     trained = Trained(args.run, Classifier)
     split = TUNING if args.tuning else REPORT

@@ -1,8 +1,10 @@
-"""The pictures that people bring: one digit of MNIST, drawn, scanned, photographed or cut out, in thirty kinds.
+"""The pictures that people bring: one digit of MNIST, drawn, scanned, photographed or cut
+out, in thirty kinds.
 
-Each kind is a function of a random generator and a digit, (28, 28) uint8, and returns a Pillow image. Its docstring states
-the ranges from which sizes, greys, angles and places are drawn. `page` gives what most begin with: the digit's coverage
-of a page, (H, W) float32 from 0, paper, to 1, ink.
+Each kind is a function of a random generator and a digit, (28, 28) uint8, and returns a
+Pillow image. Its docstring states the ranges from which sizes, greys, angles and places
+are drawn. `page` gives what most begin with: the digit's coverage of a page, (H, W)
+float32 from 0, paper, to 1, ink.
 """
 
 import io
@@ -17,11 +19,13 @@ Random = np.random.Generator
 Picture = Callable[[Random, np.ndarray], Image.Image]
 
 
-# ------------------------------------------------------------------------------------------ what kinds are made of
+# ----------------------------------------------------------------- what kinds are made of
 
 
 def enlarge(digit: np.ndarray, side: int) -> np.ndarray:
-    """The digit's coverage, (side, side), its edges two pixels wide as a pen's are in a scan."""
+    """The digit's coverage, (side, side), its edges two pixels wide as a pen's are in a
+    scan.
+    """
     large = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
     cover = np.asarray(large, np.float32) / 255
     sharpness = max(1.0, side / 100)
@@ -29,7 +33,9 @@ def enlarge(digit: np.ndarray, side: int) -> np.ndarray:
 
 
 def page(rng: Random, digit: np.ndarray, least: int = 120, most: int = 400) -> np.ndarray:
-    """The digit, 28x28 become 120 to 400 pixels, anywhere on a page that is 1 to 1.6 times as large in each direction."""
+    """The digit, 28x28 become 120 to 400 pixels, anywhere on a page that is 1 to 1.6
+    times as large in each direction.
+    """
     side = int(rng.integers(least, most))
     return place(rng, enlarge(digit, side))
 
@@ -46,7 +52,9 @@ def place(rng: Random, cover: np.ndarray, room: float = 0.6) -> np.ndarray:
 
 
 def paper_and_ink(rng: Random) -> tuple[np.ndarray, np.ndarray]:
-    """Paper of grey 200 to 255, a little tinted; ink of any colour whose channels are at most 110."""
+    """Paper of grey 200 to 255, a little tinted; ink of any colour whose channels are at
+    most 110.
+    """
     paper = rng.integers(200, 256) - rng.integers(0, 12, 3)
     return paper.astype(np.float32), rng.integers(0, 110, 3).astype(np.float32)
 
@@ -67,7 +75,9 @@ def grain(rng: Random, colours: np.ndarray, most: float = 4) -> np.ndarray:
 
 
 def line(shape: tuple[int, int], at: float, thickness: float, slope: float) -> np.ndarray:
-    """The coverage of a line across the page: its height at the left edge, its rise over its run."""
+    """The coverage of a line across the page: its height at the left edge, its rise over
+    its run.
+    """
     y, x = np.indices(shape, np.float32)
     distance = np.abs(y - at - slope * x)
     return np.clip(thickness / 2 + 0.5 - distance, 0, 1)
@@ -86,7 +96,7 @@ def painted(rng: Random, cover: np.ndarray, lines: np.ndarray, colour: np.ndarra
     return image(grain(rng, paint(cover, lined, ink)))
 
 
-# ------------------------------------------------------------------------------------------ right from the beginning
+# --------------------------------------------------------------- right from the beginning
 
 
 def clean(rng: Random, digit: np.ndarray) -> Image.Image:
@@ -133,7 +143,9 @@ def uneven_light(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def hard_shadow(rng: Random, digit: np.ndarray) -> Image.Image:
-    """A straight shadow, 0.55 to 0.85 as bright, over 0.2 to 0.6 of the page, whose edge is 2 to 20 pixels wide."""
+    """A straight shadow, 0.55 to 0.85 as bright, over 0.2 to 0.6 of the page, whose edge
+    is 2 to 20 pixels wide.
+    """
     colours = paint(page(rng, digit), *paper_and_ink(rng))
     y, x = np.indices(colours.shape[:2], np.float32)
     angle = rng.uniform(0, 2 * np.pi)
@@ -166,7 +178,7 @@ def turned(rng: Random, digit: np.ndarray) -> Image.Image:
     return image(grain(rng, paint(cover.clip(0, 1), paper, ink)))
 
 
-# ------------------------------------------------------------------------------------------ with something around it
+# --------------------------------------------------------------- with something around it
 
 
 def canvas_border(rng: Random, digit: np.ndarray) -> Image.Image:
@@ -179,7 +191,9 @@ def canvas_border(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def table_cell(rng: Random, digit: np.ndarray) -> Image.Image:
-    """Lines on two or four sides, 1 to 4 pixels, up to 6 pixels inside the picture's edge, turned by up to a degree."""
+    """Lines on two or four sides, 1 to 4 pixels, up to 6 pixels inside the picture's
+    edge, turned by up to a degree.
+    """
     cover = page(rng, digit)
     lines = np.zeros_like(cover)
     thickness = rng.uniform(1, 4)
@@ -196,7 +210,9 @@ def table_cell(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def figure(rng: Random, digit: np.ndarray) -> Image.Image:
-    """imshow in grey or its reverse: axes with or without ticks or none, 60 to 150 dots an inch, any aspect."""
+    """imshow in grey or its reverse: axes with or without ticks or none, 60 to 150 dots
+    an inch, any aspect.
+    """
     made = Figure(figsize=(rng.uniform(2, 6.4), rng.uniform(2, 4.8)), dpi=int(rng.integers(60, 150)))
     FigureCanvasAgg(made)
     axes = made.add_subplot()
@@ -212,7 +228,9 @@ def figure(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def white_margin(rng: Random, digit: np.ndarray) -> Image.Image:
-    """Light on dark, cut from a page: a white margin of 2 to 25 % of its size, other on each side."""
+    """Light on dark, cut from a page: a white margin of 2 to 25 % of its size, other on
+    each side.
+    """
     colours = np.asarray(light_on_dark(rng, digit), np.float32)
     H, W, _ = colours.shape
     rows = np.round(H * rng.uniform(0.02, 0.25, 2)).astype(int)
@@ -221,7 +239,9 @@ def white_margin(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def sheet_on_desk(rng: Random, digit: np.ndarray) -> Image.Image:
-    """A sheet on a desk of grey 20 to 110, turned by up to 4 degrees, with a rim of 5 to 20 % on each side."""
+    """A sheet on a desk of grey 20 to 110, turned by up to 4 degrees, with a rim of 5 to
+    20 % on each side.
+    """
     cover = page(rng, digit)
     H, W = cover.shape
     rows = np.round(H * rng.uniform(0.05, 0.2, 2)).astype(int)
@@ -235,7 +255,9 @@ def sheet_on_desk(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def desk_along_an_edge(rng: Random, digit: np.ndarray) -> Image.Image:
-    """Grey 20 to 110 along one of the four sides, 3 to 15 % of the picture, turned by up to 3 degrees."""
+    """Grey 20 to 110 along one of the four sides, 3 to 15 % of the picture, turned by up
+    to 3 degrees.
+    """
     cover = page(rng, digit)
     side = int(rng.integers(0, 4))
     length = len(cover) if side < 2 else len(cover[0])
@@ -253,7 +275,7 @@ def desk_along_an_edge(rng: Random, digit: np.ndarray) -> Image.Image:
     return image(grain(rng, paint(desk, paint(cover, paper, ink), grey)))
 
 
-# ------------------------------------------------------------------------------------------ as machines store them
+# ----------------------------------------------------------------- as machines store them
 
 
 def small_jpeg(rng: Random, digit: np.ndarray) -> Image.Image:
@@ -264,7 +286,9 @@ def small_jpeg(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def dithered(rng: Random, digit: np.ndarray) -> Image.Image:
-    """A scan in black and white: paper of grey 205 to 250 and ink of 10 to 90 as dots (Floyd and Steinberg)."""
+    """A scan in black and white: paper of grey 205 to 250 and ink of 10 to 90 as dots
+    (Floyd and Steinberg).
+    """
     grey = paint(page(rng, digit), np.full(3, rng.integers(205, 251)), np.full(3, rng.integers(10, 91)))
     return image(grain(rng, grey)).convert("L").convert("1")
 
@@ -288,7 +312,7 @@ def faint_pencil(rng: Random, digit: np.ndarray) -> Image.Image:
     return image(grain(rng, paint(page(rng, digit), paper, ink), 2))
 
 
-# ------------------------------------------------------------------------------------------ with lines through it
+# ------------------------------------------------------------------ with lines through it
 
 
 def any_ink(rng: Random) -> np.ndarray:
@@ -334,8 +358,9 @@ def red_margin(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def underline(rng: Random, digit: np.ndarray) -> Image.Image:
-    """A line of the ink's colour, 2 to 6 pixels, 1 to 1.6 times the digit's width, at its foot or up to 0.15 of its
-    height below."""
+    """A line of the ink's colour, 2 to 6 pixels, 1 to 1.6 times the digit's width, at its
+    foot or up to 0.15 of its height below.
+    """
     cover = page(rng, digit, 200)
     rows, columns = (cover > 0.5).nonzero()
     at = rows.max() + np.ptp(rows) * rng.uniform(0, 0.15)
@@ -348,7 +373,9 @@ def underline(rng: Random, digit: np.ndarray) -> Image.Image:
 
 
 def form_box(rng: Random, digit: np.ndarray) -> Image.Image:
-    """A box of 1 to 4 pixels around the digit, from touching it to 0.3 of its size away, on a page that goes on."""
+    """A box of 1 to 4 pixels around the digit, from touching it to 0.3 of its size away,
+    on a page that goes on.
+    """
     cover = np.pad(page(rng, digit, 200), 40)
     rows, columns = (cover > 0.5).nonzero()
     size = max(np.ptp(rows), np.ptp(columns))

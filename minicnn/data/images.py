@@ -1,7 +1,9 @@
-"""Any picture of one digit becomes 28x28 pixels as MNIST's authors made theirs: light on dark, fitted into 20x20, centred.
+"""Any picture of one digit becomes 28x28 pixels as MNIST's authors made theirs: light on
+dark, fitted into 20x20, centred.
 
-A network that learnt such images knows no others: a digit that is dark on light, large or off centre looks to it like
-nothing it has ever seen. The steps, each a file of `pictures`:
+A network that learnt such images knows no others: a digit that is dark on light, large or
+off centre looks to it like nothing it has ever seen. The steps, each a file of
+`pictures`:
 
     files     any format and mode of Pillow's becomes colours
     sheet     what is around the sheet is cut away: a desk, a margin, a frame
@@ -10,8 +12,9 @@ nothing it has ever seen. The steps, each a file of `pictures`:
     pieces    the digit is the large pieces; specks are dropped, doubts are said
     box       MNIST's recipe: a box of 20x20, centred in 28x28
 
-Connected pieces, closings and blurs come from scipy.ndimage. Weighed: scikit-image needs SciPy and more, OpenCV is
-larger than SciPy, cc3d is small but labels pieces and no more; a page of our own would be one more thing to prove.
+Connected pieces, closings and blurs come from scipy.ndimage. Weighed: scikit-image needs
+SciPy and more, OpenCV is larger than SciPy, cc3d is small but labels pieces and no more;
+a page of our own would be one more thing to prove.
 """
 
 import os
@@ -47,14 +50,16 @@ class Digit(NamedTuple):
 def read_digit(path: str | os.PathLike, as_is: bool = False) -> Digit:
     """The digit in an image file, on its first page.
 
-    What already is an image such as MNIST's, or its negative, keeps its very pixels. `as_is` takes the pixels of a 28x28
-    image whatever they show. Raises ValueError, with the file's name, for what cannot be read.
+    What already is an image such as MNIST's, or its negative, keeps its very pixels.
+    `as_is` takes the pixels of a 28x28 image whatever they show. Raises ValueError, with
+    the file's name, for what cannot be read.
     """
     return next(read_digits(path, as_is))
 
 
 def read_digits(path: str | os.PathLike, as_is: bool | None = False, split: bool = False) -> Iterator[Digit]:
-    """The digit on each page of a TIFF or GIF, or in any other picture; with `split` all digits in a row, left to right.
+    """The digit on each page of a TIFF or GIF, or in any other picture; with `split` all
+    digits in a row, left to right.
 
     `as_is` as in `read_digit`; None takes an image of 28x28 as it is and fits any other.
     """
@@ -105,7 +110,9 @@ def digits_on(page: Image.Image, path: Path, where: str, as_is: bool | None, spl
 
 
 def tilt(strength: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A digit's ink turned by 15 degrees to either side, as MNIST's authors would have stored it."""
+    """A digit's ink turned by 15 degrees to either side, as MNIST's authors would have
+    stored it.
+    """
     room = max(strength.shape) // 4 + 1
     ink = Image.fromarray(np.pad(strength, room))
     turned = (ink.rotate(degrees, Image.Resampling.BILINEAR) for degrees in (-TILT, TILT))
@@ -113,6 +120,8 @@ def tilt(strength: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def from_ink(strength: np.ndarray) -> np.ndarray:
-    """A drawing whose ink is known, (H, W) uint8 with 0 for paper, as the network gets it, (28, 28) uint8."""
+    """A drawing whose ink is known, (H, W) uint8 with 0 for paper, as the network gets
+    it, (28, 28) uint8.
+    """
     (found,) = find_digits(strength > 0)
     return normalise(np.where(found.mask, strength, 0))[0]

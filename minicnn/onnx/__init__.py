@@ -1,4 +1,6 @@
-"""Models in the ONNX format, out and in: `export` for other programs, `load` from other frameworks."""
+"""Models in the ONNX format, out and in: `export` for other programs, `load` from other
+frameworks.
+"""
 
 from .command import main
 from .reading import load

@@ -33,7 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         parser.error(str(error))
     sizes = ", ".join(map(str, model.input_shape))
-    print(
-        f"{args.target}: {type(model).__name__}, input (N, {sizes}), {args.target.stat().st_size:,} bytes, opset {OPSET}"
-    )
+    size = args.target.stat().st_size
+    print(f"{args.target}: {type(model).__name__}, input (N, {sizes}), {size:,} bytes, opset {OPSET}")
     return 0

@@ -1,7 +1,9 @@
-"""Models from other frameworks: `minicnn.onnx.load(path)` makes a `Sequential` of a chain of nodes.
+"""Models from other frameworks: `minicnn.onnx.load(path)` makes a `Sequential` of a chain
+of nodes.
 
-Each node must take what the one before it gave, and constants. Names tell nothing: an exporter that folds BatchNorm into
-a convolution keeps the old weight's name. So what a node computes is all that counts.
+Each node must take what the one before it gave, and constants. Names tell nothing: an
+exporter that folds BatchNorm into a convolution keeps the old weight's name. So what a
+node computes is all that counts.
 """
 
 import math
@@ -31,12 +33,15 @@ class Node(NamedTuple):
 def load(path: str | Path) -> nn.Sequential:
     """The network in an ONNX file, as a `Sequential` in eval mode; needs the extra `onnx`.
 
-    Read are chains of convolutions, transposed convolutions, poolings, linear layers, ReLU, Sigmoid, Tanh and reshaping, as
-    torch's two exporters, Keras and skl2onnx write them, and as `export` does. BatchNormalization behind a convolution or a linear
-    layer is folded into it; weights in a file of their own (`model.onnx.data`) are found beside the model.
+    Read are chains of convolutions, transposed convolutions, poolings, linear layers,
+    ReLU, Sigmoid, Tanh and reshaping, as torch's two exporters, Keras and skl2onnx write
+    them, and as `export` does. BatchNormalization behind a convolution or a linear layer
+    is folded into it; weights in a file of their own (`model.onnx.data`) are found beside
+    the model.
 
-    Raises ValueError with the name of the node that has no counterpart here or leaves the chain, or where the file is
-    no ONNX model; FileNotFoundError; ImportError without the package onnx.
+    Raises ValueError with the name of the node that has no counterpart here or leaves the
+    chain, or where the file is no ONNX model; FileNotFoundError; ImportError without the
+    package onnx.
     """
     onnx = _onnx()
     path = Path(path)
@@ -113,7 +118,7 @@ def shape_of(info: Any) -> tuple[int | None, ...]:
     return tuple(None if k == 0 or not size.HasField("dim_value") else size.dim_value for k, size in enumerate(sizes))
 
 
-# ------------------------------------------------------------------------------------------------ nodes as layers
+# ------------------------------------------------------------------------ nodes as layers
 
 
 def put(layer: nn.Module, **arrays: np.ndarray) -> nn.Module:
@@ -122,7 +127,9 @@ def put(layer: nn.Module, **arrays: np.ndarray) -> nn.Module:
 
 
 def window(node: Node, kernel: Sequence[int]) -> dict[str, Any]:
-    """Kernel size, stride, dilation and padding, which must be the same at both ends, or what auto_pad says."""
+    """Kernel size, stride, dilation and padding, which must be the same at both ends, or
+    what auto_pad says.
+    """
     stride = tuple(node.attributes.get("strides", (1, 1)))
     dilation = tuple(node.attributes.get("dilations", (1, 1)))
     options = {"kernel_size": tuple(kernel), "stride": stride, "dilation": dilation}
@@ -230,7 +237,9 @@ def reshape(node: Node) -> nn.Module:
 
 
 def fold(node: Node, made: list[nn.Module]) -> None:
-    """Adds or scales what the last layer, a convolution or a linear one, gives, by changing its parameters."""
+    """Adds or scales what the last layer, a convolution or a linear one, gives, by
+    changing its parameters.
+    """
     last: Any = made[-1] if made else None
     if not isinstance(last, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         raise node.refuse("stands behind no convolution or linear layer, with which it could be one.")
@@ -265,7 +274,9 @@ def with_parameters(layer: Any, weight: np.ndarray, scale: np.ndarray, bias: np.
 
 
 def per_channel(node: Node, array: np.ndarray, O: int, last: bool) -> np.ndarray:
-    """What is added to each of O channels, which are the last axis or the one before height and width."""
+    """What is added to each of O channels, which are the last axis or the one before
+    height and width.
+    """
     wanted = (O,) if last else (O, 1, 1)
     sizes = tuple(n for n in array.shape)
     while len(sizes) > len(wanted) and sizes[0] == 1:

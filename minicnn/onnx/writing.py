@@ -1,16 +1,18 @@
 """Models for other programs, in the ONNX format: `minicnn.onnx.export`.
 
-A model can be exported if it is a chain: each layer works on what the one before it gave. To find out, it is run once on
-random numbers and watched (`nn.watch`). So whatever a model calls its parts, and however it nests them, only what it does
-counts.
+A model can be exported if it is a chain: each layer works on what the one before it gave.
+To find out, it is run once on random numbers and watched (`nn.watch`). So whatever a
+model calls its parts, and however it nests them, only what it does counts.
 
-What runtimes do otherwise with the same file (`python -m benchmarks runtimes` tries those that are installed):
+What runtimes do otherwise with the same file (`python -m benchmarks runtimes` tries those
+that are installed):
 
-    ONNX Runtime     Sigmoid is exactly 0 from -18 on, and 17 % off at -15: use logits
-    OpenVINO         computes in bfloat16 where the processor has it: set INFERENCE_PRECISION_HINT to f32
-    OpenVINO, tract  refuse circular padding
-    OpenCV 4, MNN    ignore the dilation of a pooling, silently; OpenCV 5 computes wrong numbers in float64
-    all              NaN and -infinity do not survive their pooling
+    ONNX Runtime    Sigmoid is 0 from -18 on, and 17 % off at -15: use logits
+    OpenVINO        bfloat16 where the processor has it; INFERENCE_PRECISION_HINT f32 ends it
+    OpenVINO, tract refuse circular padding
+    OpenCV 4, MNN   ignore the dilation of a pooling, silently
+    OpenCV 5        wrong numbers in float64, silently
+    all             NaN and -infinity do not survive their pooling
 """
 
 import copy
@@ -35,14 +37,17 @@ WRAPPING = 19  # the first in which Pad can wrap around, for circular padding al
 def export(
     model: nn.Module, path: str | Path, input_shape: Sequence[int], dtype: type | np.dtype | str | None = None
 ) -> None:
-    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1, 28, 28).
+    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1,
+    28, 28).
 
-    The first dimension, the batch, may have any size later. Input and output are called "input" and "output"; weights have
-    their names in `state_dict()`, and its layouts. A last MaxPool2d with return_indices gives "indices" too, numbered as
-    minicnn does it, within each plane. Needs the extra `onnx`.
+    The first dimension, the batch, may have any size later. Input and output are called
+    "input" and "output"; weights have their names in `state_dict()`, and its layouts. A
+    last MaxPool2d with return_indices gives "indices" too, numbered as minicnn does it,
+    within each plane. Needs the extra `onnx`.
 
-    `dtype` is that of the file, by default the model's if that is float32. Few runtimes compute in float64, so a model of
-    float64 is refused until dtype says what to write: np.float32 rounds its weights, np.float64 keeps them.
+    `dtype` is that of the file, by default the model's if that is float32. Few runtimes
+    compute in float64, so a model of float64 is refused until dtype says what to write:
+    np.float32 rounds its weights, np.float64 keeps them.
     """
     onnx = _onnx()
     shape = _checked_shape(input_shape)
@@ -77,8 +82,8 @@ def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
     shape = tuple(input_shape)
     if len(shape) < 2 or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in shape):
         raise ValueError(
-            f"onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's first, such as "
-            f"(1, 1, 28, 28), got {input_shape!r}."
+            f"onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's first, "
+            f"such as (1, 1, 28, 28), got {input_shape!r}."
         )
     return shape
 
@@ -86,8 +91,8 @@ def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
 def _checked_dtype(found: np.dtype, wanted: type | np.dtype | str | None) -> np.dtype:
     if wanted is None and found == np.float64:
         raise ValueError(
-            "onnx.export: the model is float64, which few runtimes compute: pass dtype=np.float32 to round its weights, or "
-            "dtype=np.float64 to keep them."
+            "onnx.export: the model is float64, which few runtimes compute: pass dtype=np.float32 to round "
+            "its weights, or dtype=np.float64 to keep them."
         )
     chosen = found if wanted is None else np.dtype(wanted)
     if chosen.name not in ("float32", "float64"):
@@ -103,7 +108,7 @@ def _onnx() -> Any:
         raise ImportError("ONNX files are written with the package onnx: pip install 'minicnn[onnx]'.") from error
 
 
-# ------------------------------------------------------------------------------------------------- layers as nodes
+# ------------------------------------------------------------------------ layers as nodes
 
 
 class _Graph:
@@ -133,7 +138,9 @@ class _Graph:
         return list(found)
 
     def node(self, op: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-        """One more node, by default on the latest result, and its result the latest from now on."""
+        """One more node, by default on the latest result, and its result the latest from
+        now on.
+        """
         number = len(self.nodes)
         names = [f"{self.name}/{op}_{number}" + f"_{k}" * (k > 0) for k in range(outputs)]
         made = self.onnx.helper.make_node(
@@ -207,7 +214,8 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
             "ConvTranspose", graph.latest, weight, *bias, pads=pads, output_padding=list(output_padding), **options
         )
         return
-    # Less than the dilation is enough for torch, but not for all that read ONNX: so step by step, as it is defined.
+    # Less than the dilation is enough for torch, but not for all that read ONNX: so step
+    # by step, as it is defined.
     (PH, PW), (OH, OW) = layer.padding, call.outputs[0].shape[2:]
     graph.node("ConvTranspose", graph.latest, weight, **options)
     graph.node("Pad", graph.latest, graph.constant(0, 0, 0, 0, 0, 0, *output_padding))
@@ -219,10 +227,12 @@ def _conv_transpose2d(graph: _Graph, call: Call) -> None:
 
 
 def _last_window(n: int, K: int, S: int, P: int, D: int, out: int) -> str:
-    """Where the last window of an axis ends: inside the padded image, beyond it, or beyond it and so dropped.
+    """Where the last window of an axis ends: inside the padded image, beyond it, or
+    beyond it and so dropped.
 
-    With ceil_mode torch drops a window that would begin in the padding behind the image. Up to opset 21 ONNX says that
-    such a window counts, so ceil_mode=1 must not be written for it.
+    With ceil_mode torch drops a window that would begin in the padding behind the image.
+    Up to opset 21 ONNX says that such a window counts, so ceil_mode=1 must not be written
+    for it.
     """
     slack = (n + 2 * P - D * (K - 1) - 1) % S
     floor = (n + 2 * P - D * (K - 1) - 1) // S + 1

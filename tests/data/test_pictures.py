@@ -1,4 +1,6 @@
-"""Pictures as people bring them: what is around a digit, on it or through it does not reach the network."""
+"""Pictures as people bring them: what is around a digit, on it or through it does not
+reach the network.
+"""
 
 import numpy as np
 import pytest
@@ -17,14 +19,18 @@ REDRAWN = {"thin pen", "turned by 15 degrees"}  # not MNIST's pixels any more
 
 
 def likeness(a, b):
-    """The correlation of two images, 1 for the same; a shift by a pixel, as shade or dust may cause, does not count."""
+    """The correlation of two images, 1 for the same; a shift by a pixel, as shade or dust
+    may cause, does not count.
+    """
     shifts = [np.roll(a, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
     return max(float(np.corrcoef(shifted.ravel(), b.ravel())[0, 1]) for shifted in shifts)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in REDRAWN | {CLEAN}])
 def test_the_digit_is_found_whatever_is_around_it(tmp_path, kind):
-    """Of four pictures three show the digit as MNIST has it; of an underline that touches it, two."""
+    """Of four pictures three show the digit as MNIST has it; of an underline that touches
+    it, two.
+    """
     make, _ = KINDS[kind]
     found = []
     for number, digit in enumerate(DIGITS[20:24]):
@@ -47,7 +53,7 @@ def save(tmp_path, image, name="picture.png", **options):
     return tmp_path / name
 
 
-# ------------------------------------------------------------------------------------------------------- doubts
+# --------------------------------------------------------------------------------- doubts
 
 
 def test_two_digits_side_by_side_are_said_and_split(tmp_path):
@@ -84,7 +90,7 @@ def test_a_clear_digit_has_no_remark(tmp_path):
     assert read_digit(save(tmp_path, drawn((40, 30, 140, 90)))).remark == ""
 
 
-# ------------------------------------------------------------------------------------------------ pages, formats
+# ------------------------------------------------------------------------- pages, formats
 
 
 @pytest.mark.parametrize("suffix", ["tif", "gif"])
@@ -126,7 +132,7 @@ def test_more_pages_than_anybody_scans_are_refused(tmp_path, monkeypatch):
         read_digit(tmp_path / "two.tif")
 
 
-# ------------------------------------------------------------------------------------------------------ the steps
+# ------------------------------------------------------------------------------ the steps
 
 
 def test_runs_count_what_stands_on_each_other():

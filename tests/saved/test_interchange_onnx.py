@@ -393,7 +393,7 @@ def test_help_needs_neither_onnx_nor_torch():
     assert "RUN" in done.stdout
 
 
-# ------------------------------------------------------------------------------------------------------ read back
+# ------------------------------------------------------------------------------ read back
 
 
 def same(model, x, path):
@@ -456,12 +456,22 @@ def test_batch_normalization_behind_a_convolution_is_folded(folder):
     }
     arrays |= {"mean": numbers(3, "float32", 3), "variance": np.abs(numbers(4, "float32", 3)) + 0.5}
     nodes = [
-        make("Conv", ["input", "w"], ["a"], auto_pad="SAME_UPPER"),
+        make("Conv", ["input", "w"], ["a"], pads=[1, 1, 1, 1]),
         make("BatchNormalization", ["a", "gain", "shift", "mean", "variance"], ["output"]),
     ]
     path = model_of(folder, nodes, arrays, [None, 2, 6, 5], rank=4)
     assert [type(layer).__name__ for layer in load(path).children()] == ["Conv2d"]
     judged(path, numbers(5, "float32", 2, 2, 6, 5))
+
+
+def test_auto_pad_is_same_with_the_odd_pixel_at_the_end(folder):
+    """Judged by torch's meaning of "same": ONNX's own evaluator (1.23) pads otherwise."""
+    weight, x = numbers(0, "float32", 3, 2, 2, 4), numbers(1, "float32", 2, 2, 6, 5)
+    node = onnx.helper.make_node("Conv", ["input", "w"], ["output"], auto_pad="SAME_UPPER")
+    layer = nn.Conv2d(2, 3, (2, 4), padding="same", bias=False)
+    layer.load_state_dict({"weight": weight})
+    found = load(model_of(folder, [node], {"w": weight}, [None, 2, 6, 5], rank=4))
+    np.testing.assert_array_equal(found(x), layer(x))
 
 
 def test_gemm_with_factors_and_a_reshape_of_a_fixed_batch(folder):
@@ -509,7 +519,7 @@ def test_what_is_no_onnx_model_is_refused(folder):
             load(folder / "no.onnx")
 
 
-# ------------------------------------------------------------------------------------------------ for all runtimes
+# ----------------------------------------------------------------------- for all runtimes
 
 
 def opset(path):
@@ -523,7 +533,9 @@ def test_the_opset_is_the_smallest_that_suffices(folder):
 
 
 def test_pooling_pads_less_than_its_kernel_and_drops_no_window_with_ceil_mode(folder):
-    """The smallest of those that runtimes refused: the end was padded by as much as the kernel is wide."""
+    """The smallest of those that runtimes refused: the end was padded by as much as the
+    kernel is wide.
+    """
     for model, shape in [
         (nn.MaxPool2d(2, 2, padding=1, dilation=2, ceil_mode=True), (8, 8)),
         (nn.MaxPool2d((2, 3), (2, 3), padding=(1, 1), dilation=(2, 1), ceil_mode=True), (8, 6)),

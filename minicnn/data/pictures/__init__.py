@@ -1,1 +1,3 @@
-"""From a picture to one digit, an idea a file: `files`, `sheet`, `ink`, `lines`, `pieces`, `box`. `data.images` joins them."""
+"""From a picture to one digit, an idea a file: `files`, `sheet`, `ink`, `lines`,
+`pieces`, `box`. `data.images` joins them.
+"""

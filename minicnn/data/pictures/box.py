@@ -1,7 +1,8 @@
 """MNIST's recipe: light on dark, fitted into 20x20, centred in 28x28.
 
-Its authors' words (http://yann.lecun.com/exdb/mnist): the digit keeps its proportions and just fits into a box of 20x20;
-the box is put into 28x28 so that the centre of mass of the ink is in the middle.
+Its authors' words (http://yann.lecun.com/exdb/mnist): the digit keeps its proportions and
+just fits into a box of 20x20; the box is put into 28x28 so that the centre of mass of the
+ink is in the middle.
 """
 
 import numpy as np
@@ -16,7 +17,9 @@ RINGING = 48  # of 255 levels: as much does JPEG add where an image of MNIST is 
 
 
 def normalise(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """The digit as MNIST's authors would have stored it, (28, 28) uint8, and the box in which it was found."""
+    """The digit as MNIST's authors would have stored it, (28, 28) uint8, and the box in
+    which it was found.
+    """
     top, left, bottom, right = box = find_box(ink)
     scale = BOX / max(bottom - top, right - left)
     height, width = (max(1, round(scale * n)) for n in (bottom - top, right - left))
@@ -34,7 +37,9 @@ def normalise(ink: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
 
 
 def find_box(ink: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) around the ink; at each side a five-hundredth may be left out, for it may be dust."""
+    """(top, left, bottom, right) around the ink; at each side a five-hundredth may be
+    left out, for it may be dust.
+    """
     dense = ink > otsu(ink)[0]
     sides = []
     for along in (1, 0):
@@ -49,9 +54,11 @@ def find_box(ink: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def is_mnist(grey: np.ndarray) -> bool:
-    """Is this an image such as MNIST's 70,000, of which each one is? Light on black, in a box of 20x20, and centred.
+    """Is this an image such as MNIST's 70,000, of which each one is? Light on black, in a
+    box of 20x20, and centred.
 
-    What JPEG adds does not count: nearly all lose their black margin in it, at the best quality too.
+    What JPEG adds does not count: nearly all lose their black margin in it, at the best
+    quality too.
     """
     if grey.shape != (SIDE, SIDE):
         return False

@@ -1,4 +1,6 @@
-"""From a file to colours: any format and mode that Pillow reads, (H, W, C) uint8 with one or three colours."""
+"""From a file to colours: any format and mode that Pillow reads, (H, W, C) uint8 with one
+or three colours.
+"""
 
 import re
 import warnings
@@ -74,7 +76,9 @@ def check_kind(path: Path) -> None:
 
 
 def simplify(image: Image.Image, path: Path) -> tuple[Image.Image, int]:
-    """Any mode of Pillow's as L, RGB or RGBA, at most 600 pixels wide and high; and how many times smaller that is."""
+    """Any mode of Pillow's as L, RGB or RGBA, at most 600 pixels wide and high; and how
+    many times smaller that is.
+    """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = Image.fromarray(to_8_bits(np.asarray(image), path))
     try:
@@ -104,7 +108,9 @@ def to_colours(image: Image.Image) -> np.ndarray:
 
 
 def to_8_bits(values: np.ndarray, path: Path) -> np.ndarray:
-    """Deeper grey levels, integers or real numbers: the full scale is the smallest usual one that holds them all."""
+    """Deeper grey levels, integers or real numbers: the full scale is the smallest usual
+    one that holds them all.
+    """
     if not np.isfinite(values).all():
         raise ValueError(f"{path}: expected finite grey levels, found NaN or infinity.")
     low = min(float(values.min()), 0.0)
@@ -116,8 +122,8 @@ def to_8_bits(values: np.ndarray, path: Path) -> np.ndarray:
 def lay_on_paper(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colours without their transparency.
 
-    A border that can be seen through is the paper: then opacity itself is the ink, whatever its colours. Otherwise the holes
-    in the paper get the colour of the border.
+    A border that can be seen through is the paper: then opacity itself is the ink,
+    whatever its colours. Otherwise the holes in the paper get the colour of the border.
     """
     if is_see_through(alpha):
         return alpha[:, :, None]

@@ -22,8 +22,9 @@ class Ink(NamedTuple):
 def find_ink(colours: np.ndarray) -> Ink:
     """The ink of a picture, (H, W, C) uint8.
 
-    It is looked for in the mixture of colours that shows it best, so that red on green is ink as well. Raises ValueError where the picture has
-    one colour, or no ink that stands out.
+    It is looked for in the mixture of colours that shows it best, so that red on green is
+    ink as well. Raises ValueError where the picture has one colour, or no ink that stands
+    out.
     """
     if not np.ptp(colours, axis=(0, 1)).any():
         raise ValueError(f"expected a digit, found one colour all over, {tuple(colours[0, 0].tolist())}.")
@@ -48,10 +49,12 @@ def find_ink(colours: np.ndarray) -> Ink:
 
 
 def ink_weights(colours: np.ndarray, side: int) -> np.ndarray:
-    """The colour of ink less that of paper, as weights of red, green and blue, (C,): absolutely they sum to 1.
+    """The colour of ink less that of paper, as weights of red, green and blue, (C,):
+    absolutely they sum to 1.
 
-    Ink is the lesser part wherever it is, so the differences to the mean of the surroundings are few and large on its
-    side, many and small on the paper's: the sum of their cubes has the ink's sign. A shadow's edge adds as much to both.
+    Ink is the lesser part wherever it is, so the differences to the mean of the
+    surroundings are few and large on its side, many and small on the paper's: the sum of
+    their cubes has the ink's sign. A shadow's edge adds as much to both.
     """
     every = max(1, side // 150)  # pixels: this needs no detail
     few = colours[::every, ::every]
@@ -62,11 +65,12 @@ def ink_weights(colours: np.ndarray, side: int) -> np.ndarray:
 
 
 def find_paper(light: np.ndarray, side: int) -> np.ndarray:
-    """What is behind bright ink, (H, W): the morphological opening, which leaves nothing that is bright and narrower
-    than a square.
+    """What is behind bright ink, (H, W): the morphological opening, which leaves nothing
+    that is bright and narrower than a square.
 
-    The square is the smallest that takes all of the strokes: the next two sizes find nothing more. So shadows, desks and
-    margins, which are wider, belong to the paper, edge and all.
+    The square is the smallest that takes all of the strokes: the next two sizes find
+    nothing more. So shadows, desks and margins, which are wider, belong to the paper,
+    edge and all.
     """
     papers, taken = [], []
     for part in STROKES:
@@ -79,14 +83,18 @@ def find_paper(light: np.ndarray, side: int) -> np.ndarray:
 
 
 def without_grain(differences: np.ndarray) -> np.ndarray:
-    """Differences from the paper, (H, W), less what its own grain shows: most pixels are paper."""
+    """Differences from the paper, (H, W), less what its own grain shows: most pixels are
+    paper.
+    """
     return np.maximum(differences - 2 * np.median(differences), 0)
 
 
 def otsu(grey: np.ndarray) -> tuple[int, float]:
-    """The level that divides grey levels best in two, and how far apart the means of the two are.
+    """The level that divides grey levels best in two, and how far apart the means of the
+    two are.
 
-    Otsu (1979), "A threshold selection method from gray-level histograms": most variance between the parts.
+    Otsu (1979), "A threshold selection method from gray-level histograms": most variance
+    between the parts.
     """
     levels = np.rint(grey).clip(0, 255).astype(np.uint8)
     counts = np.bincount(levels.ravel(), minlength=256).astype(np.float64)

@@ -9,14 +9,18 @@ AT_ENDS = 0.6  # of its first and of its last eighth
 
 
 def find_lines(mask: np.ndarray) -> np.ndarray:
-    """The pixels of straight lines from side to side and from top to bottom, (H, W) bool, in those of ink."""
+    """The pixels of straight lines from side to side and from top to bottom, (H, W) bool,
+    in those of ink.
+    """
     return level_lines(mask) | level_lines(mask.T).T
 
 
 def level_lines(mask: np.ndarray) -> np.ndarray:
-    """The pixels of lines from the left to the right side; where the digit crosses one, the ink is thicker and stays.
+    """The pixels of lines from the left to the right side; where the digit crosses one,
+    the ink is thicker and stays.
 
-    Hough's idea (1962): for each slope, thin pixels vote for the row at which their line would begin.
+    Hough's idea (1962): for each slope, thin pixels vote for the row at which their line
+    would begin.
     """
     H, W = mask.shape
     thickest = max(3, max(H, W) // THICKEST)
@@ -37,7 +41,9 @@ def level_lines(mask: np.ndarray) -> np.ndarray:
 
 
 def runs(mask: np.ndarray) -> np.ndarray:
-    """How many pixels of ink stand on each other where a pixel is, (H, W) int, 0 where there is none."""
+    """How many pixels of ink stand on each other where a pixel is, (H, W) int, 0 where
+    there is none.
+    """
     steps = np.diff(np.pad(mask.T, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     columns, starts = (steps == 1).nonzero()
     _, ends = (steps == -1).nonzero()

@@ -1,4 +1,6 @@
-"""Which ink is the digit: the large connected pieces, without lines, specks and whatever runs along the border."""
+"""Which ink is the digit: the large connected pieces, without lines, specks and whatever
+runs along the border.
+"""
 
 from typing import NamedTuple
 
@@ -24,7 +26,9 @@ class Found(NamedTuple):
 
 
 def find_digits(mask: np.ndarray, split: bool = False) -> list[Found]:
-    """The digits in the ink of a picture, (H, W) bool: one, or with `split` as many as stand in a row, left to right."""
+    """The digits in the ink of a picture, (H, W) bool: one, or with `split` as many as
+    stand in a row, left to right.
+    """
     lines = find_lines(mask)
     labels, sizes = pieces(mask & ~lines)
     if not sizes.any():  # a lone stroke is as straight as a line
@@ -45,7 +49,9 @@ def find_digits(mask: np.ndarray, split: bool = False) -> list[Found]:
 
 
 def pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A number for each connected piece, (H, W) int, and the pixels of each number; 0 is the paper, of which none count."""
+    """A number for each connected piece, (H, W) int, and the pixels of each number; 0 is
+    the paper, of which none count.
+    """
     labels, count = ndimage.label(mask, EIGHT)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
@@ -53,7 +59,9 @@ def pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def runs_along_border(labels: np.ndarray, count: int) -> np.ndarray:
-    """Which pieces cover half of one of the picture's sides, or lie close to it as a whole, (count,) bool."""
+    """Which pieces cover half of one of the picture's sides, or lie close to it as a
+    whole, (count,) bool.
+    """
     found = np.zeros(count, bool)
     for grid in (labels, labels[::-1], labels.T, labels.T[::-1]):
         found |= np.bincount(grid[0], minlength=count) > ALONG * grid.shape[1]
@@ -65,7 +73,8 @@ def runs_along_border(labels: np.ndarray, count: int) -> np.ndarray:
 def in_a_row(labels: np.ndarray, large: np.ndarray) -> list[list[int]]:
     """The numbers of the pieces of each digit, from left to right.
 
-    Pieces one above the other are of one digit, and so is a small piece beside a tall one, such as the bar of a five.
+    Pieces one above the other are of one digit, and so is a small piece beside a tall
+    one, such as the bar of a five.
     """
     boxes = ndimage.find_objects(labels)
     order = sorted(large.tolist(), key=lambda k: boxes[k - 1][1].start)

@@ -15,7 +15,9 @@ EIGHT = np.ones((3, 3), bool)  # a pixel's neighbours, the diagonal ones too
 
 
 def find_sheet(colours: np.ndarray) -> tuple[np.ndarray, int, int]:
-    """The part of a picture, (H, W, C) uint8, on which the digit is, and the row and the column where it begins."""
+    """The part of a picture, (H, W, C) uint8, on which the digit is, and the row and the
+    column where it begins.
+    """
     top = left = 0
     while (inside := look_inside(colours)) is not None:
         colours, down, right = inside
@@ -27,8 +29,9 @@ def find_sheet(colours: np.ndarray) -> tuple[np.ndarray, int, int]:
 def look_inside(colours: np.ndarray) -> tuple[np.ndarray, int, int] | None:
     """What the largest rectangle in a picture holds, or nothing where there is none.
 
-    A rectangle is a piece that differs from the picture's border, does not touch it, and fills its box. Paper with a
-    digit on it is solid, with holes where the ink is; a frame is all hole.
+    A rectangle is a piece that differs from the picture's border, does not touch it, and
+    fills its box. Paper with a digit on it is solid, with holes where the ink is; a frame
+    is all hole.
     """
     H, W, _ = colours.shape
     differs = np.abs(colours - np.median(border(colours), axis=0)).max(axis=2)
