@@ -454,6 +454,7 @@ def test_batch_normalization_behind_a_convolution_is_folded(folder):
         "gain": numbers(1, "float32", 3),
         "shift": numbers(2, "float32", 3),
     }
+    names = ("gain", "shift", "mean", "variance")
     arrays |= {"mean": numbers(3, "float32", 3), "variance": np.abs(numbers(4, "float32", 3)) + 0.5}
     nodes = [
         make("Conv", ["input", "w"], ["a"], pads=[1, 1, 1, 1]),
@@ -461,7 +462,14 @@ def test_batch_normalization_behind_a_convolution_is_folded(folder):
     ]
     path = model_of(folder, nodes, arrays, [None, 2, 6, 5], rank=4)
     assert [type(layer).__name__ for layer in load(path).children()] == ["Conv2d"]
-    judged(path, numbers(5, "float32", 2, 2, 6, 5))
+    x = numbers(5, "float32", 2, 2, 6, 5)
+    plain = nn.Conv2d(2, 3, 3, padding=1, bias=False, dtype=np.float64)
+    plain.load_state_dict({"weight": arrays["w"].astype(np.float64)})
+    gain, shift, mean, variance = (arrays[k].astype(np.float64)[:, None, None] for k in names)
+    expected = (plain(x.astype(np.float64)) - mean) / np.sqrt(variance + 1e-5) * gain + shift
+    model = load(path)
+    bound = error_bound(model, x) + 4 * np.finfo(np.float32).eps * (np.abs(gain * mean) + np.abs(shift))
+    assert (np.abs(model(x) - expected) <= 2 * bound).all()  # the folded parameters are rounded, too
 
 
 def test_auto_pad_is_same_with_the_odd_pixel_at_the_end(folder):
