@@ -54,7 +54,7 @@ class SimpleCNN(nn.Module):
         self.flatten = nn.Flatten()
         self.linear_block = nn.Sequential(nn.Linear(32 * (H // 4) * (W // 4), 128), nn.ReLU(), nn.Linear(128, outputs))
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         if x.ndim != 4 or x.shape[1:] != self.input_shape:
             shape = ", ".join(map(str, self.input_shape))
             grey = "grey " if self.input_shape[0] == 1 else ""
@@ -64,7 +64,7 @@ class SimpleCNN(nn.Module):
             )
         return self.linear_block(self.flatten(self.cnn(x)))
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Any) -> Any:
         return self.cnn.backward(self.flatten.backward(self.linear_block.backward(grad_output)))
 
 
@@ -81,14 +81,14 @@ class ParityCNN(SimpleCNN):
     After ten epochs on digits the worst mistakes have a logit near 4.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(outputs=1)
         self.sigmoid = nn.Sigmoid()
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         return self.sigmoid(super().forward(x))
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Any) -> Any:
         return super().backward(self.sigmoid.backward(grad_output))
 
 
@@ -148,10 +148,10 @@ class Generator(nn.Module):
             nn.ConvTranspose2d(8, 3, kernel_size=4, stride=2, padding=1),
         )
 
-    def forward(self, latent):
+    def forward(self, latent: Any) -> Any:
         return self.cnn(self.linear_block(latent))
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Any) -> Any:
         return self.linear_block.backward(self.cnn.backward(grad_output))
 
 
@@ -173,8 +173,8 @@ class Autoencoder(nn.Module):
         self.encoder = SimpleCNN(outputs=latent_dim)
         self.generator = Generator(latent_dim)
 
-    def forward(self, x):
+    def forward(self, x: Any) -> Any:
         return self.generator(self.encoder(x))
 
-    def backward(self, grad_output):
+    def backward(self, grad_output: Any) -> Any:
         return self.encoder.backward(self.generator.backward(grad_output))

@@ -5,13 +5,16 @@ has the rules of it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..kernels import arrays
 from . import passes
 from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing has it from Python 3.11 on
 
 
 class KeysReport(NamedTuple):
@@ -95,7 +98,7 @@ class Module:
         """This module and all below it, without their names."""
         return (module for _, module in self.named_modules())
 
-    def apply(self, function: Callable[["Module"], Any]) -> "Module":
+    def apply(self, function: Callable[["Module"], Any]) -> "Self":
         """Call function(module) for everything below, then for this module. Returns self."""
         for child in self.children():
             child.apply(function)
@@ -141,7 +144,7 @@ class Module:
         """
         return passes.take_kept(self)
 
-    def train(self, mode: bool = True) -> "Module":
+    def train(self, mode: bool = True) -> "Self":
         """Training mode for this module and all below, or evaluation mode with False.
         Returns self.
 
@@ -152,13 +155,13 @@ class Module:
             module.training = mode
         return self
 
-    def eval(self) -> "Module":
+    def eval(self) -> "Self":
         """Evaluation mode: train(False)."""
         return self.train(False)
 
     # -------------------------------------------------------------------------- devices
 
-    def to(self, device: Any) -> "Module":
+    def to(self, device: Any) -> "Self":
         """Move parameters, their gradients and other arrays (such as a loss's weights)
         to a torch device, in place.
 
@@ -226,7 +229,7 @@ class Module:
         """What stands between the parentheses."""
         return ""
 
-    def unless(self, **defaults) -> str:
+    def unless(self, **defaults: Any) -> str:
         """For extra_repr: ", name=value" for each attribute that differs from its default."""
         values = {name: getattr(self, name) for name in defaults}
         return "".join(f", {name}={value}" for name, value in values.items() if value != defaults[name])

@@ -5,7 +5,7 @@ That is the chain rule.
 
 import operator
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, overload
 
 from .module import Module
 
@@ -73,6 +73,12 @@ class Sequential(Module):
 
     def __len__(self) -> int:
         return sum(1 for _ in self.children())
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Sequential": ...
 
     def __getitem__(self, index: int | slice) -> Module:
         if isinstance(index, slice):

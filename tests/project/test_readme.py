@@ -8,9 +8,9 @@ import pytest
 import minicnn
 from benchmarks import results
 from minicnn.kernels import numba_fast, numpy_textbook
+from tests.project.examples import EXAMPLES, README
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = re.findall(r"\[([\w/]+\.py)\]\((\S+)\)", README)
 BEGINNING = "kernels/numpy_textbook/convolution.py"
 
@@ -65,7 +65,7 @@ def test_every_make_command_in_the_documents_is_a_target():
     assert {"train", "test", "help"} <= wanted <= targets
 
 
-@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_runs(monkeypatch, capsys, example):
     few = minicnn.data.Subset(minicnn.data.MNIST(), range(128))
     monkeypatch.setattr(minicnn.data, "MNIST", lambda: few)
