@@ -28,7 +28,12 @@ def convert(source: Path, target: Path, force: bool = False, model: Module | Non
     """Write the weights in `source`, a file or a run folder, to `target`. Returns a table."""
     source = source / "model.safetensors" if source.is_dir() else source
     check_target(source, target, force)
-    weights = load_weights(source)
+    if source.suffix == ".onnx":
+        from . import onnx  # only now: it needs an extra
+
+        weights = dict(onnx.load(source).state_dict())
+    else:
+        weights = load_weights(source)
     if prefix:
         weights = without_prefix(weights, prefix, source)
     if model is not None:

@@ -214,7 +214,7 @@ MAY_IMPORT = {
     "train.py": {"command", "data", "kernels", "nn", "optim", "saved", "tasks", "training"},
     "predict.py": {"", "command", "data", "plots", "tasks", "trained"},
     "evaluate.py": {"", "command", "data", "kernels", "table", "tasks", "trained"},
-    "convert.py": {"command", "models", "nn", "saved", "table"},
+    "convert.py": {"", "command", "models", "nn", "onnx", "saved", "table"},
     "onnx/": {"", "command", "geometry", "nn", "onnx", "saved", "trained"},
     "explore/": {
         *("__version__", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import models, nn
+from minicnn.convert import convert
 from minicnn.nn.watch import chain
 from minicnn.onnx import export, load, main
-from minicnn.saved.weights import save_weights
+from minicnn.saved.weights import load_weights, save_weights
 from minicnn.trained import Trained
 from tests.support import strategies
 
@@ -566,3 +567,13 @@ def test_float64_is_refused_until_it_is_asked_for(folder):
     assert model.weight.dtype == np.float64
     with pytest.raises(ValueError, match="dtype must be float32 or float64, got int64"):
         export(model, folder / "double.onnx", x.shape, dtype=np.int64)
+
+
+def test_convert_reads_the_weights_of_a_chain(folder):
+    model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    export(model, folder / "weights.onnx", (1, 3))
+    convert(folder / "weights.onnx", folder / "weights.safetensors", force=True, model=nn.Sequential(nn.Linear(3, 2)))
+    found = load_weights(folder / "weights.safetensors")
+    assert {name: array.tobytes() for name, array in found.items()} == {
+        name: array.tobytes() for name, array in model.state_dict().items()
+    }
