@@ -2,7 +2,6 @@
 never later, and no thread is lost.
 """
 
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,42 +13,11 @@ import pytest
 import minicnn
 from minicnn.kernels.numba_fast import optimizers
 from minicnn.kernels.numba_fast.engine import machine, team
+from tests.support.interruption import interrupted
 from tests.support.scripts import TIMEOUT
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="NUMBA_DISABLE_JIT: one thread does it all")
 PARTS = 2000
-
-
-class Interruption(BaseException):
-    pass
-
-
-def interrupted(call, files, line):
-    """Run call() with an exception before the line-th line that runs in one of the
-    files; whether there was such a line.
-    """
-    left = line
-
-    def trace(frame, event, argument):
-        nonlocal left
-        if not frame.f_code.co_filename.endswith(files):
-            return None
-        if event == "line":
-            left -= 1
-            if left == 0:
-                raise Interruption
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except Interruption:
-        return True
-    finally:
-        sys.settrace(before)
-    assert left > 0, "the exception was swallowed"
-    return False
 
 
 @numba.njit(nogil=True)
