@@ -239,11 +239,16 @@ def pair(value, name: str, least: int, who: str, what: str = "an int or a pair o
     return values[0], values[-1]
 
 
-def positive(value, name: str, who: str) -> int:
-    """`value` as one int of at least 1."""
+def integer(value, name: str, who: str, least: int) -> int:
+    """`value` as one int of at least `least`."""
     if isinstance(value, (tuple, list)):
         raise TypeError(f"{who}: {name} must be one int, got {value!r}.")
-    return pair(value, name, 1, who, "an int")[0]
+    return pair(value, name, least, who, "an int")[0]
+
+
+def positive(value, name: str, who: str) -> int:
+    """`value` as one int of at least 1."""
+    return integer(value, name, who, 1)
 
 
 def check_groups(C: int, O: int, G: int, who: str) -> None:

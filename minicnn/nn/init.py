@@ -61,12 +61,14 @@ def weight_and_bias(weight_shape: tuple[int, ...], bias: int | None, dtype) -> t
 
     fan_in is the number of inputs that one output sums over; `bias` the number of
     biases. (He et al., 2015, with a = sqrt(5), is where it comes from, and its
-    rounding: sqrt(5)^2 is 5.000000000000001 in float64.)
+    rounding: sqrt(5)^2 is 5.000000000000001 in float64.) Where nothing is summed, fan_in =
+    0, all starts at 0.
     """
     dtype = np.float32 if dtype is None else dtype
     if np.dtype(dtype).name not in ("float32", "float64"):
         raise ValueError(f"dtype must be float32 or float64 for weights that are learnt, got {np.dtype(dtype)}.")
     fan_in = math.prod(weight_shape[1:])
-    bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / math.sqrt(fan_in))
+    root = math.sqrt(fan_in) or math.inf
+    bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / root)
     weight = Parameter(uniform(weight_shape, bound, dtype))
-    return weight, None if bias is None else Parameter(uniform((bias,), 1 / math.sqrt(fan_in), dtype))
+    return weight, None if bias is None else Parameter(uniform((bias,), 1 / root, dtype))

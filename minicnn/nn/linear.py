@@ -31,19 +31,20 @@ class Linear(Module):
     the input. Often believed: this is the small layer. In fact the first one holds 93 %
     of SimpleCNN's parameters, because no weight is used twice.
 
-        in_features, out_features   sizes of the last dimension, before and after; at least 1
+        in_features, out_features   sizes of the last dimension, before and after; at least 0
         bias                        whether a number is added to each output
         dtype                       of the weights, float32 or float64; input and output
                                     have it too
 
-    The weights start uniform within 1 / sqrt(in_features). Raises ValueError for arguments,
+    The weights start uniform within 1 / sqrt(in_features). Without inputs the output is the
+    bias, which starts at 0. Raises ValueError for arguments,
     TypeError for an input that is not an array, RuntimeError for one that does not fit.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype=np.float32):
-        self.in_features = geometry.positive(in_features, "in_features", "Linear")
-        self.out_features = geometry.positive(out_features, "out_features", "Linear")
+        self.in_features = geometry.integer(in_features, "in_features", "Linear", 0)
+        self.out_features = geometry.integer(out_features, "out_features", "Linear", 0)
         self.weight, self.bias = weight_and_bias(
             (self.out_features, self.in_features), self.out_features if bias else None, dtype
         )

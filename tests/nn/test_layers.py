@@ -198,7 +198,7 @@ def test_a_transposed_convolution_reaches_the_output_size_that_torch_reaches(cas
         ("MaxPool2d", (3, 1, 2), ValueError, "at most half the kernel size, got padding 2 with kernel size 3"),
         ("MaxPool2d", (0,), ValueError, "kernel_size.*got 0"),
         ("MaxPool2d", (2, 0), ValueError, "stride.*got 0"),
-        ("Linear", (0, 1), ValueError, "Linear: in_features.*got 0"),
+        ("Linear", (-1, 1), ValueError, "Linear: in_features.*got -1"),
         ("Linear", (2, "3"), TypeError, "out_features.*got '3'"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import minicnn
 from minicnn import nn
 from minicnn.nn import functional as F
 from tests.support import oracle, strategies
@@ -78,6 +79,31 @@ def test_the_layer_is_the_function(case, dtype):
     oracle.assert_equal(layer.weight.grad, grad_weight)
     if bias is not None:
         oracle.assert_equal(layer.bias.grad, grad_bias)
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("dtype", strategies.FLOATS)
+@pytest.mark.parametrize("leading", [(), (0,), (2,), (3, 9)])
+@pytest.mark.parametrize(("features", "outputs"), [(0, 3), (3, 0), (0, 0)])
+def test_a_layer_without_inputs_or_outputs_is_torchs(features, outputs, leading, dtype):
+    """Weights, output, gradients, and the weights of the layer that is made after it."""
+    minicnn.manual_seed(3)
+    torch.manual_seed(3)
+    ours = [nn.Linear(features, outputs, dtype=dtype), nn.Linear(2, 2)]
+    theirs = [torch.nn.Linear(features, outputs, dtype=getattr(torch, dtype)), torch.nn.Linear(2, 2)]
+    for layer, expected in zip(ours, theirs, strict=True):
+        for name, value in expected.state_dict().items():
+            oracle.assert_equal(layer.state_dict()[name], value.numpy(), name)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-9, 10, (*leading, features)).astype(dtype)
+    grad = rng.integers(-9, 10, (*leading, outputs)).astype(dtype)
+    asked = torch.tensor(x, requires_grad=True)
+    expected = theirs[0](asked)
+    expected.backward(torch.tensor(grad))
+    oracle.assert_equal(ours[0](x), expected.detach().numpy())
+    oracle.assert_equal(ours[0].backward(grad), asked.grad.numpy())
+    oracle.assert_equal(ours[0].weight.grad, theirs[0].weight.grad.numpy())
+    oracle.assert_equal(ours[0].bias.grad, theirs[0].bias.grad.numpy())
 
 
 # --------------------------------------------------------------------------------- laws
@@ -184,7 +210,7 @@ def test_whatever_torch_rejects_is_rejected(input_shape, weight_shape, bias_shap
 
 
 @pytest.mark.parametrize(
-    ("in_features", "out_features", "text"), [(0, 1, "in_features .*got 0"), (1, -1, "out_features .*got -1")]
+    ("in_features", "out_features", "text"), [(-1, 1, "in_features .*got -1"), (1, -1, "out_features .*got -1")]
 )
 def test_a_layer_rejects_senseless_arguments_at_once(in_features, out_features, text):
     with pytest.raises(ValueError, match=f"Linear: {text}"):
