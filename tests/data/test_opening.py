@@ -241,6 +241,13 @@ def test_classes_that_come_sorted_take_turns(counts):
         assert (np.diff(order[labels[order] == label]) > 0).all()  # within a class the order stays
 
 
+def test_grey_pictures_of_16_bits_are_scaled_and_not_cut_off(tmp_path):
+    images, labels = random_set(3, N=9)
+    write_pictures(tmp_path / "train", images.astype(np.uint16) * 257, labels, ".png")
+    write_pictures(tmp_path / "test", images.astype(np.uint16) * 257, labels, ".tif")
+    check(tmp_path, (images, labels), (images, labels))
+
+
 def test_pictures_of_two_sizes_are_refused_with_the_way_to_one(tmp_path):
     write_pictures(tmp_path, *TRAIN, ".png")
     Image.new("L", (9, 9)).save(tmp_path / "b" / "999.png")

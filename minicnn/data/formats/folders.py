@@ -69,8 +69,19 @@ def read_picture(file: Path, coloured: bool | None = None) -> np.ndarray:
     """
     try:
         with Image.open(file) as image:
-            check_size(file, image.width * image.height * 4)
-            grey = image.mode in ("1", "L", "LA", "I;16", "I") if coloured is None else not coloured
-            return np.asarray(image.convert("L" if grey else "RGB"))
+            return as_bytes(image, file, coloured)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"{file} cannot be read as a picture: {error}") from error
+
+
+def as_bytes(image: Image.Image, where: Path, coloured: bool | None = None) -> np.ndarray:
+    """An open picture as (H, W) or (H, W, 3) uint8. Grey of 16 bits is brought to 8: Pillow
+    itself would cut it off at 255 instead.
+    """
+    check_size(where, image.width * image.height * 4)
+    if image.mode.startswith("I"):  # "I;16", or "I" from an older Pillow
+        grey = np.rint(np.asarray(image) / 257).astype(np.uint8)  # 65535 becomes 255
+        return np.repeat(grey[:, :, None], 3, axis=2) if coloured else grey
+    if coloured is None:
+        coloured = image.mode not in ("1", "L", "LA")
+    return np.asarray(image.convert("RGB" if coloured else "L"))

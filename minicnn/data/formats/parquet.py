@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .found import Found, check_size, files_below, first_bytes, of_this_part
+from .folders import as_bytes
+from .found import Found, files_below, first_bytes, of_this_part
 
 MAGIC = b"PAR1"
 IMAGES = ("image", "img", "picture", "pixels")
@@ -59,8 +60,7 @@ def decode(row: Any, where: str) -> np.ndarray:
         )
     try:
         with Image.open(io.BytesIO(content)) as image:
-            check_size(Path(where), image.width * image.height * 4)
-            return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+            return as_bytes(image, Path(where))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(f"{where}: expected a picture, found {error}") from error
 
