@@ -35,7 +35,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import table
+from . import diagnosis, table
+from .diagnosis import Element
+from .mistakes import MISTAKES
 from .nn import Module, Parameter
 
 EPS = float(np.finfo(np.float64).eps)
@@ -46,34 +48,6 @@ REFUSALS = (ArithmeticError, IndexError, RuntimeError, ValueError)
 
 class GradcheckError(Exception):
     """What `gradcheck(..., raise_error=True)` raises; its text is the report."""
-
-
-class Element(NamedTuple):
-    """One number of one array, and what is said about its gradient."""
-
-    place: tuple[int, ...]
-    backward: float
-    difference: float  # the central difference
-    allowed: float
-    left: float  # the slopes to both sides
-    right: float
-
-    @property
-    def error(self) -> float:
-        return abs(self.backward - self.difference)
-
-    @property
-    def at_kink(self) -> bool:
-        """Where f has a kink: whether backward lies between the slopes to both sides."""
-        low, high = sorted((self.left, self.right))
-        return low - self.allowed <= self.backward <= high + self.allowed
-
-    @property
-    def badness(self) -> float:
-        """The error in units of what is allowed; infinite for NaN."""
-        if not self.error > 0:
-            return 0.0 if self.error == 0 else math.inf
-        return self.error / self.allowed if self.allowed else math.inf
 
 
 class Result(NamedTuple):
@@ -152,6 +126,10 @@ def gradcheck(
     False
     >>> print(report.results[0].problem)
     3 of 3 elements are wrong, each 0.5 times what it must be: a factor is missing.
+
+    A mistake that explains all numbers is named: a factor, a sign, a transposed matrix;
+    for convolutions a flipped or transposed kernel, overlaps overwritten, a crop at the
+    wrong end; a batch that is not summed over.
 
     Often believed: a layer that passes is right. In fact its forward and backward
     agree; whether either is what you wanted, gradcheck cannot know. Raises TypeError
@@ -239,7 +217,7 @@ class _Check:
         for name, parameter in self.parameters.items():
             result = self.compare(name, parameter.data, first[name])
             if not result.problem:
-                result = result._replace(problem=_accumulation(first[name], parameter.grad))
+                result = result._replace(problem=diagnosis.accumulation(first[name], parameter.grad))
             results.append(result)
         if not any(result.shape and math.prod(result.shape) or result.shape == () for result in results):
             raise ValueError(
@@ -250,7 +228,7 @@ class _Check:
 
     def compare(self, name: str, array: np.ndarray, grad: Any) -> Result:
         """`array` is changed, element by element, and put back."""
-        problem = _unfit(name, array, grad)
+        problem = diagnosis.unfit(name, array, grad)
         if problem:
             return Result(name, array.shape, [], 0, problem)
         if not array.size:
@@ -268,8 +246,57 @@ class _Check:
                 right.append(element)
             else:
                 wrong.append(element)
-        sentence = _wrong(wrong, len(checked), array, np.asarray(grad)) if wrong else None
+        if not wrong:
+            return Result(name, array.shape, right, kinks, None)
+        mistake = diagnosis.in_common(wrong, grad) or self.mistake(array, grad, right + wrong, wrong, h)
+        sentence = f"{len(wrong)} of {len(checked)} elements are wrong{mistake or diagnosis.worst_of(wrong, array)}"
         return Result(name, array.shape, right + wrong, kinks, sentence)
+
+    def mistake(self, array: np.ndarray, grad: np.ndarray, checked: list, wrong: list, h: float) -> str | None:
+        """The usual mistake that explains all numbers, if there is one."""
+        wrong = wrong[:20]
+        shares = [self.shares(array, element.place, h) for element in wrong]
+        dimensions = self.output.ndim
+        number = next((i for i, x in enumerate(self.inputs) if x is array), None)
+        if number is None:
+            turned = list(diagnosis.kernels_turned(grad).items())
+            images = [share.sum(tuple(range(1, dimensions))) for share in shares] if dimensions > 1 else []
+            others = {"not summed over the batch": bool(images) and diagnosis.first_or_last_alone(images, wrong)}
+        else:
+            turned = self.with_turned_kernels(number)
+            pixels = [share.sum(tuple(range(dimensions - 2))) for share in shares] if dimensions > 2 else []
+            alone = bool(pixels) and (
+                diagnosis.first_or_last_alone(pixels, wrong) or diagnosis.first_or_last_alone(shares, wrong)
+            )
+            others = {"cropped at the wrong end": diagnosis.cropped(grad, checked), "overlap overwritten": alone}
+        names = [name for name, candidate in turned if diagnosis.explains(candidate, checked)]
+        names += [name for name, found in others.items() if found]
+        return f": {names[0]}. {MISTAKES[names[0]]}" if names else None
+
+    def with_turned_kernels(self, number: int) -> list[tuple[str, Any]]:
+        """(mistake, the gradient of input `number` where a parameter is another kernel)."""
+        parameters = list(self.parameters.values())
+        before = [None if parameter.grad is None else parameter.grad.copy() for parameter in parameters]
+        found = []
+        for parameter in parameters:
+            kernel = parameter.data
+            for name, turned in diagnosis.kernels_turned(kernel).items():
+                parameter.data = turned
+                found.append((name, self.backward()[number]))
+            parameter.data = kernel
+        for parameter, grad in zip(parameters, before, strict=True):
+            parameter.grad = grad
+        return found
+
+    def shares(self, array: np.ndarray, place: tuple, h: float) -> np.ndarray:
+        """What each output adds to the gradient of this element."""
+        value = array[place]
+        array[place] = value + h
+        high = self.forward()
+        array[place] = value - h
+        low = self.forward()
+        array[place] = value
+        return self.grad_output * (high - low) / (2 * h)
 
     def element(self, array: np.ndarray, place: tuple, grad: Any, h: float) -> tuple[Element, bool]:
         """The element, and whether f has a kink there."""
@@ -281,7 +308,7 @@ class _Check:
                 steps[k] = self.forward() - self.output, array[place] - value
             except REFUSALS as error:
                 raise ValueError(
-                    f"gradcheck: {self.who}.forward refuses the input when element {_text(place)} of it "
+                    f"gradcheck: {self.who}.forward refuses the input when element {diagnosis.text_of(place)} of it "
                     "or of a parameter "
                     f"moves by {k * h:.3g} from {value:.9g}: {error} Move it away from the edge of what "
                     "forward accepts."
@@ -306,58 +333,6 @@ class _Check:
         where = tuple(int(i) for i in place)
         found = Element(where, float(np.asarray(grad)[place]), near, allowed, left, right)
         return found, gap > 0.6 * gap2 and gap > 4 * rounding  # where f is smooth, gap is half of gap2
-
-
-# ---------------------------------------------------------------------------- sentences
-
-
-def _unfit(name: str, array: np.ndarray, grad: Any) -> str | None:
-    if grad is None and name.startswith("input"):
-        return "backward returned None: it must return the gradient with respect to the input."
-    if grad is None:
-        return "backward left .grad at None: it must call accumulate(gradient) of this parameter."
-    if not isinstance(grad, (np.ndarray, np.generic)):
-        return f"the gradient must be a NumPy array, got {type(grad).__name__}."
-    if grad.shape != array.shape:
-        turned = grad.ndim > 1 and grad.shape == array.shape[::-1]
-        return f"the gradient must have the shape {array.shape}, got {grad.shape}{': transposed?' if turned else '.'}"
-    if grad.dtype != array.dtype:
-        return f"the gradient must have the dtype {array.dtype}, got {grad.dtype}."
-    return None
-
-
-def _accumulation(first: Any, second: Any) -> str | None:
-    """After two passes, .grad must be the sum of both."""
-    if np.allclose(second, 2 * first, rtol=1e-9, atol=1e-9 * np.abs(first).max(initial=0.0)):
-        return None
-    if np.allclose(second, first, rtol=1e-9, atol=0):
-        return "a second backward replaced .grad: it must add to it; accumulate(gradient) does."
-    return "after two equal backward passes .grad is not twice what it was after one: it must add up, nothing else."
-
-
-def _wrong(wrong: list[Element], checked: int, array: np.ndarray, grad: np.ndarray) -> str:
-    """How many, and what they have in common, if that is plain to see."""
-    worst = max(wrong, key=lambda element: element.badness)
-    count = f"{len(wrong)} of {checked} elements are wrong"
-    big = [element for element in wrong if abs(element.difference) > 100 * element.allowed]
-    ratios = [element.backward / element.difference for element in big]
-    if big and all(element.backward == 0 for element in wrong):
-        return f"{count}: backward gives 0, but the output depends on them."
-    if len(ratios) > 1 and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
-        if abs(ratios[0] + 1) < 1e-4:
-            return f"{count}, each -1 times what it must be: a sign is wrong."
-        return f"{count}, each {ratios[0]:.6g} times what it must be: a factor is missing."
-    square = grad.ndim == 2 and len(grad) == len(grad.T) and len(wrong) > 1
-    if square and all(abs(grad.T[e.place] - e.difference) <= 1e-4 * abs(e.difference) + e.allowed for e in wrong):
-        return f"{count}: the gradient is transposed."
-    return (
-        f"{count}, worst element {_text(worst.place)}, where the value is {array[worst.place]:.9g}: "
-        f"backward gives {worst.backward:.9g}, the difference quotient {worst.difference:.9g} +- {worst.allowed:.1g}."
-    )
-
-
-def _text(place: tuple) -> str:
-    return str([int(i) for i in place])
 
 
 # ------------------------------------------------------------------------------ helpers

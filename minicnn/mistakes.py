@@ -10,6 +10,7 @@ MISTAKES = {
     "kernel transposed": "Axis 2 of the weight goes down (KH) and axis 3 across (KW).",
     "padding forgotten": "`padding` rows and columns of zeros surround the image before the window slides.",
     "padding on one side": "The padding goes on all four sides, above and left too, not below and right alone.",
+    "cropped at the wrong end": "The padding's gradient is cut off at both ends: padded[..., PH:PH + H, PW:PW + W].",
     "padding H and W swapped": "The first number of `padding` is for the rows, the second for the columns.",
     "stride forgotten": "The window starts at i * stride, not at i.",
     "stride H and W swapped": "The first number of `stride` is for the rows, the second for the columns.",

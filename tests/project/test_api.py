@@ -195,7 +195,8 @@ MAY_IMPORT = {
     # looking at layers
     "table.py": set(),
     "mistakes.py": set(),
-    "gradcheck.py": {"mistakes", "nn", "table"},
+    "diagnosis.py": set(),
+    "gradcheck.py": {"diagnosis", "mistakes", "nn", "table"},
     "summary/": {"command", "kernels", "models", "nn", "summary", "table"},
     "agree/": {"", "agree", "command", "geometry", "kernels", "mistakes", "nn", "table"},
     "testing/": {"", "agree", "testing"},
