@@ -35,22 +35,23 @@ WRAPPING = 19  # the first in which Pad can wrap around, for circular padding al
 
 
 def export(
-    model: nn.Module, path: str | Path, input_shape: Sequence[int], dtype: type | np.dtype | str | None = None
+    model: nn.Module, path: str | Path, batch_shape: Sequence[int], dtype: type | np.dtype | str | None = None
 ) -> None:
-    """Write `model` to an ONNX file; `input_shape` is that of one batch, such as (1, 1,
-    28, 28).
+    """Write `model` to an ONNX file; `batch_shape` is the shape of one batch, such as
+    (1, 1, 28, 28).
 
-    The first dimension, the batch, may have any size later. Input and output are called
-    "input" and "output"; weights have their names in `state_dict()`, and its layouts. A
-    last MaxPool2d with return_indices gives "indices" too, numbered as minicnn does it,
-    within each plane. Needs the extra `onnx`.
+    It is (1, *input_shape) for what `summary` and the models call input_shape, the shape
+    of one example. The batch may have any size later. Input and output are called "input"
+    and "output"; weights have their names in `state_dict()`, and its layouts. A last
+    MaxPool2d with return_indices gives "indices" too, numbered as minicnn does it, within
+    each plane. Needs the extra `onnx`.
 
     `dtype` is that of the file, by default the model's if that is float32. Few runtimes
     compute in float64, so a model of float64 is refused until dtype says what to write:
     np.float32 rounds its weights, np.float64 keeps them.
     """
     onnx = _onnx()
-    shape = _checked_shape(input_shape)
+    shape = _checked_shape(batch_shape)
     arrays = model.state_dict()
     others = [
         f"{name} is a {type(array).__name__}" for name, array in arrays.items() if not isinstance(array, np.ndarray)
@@ -78,12 +79,12 @@ def export(
     write_whole(Path(path), content)
 
 
-def _checked_shape(input_shape: Sequence[int]) -> tuple[int, ...]:
-    shape = tuple(input_shape)
+def _checked_shape(batch_shape: Sequence[int]) -> tuple[int, ...]:
+    shape = tuple(batch_shape)
     if len(shape) < 2 or any(isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in shape):
         raise ValueError(
-            f"onnx.export: input_shape must be the shape of a batch, sizes of at least 1 with the batch's first, "
-            f"such as (1, 1, 28, 28), got {input_shape!r}."
+            f"onnx.export: batch_shape must be the shape of a batch, sizes of at least 1 with the batch's first, "
+            f"such as (1, 1, 28, 28), got {batch_shape!r}."
         )
     return shape
 

@@ -78,7 +78,7 @@ class Summary:
 
 def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     """A table of the model's layers; `input_shape` is the shape of one example, without
-    the batch dimension.
+    the batch dimension, as in `model.input_shape`.
 
     parameters      numbers that are learnt
     multiply-adds   the products that are summed in the forward pass of one example;

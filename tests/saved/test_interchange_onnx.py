@@ -300,7 +300,7 @@ class Doubles(nn.Module):
         (nn.MaxPool2d(1), (1, 4, 4), "takes batches only"),
         (nn.ConvTranspose2d(1, 1, 1), (1, 4, 4), "takes batches only"),
         (nn.Unflatten(0, (2, 2)), (4, 4), "fixes the size of the batch; write -1"),
-        (nn.Linear(4, 4), (4,), r"input_shape must be the shape of a batch.*got \(4,\)"),
+        (nn.Linear(4, 4), (4,), r"batch_shape must be the shape of a batch.*got \(4,\)"),
         (nn.Linear(4, 4), (0, 4), "sizes of at least 1"),
         (nn.Linear(4, 4), (1.0, 4), "sizes of at least 1"),
     ],

@@ -74,7 +74,8 @@ def max_pool2d_backward(
     """The gradient with respect to the input: each grad_output goes to the element that won.
 
     grad_output (float32 or float64) and indices (int64) are (N, C, OH, OW) or (C, OH, OW); the
-    gradient has the input's shape, which is given, and grad_output's dtype.
+    gradient has grad_output's dtype, and the shape of the input, which is given as it was, with
+    the batch if there was one.
 
     >>> x = np.array([[[1.0, 2.0, 5.0], [4.0, 3.0, 6.0]]])
     >>> maxima, indices = max_pool2d(x, 2, stride=1, return_indices=True)
