@@ -6,7 +6,7 @@ Notation, here and in the kernels:
     O channels, OH x OW pixels             the output        (N, O, OH, OW)
     KH x KW                                the kernel        weight (O, C/G, KH, KW)
     S stride, P padding, D dilation        each with a letter H (down) or W (across) behind it
-    G groups                               output block g sees input block g alone
+    G groups                               output block b sees input block b alone
 
 The sizes come first, then the Geometry that carries them to the kernels, then how an
 operation's arguments become one, then the checks. Arguments that make no sense in
@@ -24,12 +24,20 @@ IntPair = int | tuple[int, int]
 
 
 def conv_size(size: int, K: int, S: int, padding: int, D: int) -> int:
-    """floor((size + padding - D (K - 1) - 1) / S) + 1, where `padding` counts both sides."""
+    """floor((size + padding - D (K - 1) - 1) / S) + 1, where `padding` counts both sides.
+
+    A window spans D (K - 1) + 1 pixels, so the last may start at `size + padding` minus that;
+    one starts at 0 and at every S-th pixel up to it. What is left over at the end (less than
+    S pixels) is seen by no window.
+    """
     return (size + padding - D * (K - 1) - 1) // S + 1
 
 
 def conv_transpose_size(size: int, K: int, S: int, P: int, D: int, OP: int) -> int:
-    """(size - 1) S - 2 P + D (K - 1) + OP + 1, which `conv_size` maps to `size`."""
+    """(size - 1) S - 2 P + D (K - 1) + OP + 1.
+
+    With OP < S, `conv_size` with padding 2 P maps it back to `size`.
+    """
     return (size - 1) * S - 2 * P + D * (K - 1) + OP + 1
 
 
@@ -45,12 +53,12 @@ def same_padding(K: int, D: int) -> tuple[int, int]:
 def pool_size(size: int, K: int, S: int, P: int, D: int, ceil_mode: bool) -> int:
     """conv_size with P on both sides; ceil_mode rounds up.
 
-    A last window that would start past the image and its left padding is dropped, as in torch.
+    A last window that would start in the right padding is dropped, as in torch.
     """
     span = size + 2 * P - D * (K - 1) - 1
     if not ceil_mode:
         return span // S + 1
-    out = -(-span // S) + 1
+    out = -(-span // S) + 1  # ceil
     starts_past_the_image = (out - 1) * S >= size + P
     return out - 1 if starts_past_the_image else out
 
@@ -60,7 +68,8 @@ def has_empty_window(size: int, S: int, P: int, D: int, out: int) -> bool:
 
     That takes padding, and a dilation larger than the image.
     """
-    starts_in_the_padding = range(min(out, -(-P // S)))
+    starts_in_the_padding = range(min(out, -(-P // S)))  # ceil
+    # (o S - P) mod D is its first tap at or right of pixel 0.
     return D > size and any((o * S - P) % D >= size for o in starts_in_the_padding)
 
 
@@ -112,7 +121,8 @@ def conv2d(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1,
     DH, DW = pair(dilation, "dilation", 1, who)
     G = positive(groups, "groups", who)
     (PT, PB), (PL, PR) = conv_padding(padding, (KH, KW), (SH, SW), (DH, DW), who)
-    if C != CG * G or min(O, CG, KH, KW) < 1:
+    _check_not_empty(weight_shape, who)
+    if C != CG * G:
         raise RuntimeError(
             f"{who}: weight {tuple(weight_shape)} with groups={G} takes {CG * G} channels, "
             f"but the input has {C}: {_as_read(input_shape, CG * G)}"
@@ -142,7 +152,8 @@ def conv_transpose2d(
     DH, DW = pair(dilation, "dilation", 1, who)
     G = positive(groups, "groups", who)
     OPH, OPW = check_output_padding(output_padding, (SH, SW), (DH, DW), who)
-    if C != CW or min(OG, KH, KW) < 1:
+    _check_not_empty(weight_shape, who)
+    if C != CW:
         raise RuntimeError(
             f"{who}: weight {tuple(weight_shape)} takes {CW} channels, "
             f"but the input has {C}: {_as_read(input_shape, CW)}"
@@ -196,8 +207,8 @@ def output_padding_for(output_size, input_shape, kernel_size, stride, padding, d
 
     `output_size` is (height, width), or a whole shape.
 
-    A stride S maps S input sizes to one output size; torch does not count what a dilation
-    allows beyond them.
+    S sizes of the transposed convolution's output belong to one size of its input; torch does
+    not count what a dilation allows beyond them.
     """
     try:
         wanted = tuple(operator.index(size) for size in output_size)
@@ -261,7 +272,8 @@ def check_groups(C: int, O: int, G: int, who: str) -> None:
 def check_output_padding(output_padding, stride, dilation, who: str) -> tuple[int, int]:
     """The output padding as a pair, less than S or D.
 
-    It picks one of the input sizes that a stride rounds down to the same output size.
+    Below S it picks one of the sizes of the transposed convolution's output that the
+    convolution rounds down to one size; from S on, those sizes belong to the next one.
     """
     OP = pair(output_padding, "output_padding", 0, who)
     for op, S, D in zip(OP, stride, dilation, strict=True):
@@ -285,6 +297,11 @@ def check_pool_padding(padding, kernel_size, who: str) -> tuple[int, int]:
                 f"{who}: padding must be at most half the kernel size, got padding {P} with kernel size {K}."
             )
     return paddings
+
+
+def _check_not_empty(weight_shape, who: str) -> None:
+    if min(weight_shape) < 1:
+        raise RuntimeError(f"{who}: weight {tuple(weight_shape)} is empty; each of its sizes must be at least 1.")
 
 
 def _as_read(input_shape, channels: int) -> str:

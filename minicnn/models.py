@@ -105,8 +105,9 @@ class Generator(nn.Module):
 
     With K = 4, S = 2, P = 1 the size is (H - 1) 2 - 2 + 3 + 1 = 2 H. The kernel size is
     a multiple of the stride, so each output pixel (but those at the rim) gets 2 x 2
-    stamps. With K = 3 it would get one, two or four of them in turn, and this shows as
-    a checkerboard in the picture (Odena et al., 2016,
+    stamps (transposed convolution: each input pixel adds the kernel, times its value,
+    to the output: a stamp). With K = 3 it would get one, two or four of them in turn,
+    and this shows as a checkerboard in the picture (Odena et al., 2016,
     https://distill.pub/2016/deconv-checkerboard/).
 
     But 25 is not a multiple of 2. A convolution with K = 4, S = 2, P = 2 takes 24
@@ -130,9 +131,8 @@ class Generator(nn.Module):
     and the loss 0.024 instead of 0.014.
     """
 
-    input_shape = (16,)  # of one image, with the usual latent_dim
-
     def __init__(self, latent_dim: int = 16):
+        self.input_shape = (latent_dim,)  # of one code
         self.linear_block = nn.Sequential(
             nn.Linear(latent_dim, 128),
             nn.ReLU(),

@@ -44,19 +44,21 @@ def train_epoch(
 ) -> tuple[float, float]:
     """Learn from each batch once. Returns mean loss and accuracy, as they were on the way.
 
-    Raises Diverged at the first loss that is not finite, unless `allow_nan`.
+    Raises Diverged at the first loss that is not finite (on a GPU the caller looks after the
+    epoch), unless `allow_nan`.
     """
     model.train()
     steps: list[Step] = []
-    for images, targets in processes.share(batches):
+    for images, targets in processes.share(batches):  # with one process: the batches as they are
         optimizer.zero_grad()
         outputs = model(images)  # (N, 10) logits, or what else the task's network gives
         loss = criterion(outputs, targets)
         model.backward(criterion.backward())
-        processes.average(model.parameters(), len(targets))
+        processes.average(model.parameters(), len(targets))  # with one process: nothing
         optimizer.step()
 
         steps.append((loss, count_right(outputs, targets), len(targets)))
+        # A share of a batch may be empty; of a GPU tensor checkable_values gives no values.
         if not allow_nan and len(targets) and not np.isfinite(checkable_values(loss)).all():
             raise Diverged(f"the loss of step {len(steps)} is {float(loss)}")
     return averages(steps, processes)
@@ -90,7 +92,7 @@ def averages(steps: Sequence[Step], processes: Processes) -> tuple[float, float]
         sum(int(right) for _, right, _ in steps),
         sum(size for _, _, size in steps),
     ]
-    total_loss, right, seen = processes.sum(sums)
+    total_loss, right, seen = processes.sum(sums)  # with one process: the same numbers
     return total_loss / seen, right / seen
 
 
@@ -216,6 +218,7 @@ def final_accuracy(history: Sequence[Metrics], best_is_kept: bool) -> str:
 
 
 def say(training: Training, text: str) -> None:
+    # speaks: the first process; quiet: --quiet, or another process
     if training.speaks:
         print(text, flush=True)
 
@@ -226,7 +229,7 @@ def say(training: Training, text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status."""
     started = time.perf_counter()
-    with ending() as end:
+    with ending() as end:  # Ctrl-C, a full disk or a NaN becomes a sentence and an exit status
         training = prepare_or_refuse(arguments)
         settings = training.settings
         end.run = training.run

@@ -61,9 +61,9 @@ class Conv2d(Module):
                                     'circular'
         dtype                       of the weights, float32 or float64
 
-    The weights start uniform within 1 / sqrt(C/G KH KW). Raises ValueError for
-    arguments, TypeError for an input that is not an array, RuntimeError for one that
-    does not fit.
+    The weights start uniform between -b and b, where b = 1 / sqrt((C/G) KH KW); the
+    bias too. Raises ValueError for arguments, TypeError for an input that is not an
+    array, RuntimeError for one that does not fit.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
     """
 
@@ -96,22 +96,28 @@ class Conv2d(Module):
         self.weight, self.bias = weight_and_bias(shape, self.out_channels if bias else None, dtype)
 
     def forward(self, x: Array) -> Array:
-        """Image by image: cols = im2col(x); output = weight_rows @ cols + bias."""
-        padded = None
+        """Image by image: cols = im2col(x); output = weight_rows @ cols + bias.
+
+        `keep` and `kept` stand in `module`, their rules in `passes`.
+        """
+        pad_arguments = None
         padding: geometry.IntPair | str = self.padding
         if self.padding_mode != "zeros":
-            padded = (self.frame(), self.padding_mode)
+            pad_arguments = (self.frame(), self.padding_mode)
             padding = 0
-            x = F.pad(x, *padded)  # (N, C, H + 2 PH, W + 2 PW)
+            x = F.pad(x, *pad_arguments)  # (N, C, H + 2 PH, W + 2 PW)
         options: dict[str, Any] = {"stride": self.stride, "padding": padding}
         options |= {"dilation": self.dilation, "groups": self.groups}
-        self.keep(x, options, padded)  # the weight's gradient needs the input; the rest as it was now
+        # The weight's gradient needs the input; and the options as they are now, should they
+        # change before backward.
+        self.keep(x, options, pad_arguments)
         bias = None if self.bias is None else self.bias.data
+        # F checks, makes the Geometry, calls the chosen kernel set.
         return F.conv2d(x, self.weight.data, bias, **options)  # (N, O, OH, OW)
 
     def backward(self, grad_output: Array) -> Array | None:
         """Image by image: grad_weight += grad @ cols^T; grad_cols = weight_rows^T @ grad."""
-        x, options, padded = self.kept()
+        x, options, pad_arguments = self.kept()
         grad_input, grad_weight, grad_bias = F.conv2d_backward(
             grad_output,
             x,
@@ -123,8 +129,8 @@ class Conv2d(Module):
         self.weight.accumulate(grad_weight)
         if self.bias is not None:
             self.bias.accumulate(grad_bias)
-        if padded is not None and grad_input is not None:
-            grad_input = F.pad_backward(grad_input, *padded)
+        if pad_arguments is not None and grad_input is not None:
+            grad_input = F.pad_backward(grad_input, *pad_arguments)
         return grad_input  # (N, C, H, W)
 
     def frame(self) -> tuple[int, int, int, int]:

@@ -28,9 +28,10 @@ class Module:
     """The base of all layers and networks: subclasses define `forward(x)` and
     `backward(grad_output)`.
 
-    Parameters and modules that are attributes are found by themselves, parameters
-    first, each in the order in which they were assigned; that order is the order of
-    `parameters()` and of the keys of `state_dict()`.
+    Parameters and modules that are attributes are found automatically; not those inside
+    a list (use Sequential). Parameters come first, each in the order in which they were
+    assigned; that order is the order of `parameters()` and of the keys of
+    `state_dict()`.
 
     `training` is True at first. After `eval()` forward keeps nothing: that saves memory
     and lets several threads use one model, and it means that backward needs `train()`

@@ -2,12 +2,14 @@
 to it is noticed.
 
 There is no tape. A layer's forward keeps what its backward will need, and backward uses
-that up: it belongs to the latest forward, and may be called once for it. The arrays
-themselves are kept, not copies: do not change them between the two.
+that up: it belongs to the latest forward, and may be called once for it. So one layer
+object cannot stand twice in a network that learns. The arrays themselves are kept, not
+copies: do not change them between the two.
 
 Three things can go wrong without a trace, and each becomes an error: backward without a
-forward; a parameter that was changed after forward; and a layer that was called on its
-own after the network's forward, so that it keeps another input than its neighbours.
+forward; a parameter that an optimizer or load_state_dict changed after forward (not one
+changed by hand); and a layer that was called on its own after the network's forward, so
+that it keeps another input than its neighbours.
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 class Forward:
     """One forward pass, from the call of the outermost module to its return."""
 
-    superseded_by: str | None = None  # the layer that was called again, outside this pass, before its backward
+    # The layer that was called again although this pass's backward was still to come.
+    superseded_by: str | None = None
 
 
 class Kept(NamedTuple):
@@ -33,6 +36,7 @@ class Kept(NamedTuple):
     forward: Forward
 
 
+# Like a global, but each thread has its own.
 _under_way: ContextVar[Forward | None] = ContextVar("minicnn_forward", default=None)
 
 
@@ -62,7 +66,7 @@ def keep(module: "Module", values: tuple[Any, ...]) -> None:
     if not module.training:
         module.kept_for_backward = None
         return
-    forward = _under_way.get() or Forward()
+    forward = _under_way.get() or Forward()  # a new one where forward() was called directly
     before = module.kept_for_backward
     if before is not None and before.forward is not forward:
         before.forward.superseded_by = repr(module)
@@ -86,6 +90,7 @@ def take_kept(module: "Module") -> tuple[Any, ...]:
             f"{who} {again} was called on its own after the network's forward pass and replaced what that pass "
             "had stored. Call the whole network again before backward."
         )
+    # Without grad_input backward reads no weights, so changed ones do no harm.
     if kept.versions != _versions(module) and module.needs_input_grad:
         raise RuntimeError(
             f"{who} its parameters have changed since forward: "

@@ -38,8 +38,8 @@ class MaxPool2d(Module):
 
     Cost: N C OH OW KH KW comparisons; kept for backward: the winners' places, 8 bytes
     an output. Often believed: pooling makes a network indifferent to where things are.
-    In fact it forgives shifts of a pixel or so. (Nor has it parameters to save: it
-    makes the image smaller, and with it the *next* linear layer.)
+    In fact it forgives shifts of a pixel or so. (It has no parameters, so it saves
+    none itself: it makes the image smaller, and with it the *next* linear layer.)
 
         kernel_size      an int, or a pair for height and width; at least 1
         stride           the same; the kernel size unless given

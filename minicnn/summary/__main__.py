@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [name for name in names if name not in known]
     if unknown:
         parser.error(f"there is no network {', '.join(unknown)}; choose from {', '.join(known)}")
-    print("\n\n".join(str(summary(known[name](), known[name].input_shape)) for name in names))
+    models = [known[name]() for name in names]
+    print("\n\n".join(str(summary(model, model.input_shape)) for model in models))
     print("\nMultiply-adds (forward) and kept bytes are for one example. `help(minicnn.summary)` explains the columns.")
     return 0
 

@@ -55,6 +55,15 @@ def test_plain_cross_entropy_and_its_gradient_are_the_general_ones_without_optio
     )
 
 
+def test_plain_cross_entropy_of_a_class_whose_probability_rounds_to_0_is_finite():
+    """p is exp(-200), 0 in float32; its logarithm is -200."""
+    logits = np.array([[0, 200]], np.float32)
+    target = np.array([0])
+    assert losses.plain_cross_entropy(logits, target) == losses.cross_entropy(logits, target, None, -100, 0.0, "mean")
+    assert losses.plain_cross_entropy(logits, target) == 200
+    np.testing.assert_array_equal(losses.plain_cross_entropy_grad(logits, target), [[-1, 1]])
+
+
 @pytest.mark.parametrize("beta1", [0.9, 0.3])  # each side of torch's lerp
 @given(seeds)
 def test_plain_adam_is_the_general_one_without_options(beta1, seed):

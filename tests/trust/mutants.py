@@ -137,7 +137,7 @@ MUTANTS = {
         LOSSES,
     ),
     "ignore_index is forgotten": Mutant(
-        f"{KERNELS}/losses.py", "counts = target != ignore_index", "counts = target == target", LOSSES
+        f"{KERNELS}/losses.py", "counted = target != ignore_index", "counted = target == target", LOSSES
     ),
     "label smoothing forgets the class weights": Mutant(
         f"{KERNELS}/losses.py",

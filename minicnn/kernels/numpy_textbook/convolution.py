@@ -3,6 +3,11 @@
     output[n, o, i, j] = bias[o] + sum over c, kh, kw of
                          weight[o, c, kh, kw] * padded[n, c, i SH + kh DH, j SW + kw DW]
 
+(n is the image, o and c are output and input channel, i and j row and column of the output,
+kh and kw those of the kernel. N O C H W count these; S is the stride, D the dilation, P the
+padding, G the number of groups; SH is S down the height, SW across the width. What stands
+side by side is multiplied: C KH KW is one number.)
+
 Write the inputs under one output pixel below each other, and the sum is a row of weights
 times that column. Side by side the columns of all pixels form the patch matrix `cols`, and
 convolution is a product (Chellapilla et al., 2006). A product is linear in each factor, so
@@ -17,8 +22,8 @@ Here `g` is the Geometry of this call: all sizes, N to OW, worked out in `minicn
 and checked there.
 
 `padded` is x with zeros around it, and the sum multiplies them: an infinite or NaN weight
-over the padding makes NaN, as 0 * inf is NaN. All kernel sets do so. torch on its own does
-or does not, as its routine for that size has it.
+over the padding makes NaN, as 0 * inf is NaN. All kernel sets (the NumPy, Numba and torch
+routines) do so. torch on its own does or does not, as its routine for that size has it.
 """
 
 import numpy as np
@@ -39,7 +44,10 @@ def im2col(x, g: Geometry):
 
 
 def col2im(cols, g: Geometry):
-    """The transpose of im2col: a pixel was copied into several columns and adds them all up."""
+    """The transpose of im2col.
+
+    A pixel was copied into several columns, and collects the sum of those columns' entries.
+    """
     cols = cols.reshape(g.N, g.C, g.KH, g.KW, g.OH, g.OW)
     padded = np.zeros((g.N, g.C, *g.padded_size), cols.dtype)
     for kh, kw, down, across in _taps(g):
@@ -71,7 +79,7 @@ def _read_by(k, D, S, windows):
 def plain_conv2d(x, weight, bias, g: Geometry):
     """What Conv2d computes as a rule: groups=1, with a bias.
 
-    The derivation above, line by line.
+    The derivation above, line by line (for reading; tests hold it against `conv2d`).
     """
     rows = weight.reshape(g.O, -1)  # (O, C KH KW)
     cols = im2col(x, g)  # (N, C KH KW, OH OW)
@@ -82,7 +90,8 @@ def plain_conv2d(x, weight, bias, g: Geometry):
 def plain_conv2d_backward(grad_output, x, weight, g: Geometry):
     """(grad_input, grad_weight, grad_bias).
 
-    All images share the weights, so their gradients are added.
+    All images share the weights, so their gradients are added. For reading, like
+    `plain_conv2d`: tests hold it against the three functions at the end.
     """
     rows = weight.reshape(g.O, -1)  # (O, C KH KW)
     cols = im2col(x, g)  # (N, C KH KW, OH OW)
@@ -92,7 +101,7 @@ def plain_conv2d_backward(grad_output, x, weight, g: Geometry):
     return col2im(grad_cols, g), grad_rows.sum(axis=0).reshape(weight.shape), grad.sum(axis=(0, 2))
 
 
-# ------------------------------------ in general: block g of rows meets block g of cols
+# ------------------------------------ in general: block b of rows meets block b of cols
 
 
 def conv2d(x, weight, bias, g: Geometry):
@@ -117,6 +126,7 @@ def conv2d_grad_weight(grad_output, x, g: Geometry):
     """grad_weight = grad @ cols^T, summed over the images, which share the weights."""
     cols = _by_group(im2col(x, g), g.G)  # (N, G, C/G KH KW, OH OW)
     grad = _by_group(_matrices(grad_output, g), g.G)  # (N, G, O/G, OH OW)
+    # Without dtype, NumPy would sum small integers as int64.
     grad_rows = (grad @ cols.swapaxes(-1, -2)).sum(axis=0, dtype=x.dtype)  # (G, O/G, C/G KH KW)
     return grad_rows.reshape(g.weight_shape)
 
@@ -133,6 +143,6 @@ def _matrices(grad_output, g: Geometry):
 
 
 def _by_group(matrix, G):
-    """(..., R, P) -> (..., G, R / G, P): the R rows of each matrix in G equal blocks."""
-    *images, R, P = matrix.shape
-    return matrix.reshape(*images, G, R // G, P)
+    """(..., R, M) -> (..., G, R / G, M): the R rows of each matrix in G equal blocks."""
+    *images, R, M = matrix.shape
+    return matrix.reshape(*images, G, R // G, M)

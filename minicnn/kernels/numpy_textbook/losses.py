@@ -1,9 +1,9 @@
 """The losses and their gradients with respect to the input.
 
 Each has one loss per element (cross-entropy: per target), then the reduction: "none" keeps
-them, "sum" adds them, "mean" divides the sum by their number (cross-entropy: by the sum of
-the targets' weights). A gradient takes grad_output, the gradient with respect to what the
-loss returned: one number, or one for each loss with "none".
+them, "sum" adds them, "mean" divides the sum by their number (cross-entropy with class
+indices, and mse: by the sum of the weights). A gradient takes grad_output, the gradient with
+respect to what the loss returned: one number, or one for each loss with "none".
 """
 
 import numpy as np
@@ -37,14 +37,22 @@ def _reduce_grad(grad_output, reduction, divisor):
 #     p_c   = exp(x_c) / sum over k of exp(x_k)        softmax: scores become probabilities
 #     loss  = - log p_y                                y is the true class
 #
-# As log p_y = x_y - log(sum over k of exp(x_k)), the gradient is     grad x_k = p_k - [k = y].
+# As log p_y = x_y - log(sum over k of exp(x_k)), the gradient is
+#
+#     grad x_k = p_k - [k = y]                         [k = y] is 1 if k = y, else 0
+#
+# since d log(sum over k of exp(x_k)) / d x_k = p_k, and the loss has the opposite sign.
 
 
 def plain_cross_entropy(logits, target):
-    """logits (N, C), classes (N,) -> the mean of -log p_y, one number."""
-    p = _softmax(logits)  # (N, C)
+    """logits (N, C), classes (N,) -> the mean of -log p_y, one number.
+
+    For reading: tests hold it against `cross_entropy`. Not the logarithm of p: a small p is 0
+    in the computer, and log 0 is -inf.
+    """
+    log_p = _log_softmax(logits)  # (N, C)
     images = np.arange(len(target))  # (N,)
-    return -np.log(p[images, target]).mean()
+    return -log_p[images, target].mean()
 
 
 def plain_cross_entropy_grad(logits, target):
@@ -75,7 +83,7 @@ def _log_softmax(logits):
 #
 # q_c is weight[y] for the class c = y and 0 elsewhere when the target is an index y, and
 # target_c weight_c when the target holds probabilities. Label smoothing e mixes in the uniform
-# distribution: (1 - e) q + e / C weight. As d log p_c / d x_k = [c = k] - p_k, the gradient is
+# distribution: (1 - e) q + (e / C) weight. As d log p_c / d x_k = [c = k] - p_k,
 #
 #     grad x_k = p_k (sum over c of q_c) - q_k
 #
@@ -92,15 +100,15 @@ def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reducti
         q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
         losses = -(q * log_p).sum(axis=1)  # (N, ...)
         return _reduce(losses, reduction, losses.size)
-    counts, classes, weights = _index_target(logits, target, weight, ignore_index)
+    counted, classes, weights = _index_target(logits, target, weight, ignore_index)
     zero = logits.dtype.type(0)
     log_p_y = np.take_along_axis(log_p, classes, axis=1)[:, 0]  # (N, ...)
-    losses = np.where(counts, -weights * log_p_y, zero)  # (N, ...)
+    losses = np.where(counted, -weights * log_p_y, zero)  # (N, ...)
     loss = _reduce(losses, reduction, weights.sum())
     if not label_smoothing:
         return loss
     all_classes = -(_class_weights(logits, weight) * log_p).sum(axis=1)  # (N, ...)
-    uniform = _reduce(np.where(counts, all_classes, zero), reduction, weights.sum())
+    uniform = _reduce(np.where(counted, all_classes, zero), reduction, weights.sum())
     return (1 - label_smoothing) * loss + label_smoothing / logits.shape[1] * uniform
 
 
@@ -113,18 +121,18 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
     p = _softmax(logits)  # (N, C, ...)
     if target.dtype.kind == "f":
         q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
-        counts = np.True_
+        counted = np.True_
         divisor = q.size / q.shape[1]
     else:
-        counts, classes, weights = _index_target(logits, target, weight, ignore_index)
-        counts = counts[:, None]  # (N, 1, ...)
+        counted, classes, weights = _index_target(logits, target, weight, ignore_index)
+        counted = counted[:, None]  # (N, 1, ...)
         divisor = weights.sum()
         q = np.zeros_like(logits)  # (N, C, ...)
         np.put_along_axis(q, classes, (1 - label_smoothing) * weights[:, None], axis=1)
         q += label_smoothing / q.shape[1] * _class_weights(logits, weight)
     share = _reduce_grad(grad_output, reduction, divisor)  # one number, or (N, ...)
     share = share[:, None] if reduction == "none" else share
-    grad_log_p = np.where(counts, -q * share, 0)  # (N, C, ...)
+    grad_log_p = np.where(counted, -q * share, 0)  # (N, C, ...)
     grad = grad_log_p - p * grad_log_p.sum(axis=1, keepdims=True)
     return grad.astype(logits.dtype, copy=False)  # (N, C, ...)
 
@@ -137,11 +145,11 @@ def _class_weights(logits, weight):
 
 def _index_target(logits, target, weight, ignore_index):
     """Which targets count (N, ...), their classes (N, 1, ...), the weight of each (N, ...)."""
-    counts = target != ignore_index
-    classes = np.where(counts, target, 0).astype(np.int64)[:, None]
+    counted = target != ignore_index
+    classes = np.where(counted, target, 0).astype(np.int64)[:, None]
     weights = np.broadcast_to(_class_weights(logits, weight), logits.shape)  # (N, C, ...)
     weights = np.take_along_axis(weights, classes, axis=1)[:, 0]  # (N, ...)
-    return counts, classes, np.where(counts, weights, logits.dtype.type(0))
+    return counted, classes, np.where(counted, weights, logits.dtype.type(0))
 
 
 def _probability_target(logits, target, weight, label_smoothing):
@@ -181,6 +189,9 @@ def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reducti
     """The same with p = sigmoid(x), exact for any x.
 
         weight ((1 - y) x + (1 + (pos_weight - 1) y) softplus(-x))
+
+    since log sigmoid(x) = -softplus(-x) and log(1 - sigmoid(x)) = -x - softplus(-x);
+    pos_weight multiplies the loss of y = 1.
 
     softplus(-x) = log(1 + exp(-x)) = log(1 + exp(-|x|)) + max(-x, 0), and the last form
     does not overflow.

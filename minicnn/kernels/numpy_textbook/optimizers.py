@@ -12,7 +12,7 @@ def plain_adam(param, grad, exp_avg, exp_avg_sq, step, lr, beta1, beta2, eps):
 
     torch's names beside the paper's: param is theta, exp_avg m, exp_avg_sq v, step t (1 at
     first), lr alpha. Both averages start at 0; dividing by 1 - beta^t takes that bias away.
-    All arrays have one shape.
+    All arrays have one shape. For reading: tests hold it against `adam`.
     """
     exp_avg[...] = beta1 * exp_avg + (1 - beta1) * grad  # m_t, the mean of recent gradients
     exp_avg_sq[...] = beta2 * exp_avg_sq + (1 - beta2) * grad**2  # v_t, the mean of their squares
@@ -51,8 +51,8 @@ def adam(
         param *= 1 - lr * weight_decay
     elif weight_decay:
         grad = grad + weight_decay * param
-    # m_t: torch calls lerp, which starts from whichever of exp_avg and grad is nearer to
-    # the result.
+    # m_t: torch calls lerp (linear interpolation), which starts from whichever of exp_avg
+    # and grad is nearer to the result.
     if beta1 > 0.5:
         exp_avg += (grad - exp_avg) * (1 - beta1)
     else:
@@ -76,7 +76,8 @@ def sgd(param, grad, momentum_buffer, lr, momentum, dampening, weight_decay, nes
     """Gradient descent. Without options it is the last line: param -= lr * grad.
 
     With momentum the step follows buffer = momentum * buffer + (1 - dampening) * grad; the
-    first buffer is grad. Returns the buffer: None without momentum, a new one on the first
+    first buffer is grad. `nesterov` steps along grad + momentum * buffer; `maximize` climbs.
+    Returns the buffer: None without momentum, a new one on the first
     step, else the one given, updated.
     """
     if maximize:

@@ -1,8 +1,8 @@
 """Max pooling: the largest element under each window, and where it stood.
 
 The gradient of a maximum is 1 for the element that won and 0 for the others. So forward
-remembers the winner's place in its plane, h W + w, and backward adds each gradient there.
-Where windows overlap, one element can win several.
+remembers the winner's place in its plane (one channel of one image), h W + w, and backward
+adds each gradient there. Where windows overlap, one element can win several.
 
 `g` is the Geometry of this call (`minicnn.geometry`). Each channel is pooled by itself.
 """
@@ -14,7 +14,10 @@ from .convolution import im2col
 
 
 def plain_max_pool2d(x, K):
-    """The plain case, K x K windows side by side: (N, C, H, W) -> (N, C, H / K, W / K)."""
+    """The plain case, K x K windows side by side: (N, C, H, W) -> (N, C, H / K, W / K).
+
+    K divides H and W. For reading: tests hold it against `max_pool2d`.
+    """
     N, C, H, W = x.shape
     windows = x.reshape(N, C, H // K, K, W // K, K)
     return windows.max(axis=(3, 5))
@@ -33,6 +36,7 @@ def max_pool2d(x, g: Geometry):
     for tap in range(1, g.KH * g.KW):
         value = values[:, :, tap]  # (N, C, OH, OW)
         place = places[tap]  # (OH, OW)
+        # where < 0: this tap is the first one not in the padding.
         with np.errstate(invalid="ignore"):  # some versions of NumPy warn where they compare NaN
             wins = (place >= 0) & ((value > best) | np.isnan(value) | (where < 0))
         best = np.where(wins, value, best)
