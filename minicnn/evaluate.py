@@ -18,9 +18,8 @@ from minicnn.data import DataLoader, Dataset
 from minicnn.data.opening import ImageDataset, check_readable, open_images
 from minicnn.kernels.threads import MOST
 from minicnn.tasks import Classifier
+from minicnn.tasks.classifier import worst_confusions
 from minicnn.trained import Trained
-
-WORST = 5
 
 
 class ClassScore(NamedTuple):
@@ -70,14 +69,6 @@ def score(counts: np.ndarray, classes: Sequence[str]) -> list[ClassScore]:
         )
         rows.append(row)
     return rows
-
-
-def worst_confusions(counts: np.ndarray, classes: Sequence[str], most: int = WORST) -> list[str]:
-    """The pairs (truth, answer) that were confused most often, as text."""
-    wrong = counts * (1 - np.eye(len(counts), dtype=int))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
-    pairs = (np.unravel_index(index, wrong.shape) for index in order)
-    return [f"{classes[i]} read as {classes[j]} ({wrong[i, j]}x)" for i, j in pairs if wrong[i, j]]
 
 
 # -------------------------------------------------------------------------------- what is shown
@@ -156,7 +147,7 @@ def run(args: argparse.Namespace, trained: Trained, dataset: ImageDataset) -> in
         f"Loss       {loss:.4f}\n\n"
         f"{class_table(scores)}\n\n"
         f"{confusion_table(counts, classes)}\n\n"
-        f"Most often wrong   {', '.join(worst_confusions(counts, classes, 3)) or 'none'}"
+        f"Most often wrong   {', '.join(worst_confusions(counts, classes)) or 'none'}"
     )
     if args.csv is not None:
         write_csv(args.csv, csv_rows(scores, counts))

@@ -16,6 +16,14 @@ class Answers(NamedTuple):
     probabilities: np.ndarray  # (N, K), one for each class
 
 
+def worst_confusions(counts: np.ndarray, classes: Sequence[str], most: int = 3) -> list[str]:
+    """The pairs (truth, answer) that were confused most often, as text, ties by class."""
+    wrong = counts * (1 - np.eye(len(counts), dtype=int))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    pairs = (np.unravel_index(index, wrong.shape) for index in order)
+    return [f"{classes[i]} read as {classes[j]} ({wrong[i, j]}x)" for i, j in pairs if wrong[i, j]]
+
+
 class Classifier(Task):
     """A task that says which of K classes an image belongs to."""
 

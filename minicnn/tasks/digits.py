@@ -1,13 +1,12 @@
 """Which digit is it? The course's main task; with another data set, which of its classes."""
 
 import copy
-from collections import Counter
 
 import numpy as np
 
 from ..models import SimpleCNN
 from ..nn import CrossEntropyLoss
-from .classifier import Classifier
+from .classifier import Classifier, worst_confusions
 
 MOST_CLASSES = 1000
 MOST_PIXELS = 512 * 512  # of an image: its network has 67 million parameters
@@ -69,14 +68,13 @@ class Digits(Classifier):
     def report(self, results):
         _, labels, probabilities = results
         predictions = probabilities.argmax(axis=1)
-        wrong = predictions != labels
-        confused = Counter(zip(labels[wrong], predictions[wrong], strict=True)).most_common(3)
         name = self.classes
-        pairs = ", ".join(f"{name[i]} read as {name[j]} ({times}x)" for (i, j), times in confused)
+        counts = np.zeros((len(name), len(name)), np.int64)  # (truth, answer)
+        np.add.at(counts, (labels, predictions), 1)
         gap = " " if max(map(len, name)) == 1 else ", "
         first = 20 if gap == " " else 5
         return (
             f"The first images   {gap.join(name[i] for i in labels[:first])}\n"
             f"are read as        {gap.join(name[j] for j in predictions[:first])}\n"
-            f"Most often wrong   {pairs or 'none'}"
+            f"Most often wrong   {', '.join(worst_confusions(counts, name)) or 'none'}"
         )

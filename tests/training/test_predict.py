@@ -19,6 +19,7 @@ import minicnn
 from minicnn import evaluate, models, predict, train
 from minicnn.data import MNIST, Subset
 from minicnn.data.idx import write_idx
+from minicnn.tasks.classifier import worst_confusions
 from minicnn.trained import Trained
 from tests.support.commands import environment, refused
 
@@ -445,9 +446,9 @@ def test_scores_by_hand():
         ("c", 4, 0, None, 0.0, 0.0),
         ("d", 0, 0, None, None, None),
     ]
-    assert evaluate.worst_confusions(counts, "abcd") == [
-        *("c read as a (3x)", "b read as a (2x)", "a read as b (1x)", "c read as b (1x)")
-    ]
+    confusions = ["c read as a (3x)", "b read as a (2x)", "a read as b (1x)", "c read as b (1x)"]
+    assert worst_confusions(counts, "abcd", 5) == confusions
+    assert worst_confusions(counts, "abcd") == confusions[:3]
     table = evaluate.class_table(evaluate.score(counts, "abcd")).splitlines()
     assert table[1].split() == ["a", "6", "5", "0.5000", "0.8333", "0.6250"]
     assert table[4].split() == ["d", "0", "0", "-", "-", "-"]
