@@ -36,13 +36,15 @@ def convert(source: Path, target: Path, force: bool = False, model: Module | Non
         weights = load_weights(source)
     if prefix:
         weights = without_prefix(weights, prefix, source)
+    said = ""
     if model is not None:
+        weights, said = unwrapped(weights, model)
         model.load_state_dict(weights)
     if target.suffix in SAFETENSORS:
         save_weights(target, weights)
     else:
         write_whole(target, torch_bytes(weights))
-    return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}"
+    return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}{said}"
 
 
 def check_target(source: Path, target: Path, force: bool) -> None:
@@ -58,6 +60,20 @@ def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path)
     if others:
         raise ValueError(f"{source}: --strip-prefix {prefix}: these names do not begin so: {', '.join(others)}.")
     return {name.removeprefix(prefix): array for name, array in weights.items()}
+
+
+def unwrapped(weights: dict[str, np.ndarray], model: Module) -> tuple[dict[str, np.ndarray], str]:
+    """The weights without wrappers' prefixes, in any order, if that makes the names fit; and a word."""
+    names, stripped = {name: name for name in weights}, ""
+    while names and set(names.values()) != set(model.state_dict()):
+        prefix = next((p for p in WRAPPERS if all(name.startswith(p) for name in names.values())), "")
+        if not prefix:
+            break
+        names = {old: name.removeprefix(prefix) for old, name in names.items()}
+        stripped += prefix
+    if set(names.values()) != set(model.state_dict()) or not stripped:
+        return weights, ""
+    return {names[old]: array for old, array in weights.items()}, f"\n\nLeft out before each name: {stripped}"
 
 
 def overview(weights: Mapping[str, np.ndarray]) -> str:

@@ -433,3 +433,12 @@ def test_a_file_whose_name_says_no_format_is_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"weights\.npz: .* must end in \.safetensors, \.pt or \.pth"):
         minicnn.save(SimpleCNN().state_dict(), tmp_path / "weights.npz")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_wrappers_prefixes_are_left_out_where_that_makes_the_names_fit_and_it_is_said(tmp_path, capsys, prefix):
+    state = SimpleCNN().state_dict()
+    save_weights(tmp_path / "a.safetensors", {prefix + name: array for name, array in state.items()})
+    assert main([str(tmp_path / "a.safetensors"), str(tmp_path / "b.safetensors"), "--model", "SimpleCNN"]) == 0
+    assert f"Left out before each name: {prefix}" in capsys.readouterr().out
+    assert bits(load_weights(tmp_path / "b.safetensors")) == bits(state)
