@@ -63,7 +63,7 @@ def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path)
 
 
 def unwrapped(weights: dict[str, np.ndarray], model: Module) -> tuple[dict[str, np.ndarray], str]:
-    """The weights without wrappers' prefixes, in any order, if that makes the names fit; and a word."""
+    """The weights without wrappers' prefixes if that makes the names fit, and what to say."""
     names, stripped = {name: name for name in weights}, ""
     while names and set(names.values()) != set(model.state_dict()):
         prefix = next((p for p in WRAPPERS if all(name.startswith(p) for name in names.values())), "")
