@@ -100,7 +100,7 @@ def open_dataset(path: str | os.PathLike, train: bool = True, dtype: type | np.d
 
     IDX files under every name in use, Keras' mnist.npz and other .npz, tables of pixels
     (Kaggle's train.csv), folders of pictures, CIFAR-10's binary form, Parquet, .mat and
-    HDF5 (the last three need the extra `formats`). What it is, is seen from what it
+    HDF5 (Parquet and HDF5 need the extra `formats`). What it is, is seen from what it
     holds. Images may have any size, one channel or three; there may be up to 1,000
     classes. Where the files do not divide their images, every seventh is for the test.
 

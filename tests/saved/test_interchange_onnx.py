@@ -474,7 +474,7 @@ def test_batch_normalization_behind_a_convolution_is_folded(folder):
 
 
 def test_auto_pad_is_same_with_the_odd_pixel_at_the_end(folder):
-    """Judged by torch's meaning of "same": ONNX's own evaluator (1.23) pads otherwise."""
+    """Judged by torch's meaning of "same"."""
     weight, x = numbers(0, "float32", 3, 2, 2, 4), numbers(1, "float32", 2, 2, 6, 5)
     node = onnx.helper.make_node("Conv", ["input", "w"], ["output"], auto_pad="SAME_UPPER")
     layer = nn.Conv2d(2, 3, (2, 4), padding="same", bias=False)

@@ -1,6 +1,4 @@
-"""MATLAB's .mat up to version 7.2, such as SVHN's cropped digits: X (H, W, C, N), y (N,
-1). Needs scipy (extra `formats`).
-"""
+"""MATLAB's .mat up to version 7.2, such as SVHN's cropped digits: X (H, W, C, N), y (N, 1)."""
 
 from pathlib import Path
 
@@ -21,10 +19,8 @@ def reads(path: Path, part: str) -> Found | None:
 
 
 def from_file(path: Path, part: str | None) -> Found:
-    try:
-        import scipy.io
-    except ImportError as error:
-        raise ValueError(f"{path} is a MATLAB file: install minicnn[formats], which brings scipy.") from error
+    import scipy.io  # only now: it takes its time to import
+
     check_size(path, size_of(path))
     try:
         arrays = {name: a for name, a in scipy.io.loadmat(path).items() if isinstance(a, np.ndarray)}
