@@ -33,11 +33,12 @@ from PIL import Image
 from safetensors import numpy as safetensors
 
 import minicnn
-from minicnn import convert, evaluate, models, onnx, optim, predict, trained
+from minicnn import convert, evaluate, models, optim, predict, trained
 from minicnn.agree import __main__ as agree
 from minicnn.data.idx import read_idx, write_idx
 from minicnn.data.images import read_digit
 from minicnn.explore import __main__ as explore
+from minicnn.onnx import command as onnx
 from minicnn.saved import checkpoints
 from minicnn.saved.run_folder import Metrics, Run, earlier_filters
 from minicnn.saved.weights import load_weights, save_weights

@@ -238,7 +238,8 @@ def test_a_layer_called_by_itself_between_forward_and_backward_is_noticed(backen
     output = model(drawn(IMAGES))
     model[0](drawn(IMAGES, 1))
     with pytest.raises(
-        RuntimeError, match=r"Linear.backward was called, but Linear\(.*\) of the same network has been called"
+        RuntimeError,
+        match=r"Linear.backward was called, but Linear\(.*\) was called on its own after the network's forward",
     ):
         model.backward(np.ones_like(output))
     model.backward(np.ones_like(model(drawn(IMAGES))))

@@ -69,7 +69,8 @@ def run(folder, tests, backend):
     ]
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}
     if "-k" in tests:
-        tests = (*tests[:-1], f"({tests[-1]}) and {'numba' if backend == 'numba' else 'not numba'}")
+        of_this_set = "(numba or machine or team or compilation)" if backend == "numba" else "not numba"
+        tests = (*tests[:-1], f"({tests[-1]}) and {of_this_set}")
     command = [sys.executable, "-c", SCRIPT, backend, *options, *tests]
     done = subprocess.run(
         command, check=False, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT
