@@ -33,6 +33,9 @@ def trained_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
     before = minicnn.get_backend()
     assert train.main(["--epochs", "1", "--quiet", "--no-plots", "--threads", "1", "--out", str(folder)]) == 0
+    trained = Trained(folder)
+    for count in (1, 3, 100):  # compiled now, so that no test is told of it
+        trained.probabilities(TEST.images[:count])
     minicnn.set_backend(before)
     return folder
 
