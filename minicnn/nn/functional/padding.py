@@ -131,6 +131,8 @@ def _unfold(images, kernel_size, dilation, padding, stride, name, who):
     x, single = checks.images(checks.array(images, name, who), who, name)
     kernel_size = geometry.pair(kernel_size, "kernel_size", 1, who)
     padding = geometry.pair(padding, "padding", 0, who)  # unfold has no "same"
+    if x.shape[1] < 1:
+        raise RuntimeError(f"{who}: the input {tuple(x.shape)} has no channels; it must have at least one.")
     g = geometry.conv2d(x.shape, (1, x.shape[1], *kernel_size), stride, padding, dilation, who=who)
     cols = kernels_for(x).im2col(x, g)
     return cols[0] if single else cols
