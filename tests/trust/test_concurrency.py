@@ -89,7 +89,7 @@ for step in range(1, int(sys.argv[2]) + 1):
     criterion(model(x), y)
     model.backward(criterion.backward())
     optimizer.step()
-    if step == 100:
+    if step == int(sys.argv[2]) // 2:  # by then a helper that was late has come, and has its buffers
         before = resident()
 print(resident() - before)
 """
@@ -97,7 +97,7 @@ print(resident() - before)
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads the resident memory where Linux tells it")
 @pytest.mark.parametrize("backend", ["numpy", "numba", "torch"])
-def test_many_steps_leave_the_memory_where_it_was_after_a_hundred(backend):
+def test_many_steps_leave_the_memory_where_it_was(backend):
     if backend == "torch":
         pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
     steps = times(300 if backend == "torch" else 1000, 10_000)
@@ -110,8 +110,8 @@ def test_many_steps_leave_the_memory_where_it_was_after_a_hundred(backend):
     )
     assert done.returncode == 0, done.stderr
     grown = int(done.stdout)
-    print(f"{backend}: {grown / 1024:.0f} KiB more after {steps} steps than after 100")
-    assert grown < 1_000_000  # a single batch that is kept in each of 900 steps would be four times that
+    print(f"{backend}: {grown / 1024:.0f} KiB more after {steps} steps than after half of them")
+    assert grown < 1_000_000  # a single batch that is kept in each of 500 steps would be twice that
 
 
 # ----------------------------------------------------------------------- stale forwards
