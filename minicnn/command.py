@@ -14,6 +14,17 @@ from typing import Any, NoReturn
 from .kernels import announce_compilation
 from .saved.files import write_whole
 
+
+def replace_closed_streams() -> None:
+    """A stream that was closed from the start is None: print would take the other one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
+
+
+# Now, before more is imported: NumPy 2.0's f2py, which SciPy loads, fails without sys.stderr.
+replace_closed_streams()
+
 STDOUT = Path("-")
 # What else of a run folder could be taken for a table or a picture of these commands' own.
 OF_A_RUN = (
@@ -159,9 +170,6 @@ def by_ctrl_c(error: BaseException) -> bool:
 
 def start(main: Callable[[], int]) -> NoReturn:
     """Run a module's `main` as a program."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed from the start: print would take the other one
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may not fit a terminal
     sys.exit(finish(main))

@@ -89,7 +89,7 @@ for step in range(1, int(sys.argv[2]) + 1):
     criterion(model(x), y)
     model.backward(criterion.backward())
     optimizer.step()
-    if step == int(sys.argv[2]) // 2:  # by then a helper that was late has come, and has its buffers
+    if step == int(sys.argv[3]):
         before = resident()
 print(resident() - before)
 """
@@ -100,9 +100,12 @@ print(resident() - before)
 def test_many_steps_leave_the_memory_where_it_was(backend):
     if backend == "torch":
         pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
-    steps = times(300 if backend == "torch" else 1000, 10_000)
+    # It takes up to 1,500 steps until the process has all the memory that it will use
+    # (seen with Numba 0.60 on Python 3.10).
+    first = 100 if backend == "torch" else 2000
+    steps = times(200 if backend == "torch" else 1000, 10_000)
     done = subprocess.run(
-        [sys.executable, "-c", STEPS, backend, str(steps)],
+        [sys.executable, "-c", STEPS, backend, str(first + steps), str(first)],
         check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -110,10 +113,8 @@ def test_many_steps_leave_the_memory_where_it_was(backend):
     )
     assert done.returncode == 0, done.stderr
     grown = int(done.stdout)
-    print(f"{backend}: {grown / 1024:.0f} KiB more after {steps} steps than after half of them")
-    # No more for a step than when it was counted from step 100 on, with a bound of 1,000,000;
-    # a single batch that is kept in each step would be four times that.
-    assert grown * (steps - 100) < 1_000_000 * (steps - steps // 2)
+    print(f"{backend}: {grown / 1024:.0f} KiB more after {first + steps} steps than after {first}")
+    assert grown < 1_000_000  # a single batch that is kept in each of 1,000 steps would be four times that
 
 
 # ----------------------------------------------------------------------- stale forwards
