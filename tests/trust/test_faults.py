@@ -48,7 +48,7 @@ def start(*flags, before="", module="minicnn.train", **settings):
 def finish(process):
     """Status, output, errors; no traceback, but that of an exception that Python drops."""
     out, err = process.communicate(timeout=120)
-    ignored = re.findall(r"^Exception ignored in.*\nTraceback", err, re.MULTILINE)
+    ignored = re.findall(r"^Exception ignored (?:in|on calling).*\nTraceback", err, re.MULTILINE)
     assert err.count("Traceback") == len(ignored), err
     return process.returncode, out, err
 
