@@ -1,10 +1,12 @@
-"""What all layers share: parameters and their names, and how they are called, moved and saved.
+"""What all layers share: parameters, buffers and their names, and how they are called, moved
+and saved.
 
 There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `passes`
 has the rules of it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,7 +33,8 @@ class Module:
     Parameters and modules that are attributes are found automatically; not those inside
     a list (use Sequential). Parameters come first, each in the order in which they were
     assigned; that order is the order of `parameters()` and of the keys of
-    `state_dict()`.
+    `state_dict()`. An array that goes on from batch to batch but is not learnt, such as a
+    running mean, is saved if it is registered: `register_buffer`.
 
     `training` is True at first. After `eval()` forward keeps nothing: that saves memory
     and lets several threads use one model, and it means that backward needs `train()`
@@ -55,6 +58,8 @@ class Module:
     # backward returns None.
     needs_input_grad = True
     kept_for_backward: passes.Kept | None = None
+    # Its own arrays that are not learnt, and whether they are part of state_dict.
+    buffer_names: Mapping[str, bool] = MappingProxyType({})
 
     # ------------------------------------------------------------- parameters and names
 
@@ -81,6 +86,40 @@ class Module:
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters alone, in the same order; what an optimizer takes."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Make `tensor` the attribute `name`: an array of the module's state that is not
+        learnt.
+
+        It is moved by `to` and, if `persistent`, saved with `state_dict`. None reserves the
+        name. Raises TypeError for what is not an array, KeyError for a name that is taken,
+        empty or has a dot.
+        """
+        who = f"{type(self).__name__}.register_buffer"
+        if not isinstance(name, str) or not (tensor is None or arrays.is_array(tensor)):
+            kinds = f"{type(name).__name__} with {type(tensor).__name__}"
+            raise TypeError(f"{who}: expected a name with a NumPy array, a torch tensor or None, got {kinds}.")
+        if not name or "." in name or (hasattr(self, name) and name not in self.buffer_names):
+            why = "is an attribute already" if hasattr(self, name) else "must be a name without dots"
+            raise KeyError(f"{who}: {name!r} {why}.")
+        self.buffer_names = {**self.buffer_names, name: bool(persistent)}
+        setattr(self, name, tensor)
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Any]]:
+        """(name, array) of the buffers that are there: its own, then its children's if
+        `recurse`.
+        """
+        start = f"{prefix}." if prefix else ""
+        for name in self.buffer_names:
+            if getattr(self, name) is not None:
+                yield start + name, getattr(self, name)
+        if recurse:
+            for name, child in self.named_children():
+                yield from child.named_buffers(start + name)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Any]:
+        """The buffers alone, in the same order."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def children(self) -> Iterator["Module"]:
         """The modules that are attributes, without their names."""
@@ -184,14 +223,25 @@ class Module:
     # --------------------------------------------------------------- saving and loading
 
     def state_dict(self) -> dict[str, Any]:
-        """Name -> array (tensor, on a device), for all parameters: the arrays
-        themselves, not copies.
+        """Name -> array (tensor, on a device), for all parameters and persistent buffers:
+        the arrays themselves, not copies.
         """
-        return {name: parameter.data for name, parameter in self.named_parameters()}
+        return {name: _array(getattr(*place)) for name, place in self._places()}
+
+    def _places(self, prefix: str = "") -> Iterator[tuple[str, tuple["Module", str]]]:
+        """(name, (module, attribute)) of all that `state_dict` holds, in torch's order."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, (self, name)
+        for name, persistent in self.buffer_names.items():
+            if persistent and getattr(self, name) is not None:
+                yield prefix + name, (self, name)
+        for name, child in self.named_children():
+            yield from child._places(f"{prefix}{name}.")
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> KeysReport:
-        """Copy the arrays or tensors into the parameters, where those live, and take
-        over their dtype.
+        """Copy the arrays or tensors into the parameters and buffers, where those live, and
+        take over their dtype.
 
         Keys and shapes that do not fit are listed all at once, and then nothing has
         been loaded. With strict=False missing and unexpected keys are allowed (and
@@ -199,29 +249,36 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: expected names with arrays, got {type(state_dict).__name__}.")
-        own = dict(self.named_parameters())
+        places = dict(self._places())
+        own = {name: _array(getattr(*place)) for name, place in places.items()}
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         found = {name: state_dict[name] for name in own if name in state_dict}
         found = {name: value if arrays.is_array(value) else np.asarray(value) for name, value in found.items()}
         problems = [
-            f"{name}: expected shape {own[name].shape}, got {tuple(value.shape)}"
+            f"{name}: expected shape {tuple(own[name].shape)}, got {tuple(value.shape)}"
             for name, value in found.items()
             if value.shape != own[name].shape
         ]
         problems += [
-            f"{name}: expected float32 or float64, got {arrays.dtype_name(value)}"
+            f"{name}: expected {' or '.join(_dtypes(own[name]))}, got {arrays.dtype_name(value)}"
             for name, value in found.items()
-            if arrays.dtype_name(value) not in ("float32", "float64")
+            if arrays.dtype_name(value) not in _dtypes(own[name])
         ]
         if strict:
             problems += [f"{name}: missing" for name in missing] + [f"{name}: unexpected" for name in unexpected]
         if problems:
             raise RuntimeError(f"{type(self).__name__} cannot load this state_dict:\n  " + "\n  ".join(problems))
         for name, value in found.items():
-            own[name].data = arrays.copied(value, own[name].data)
-            own[name].grad = None
-            own[name].version += 1
+            module, attribute = places[name]
+            copy = arrays.copied(value, own[name])
+            parameter = getattr(module, attribute)
+            if not isinstance(parameter, Parameter):
+                setattr(module, attribute, copy)
+                continue
+            parameter.data = copy
+            parameter.grad = None
+            parameter.version += 1
         return KeysReport(missing, unexpected)
 
     # ----------------------------------------------------------------------------- repr
@@ -239,3 +296,14 @@ class Module:
         lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         inside = self.extra_repr() if not lines else "\n  " + "\n  ".join(lines) + "\n"
         return f"{type(self).__name__}({inside})"
+
+
+def _array(value: Any) -> Any:
+    """A buffer is an array, a parameter holds one."""
+    return value.data if isinstance(value, Parameter) else value
+
+
+def _dtypes(own: Any) -> tuple[str, ...]:
+    """Of what can be loaded in its place: floats for floats, else the same."""
+    name = arrays.dtype_name(own)
+    return ("float32", "float64") if name in ("float32", "float64") else (name,)

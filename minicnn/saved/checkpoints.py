@@ -2,7 +2,7 @@
 
 checkpoint.safetensors holds
 
-    model.<name>               the weights
+    model.<name>               the weights and buffers
     optimizer.<i>.<name>       what the optimizer keeps for parameter i, as Adam's averages
     random.key                 the Mersenne Twister of the initial weights
 
@@ -51,7 +51,7 @@ class Checkpoint(NamedTuple):
             if name.startswith("model."):
                 weights[name.removeprefix("model.")] = array
         found = {dtype_name(array) for array in weights.values()}
-        wanted = {dtype_name(parameter) for parameter in model.parameters()}
+        wanted = {dtype_name(array) for array in model.state_dict().values()}
         if weights and found != wanted:
             raise ValueError(f"{self.path} holds {', '.join(sorted(found))} weights, expected {', '.join(wanted)}.")
         try:

@@ -69,7 +69,8 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
     model = task.network(settings.for_json() | about_data)
     if settings.weights is not None and checkpoint is None:
         load_initial_weights(model, settings.weights)
-    model.load_state_dict({name: value.astype(settings.dtype) for name, value in model.state_dict().items()})
+    floats = {name: value for name, value in model.state_dict().items() if value.dtype.kind == "f"}
+    model.load_state_dict({name: value.astype(settings.dtype) for name, value in floats.items()}, strict=False)
     model.to(device)
     first_convolution(model).needs_input_grad = False  # below it are the pixels, which do not learn
     optimizer = Adam(model.parameters(), lr=settings.lr)

@@ -205,8 +205,8 @@ MUTANTS = {
     ),
     "loading keeps the old dtype": Mutant(
         "nn/module.py",
-        "arrays.copied(value, own[name].data)",
-        "arrays.copied(value, own[name].data, own[name].dtype)",
+        "arrays.copied(value, own[name])",
+        "arrays.copied(value, own[name], own[name].dtype)",
         MODULE,
     ),
     "Sequential goes backward in the order of forward": Mutant(
