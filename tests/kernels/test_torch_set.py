@@ -1,8 +1,13 @@
 """The torch kernel set against the textbook, which torch has judged: never against
 torch itself.
 
-Every operation runs in two ways: on NumPy arrays with backend "torch", and on tensors
-whatever the backend.
+Every operation runs in three ways: on NumPy arrays with backend "torch", on tensors whatever
+the backend, and on tensors on a GPU (`pytest -m gpu`), which all take the same test bodies.
+
+What a GPU does not promise: the order of sums that several threads add to at once (atomics),
+and which algorithm cuDNN takes. Where it takes one that transforms the image first (Winograd,
+FFT), the error of an element follows from the largest elements around it, not from its own sum.
+So a bound that fails here on a GPU says which; not yet run on a GPU.
 """
 
 import contextlib
@@ -14,6 +19,7 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import nn
+from minicnn.kernels.arrays import to_numpy
 from minicnn.nn import functional as F
 from tests.nn.test_losses import LAYERS, assert_within, losses, magnitudes, specials
 from tests.nn.test_pointwise import cases as pointwise_cases
@@ -22,31 +28,40 @@ from tests.optim.test_optim import MAGNITUDES, ROUNDINGS, runs
 from tests.support import oracle, strategies
 from tests.support.oracle import torch
 
-WAYS = ("arrays", "tensors")
+WAYS = ("arrays", "tensors", pytest.param("cuda", marks=pytest.mark.gpu))
+DEVICES = {"tensors": "cpu", "cuda": "cuda"}  # of the ways that take tensors
+GPU = WAYS[-1]
 
 
-# ------------------------------------------------------------------------- the two ways
+# ----------------------------------------------------------------------- the three ways
 
 
-def tensor(value):
-    """An array as a tensor in the same layout where torch knows it; floats require
-    grad, which must not matter.
+@pytest.fixture(autouse=True)
+def a_gpu_where_one_is_asked_for(request):
+    asked = request.node.get_closest_marker("gpu")
+    if asked and not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU here")
+
+
+def tensor(value, device="cpu"):
+    """An array as a tensor on the device, on the CPU in the same layout where torch knows it;
+    floats require grad, which must not matter.
     """
     if not isinstance(value, (np.ndarray, np.generic)):
         return value
     native = np.asarray(value).astype(value.dtype.newbyteorder("="), copy=False)
     fits = min(native.strides, default=0) >= 0 and native.flags.writeable
-    made = torch.from_numpy(native if fits else native.copy("C"))
+    made = torch.from_numpy(native if fits else native.copy("C")).to(device)
     return made.requires_grad_() if made.is_floating_point() else made
 
 
-def array(result):
-    """Back again, after a look at what came: a tensor on the CPU, and no tape attached."""
+def array(result, device="cpu"):
+    """Back again, after a look at what came: a tensor on the device, and no tape attached."""
     assert isinstance(result, torch.Tensor)
-    assert result.device.type == "cpu"
+    assert result.device.type == device
     assert not result.requires_grad
     assert result.grad_fn is None
-    return result.numpy()
+    return result.cpu().numpy()
 
 
 def torch_set(way, function, arrays):
@@ -54,8 +69,10 @@ def torch_set(way, function, arrays):
     if way == "arrays":
         with minicnn.use_backend("torch"):
             return function(*arrays)
+    device = DEVICES[way]
     with minicnn.use_backend("numpy"):  # tensors do not care
-        return [None if result is None else array(result) for result in function(*map(tensor, arrays))]
+        results = function(*(tensor(a, device) for a in arrays))
+    return [None if result is None else array(result, device) for result in results]
 
 
 def textbook(function, arrays):
@@ -216,6 +233,11 @@ def test_max_pooling_agrees_bit_for_bit_in_winners_and_gradient(way, case, value
 POINTWISE = ("relu", "sigmoid", "tanh")
 
 
+def same_bits(way):
+    """On a GPU relu may turn -0.0 into 0.0."""
+    return oracle.assert_equal if way == "cuda" else oracle.assert_identical
+
+
 def sloped(name):
     def function(x, grad):
         output = getattr(F, name)(x)
@@ -235,7 +257,7 @@ def test_relu_agrees_bit_for_bit_with_nan_and_negative_zero(way, case, values, l
     with oracle.unchanged(arrays):
         results = torch_set(way, sloped("relu"), arrays)
     for result, right in zip(results, textbook(sloped("relu"), plain), strict=True):
-        oracle.assert_identical(result, right)
+        same_bits(way)(result, right)
 
 
 @pytest.mark.differential
@@ -259,7 +281,7 @@ def test_special_values_of_the_pointwise_functions_are_the_textbooks(name, way, 
     x = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1000.0, -1000.0, 1e-30, -1e-30] * 5, dtype)
     grad = np.random.default_rng(0).integers(1, 5, x.size).astype(dtype)
     for result, right in zip(torch_set(way, sloped(name), [x, grad]), textbook(sloped(name), [x, grad]), strict=True):
-        oracle.assert_identical(result, right)
+        same_bits(way)(result, right)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -383,7 +405,7 @@ def test_optimisers_take_the_textbooks_steps(name, way, data):
     with minicnn.use_backend("numpy"):
         expected = run_optimiser(run, kind, lambda value: value)
     with minicnn.use_backend("torch" if way == "arrays" else "numpy"):
-        results = run_optimiser(run, kind, tensor if way == "tensors" else lambda value: value)
+        results = run_optimiser(run, kind, lambda value: value if way == "arrays" else tensor(value, DEVICES[way]))
     arrays = [value for group in run.arrays for value in group]
     options = [options for group, options in zip(run.arrays, run.options, strict=True) for _ in group]
     assert results[1].keys() == expected[1].keys()
@@ -400,7 +422,7 @@ def test_optimisers_take_the_textbooks_steps(name, way, data):
                 assert_same_numbers(result, right)
             else:
                 n, bound = ROUNDINGS * len(run.grads), np.broadcast_to(bounds[key], right.shape)
-                oracle.assert_close(np.asarray(result.detach() if way == "tensors" else result), right, bound, n, key)
+                oracle.assert_close(to_numpy(result), right, bound, n, key)
 
 
 @pytest.mark.parametrize("layout", strategies.LAYOUTS)
@@ -445,7 +467,7 @@ def train(data, dtype, device=None):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-9), ("float32", 1e-5)])
-@pytest.mark.parametrize("device", [None, "cpu"])
+@pytest.mark.parametrize("device", [None, "cpu", GPU])
 def test_training_follows_the_textbook(device, dtype, tolerance):
     data = batches(10, 16, dtype)
     with minicnn.use_backend("numpy"):
@@ -453,12 +475,14 @@ def test_training_follows_the_textbook(device, dtype, tolerance):
     with minicnn.use_backend("numpy" if device else "torch"):
         results, model, optimizer = train(data, dtype, device)
         again, other, _ = train(data, dtype, device)
-    np.testing.assert_allclose(results, expected, rtol=tolerance)
-    assert results == again  # run after run
+    apart = 10 if device == "cuda" else 1  # other algorithms for the same sums
+    np.testing.assert_allclose(results, expected, rtol=apart * tolerance)
     kind = torch.Tensor if device else np.ndarray
+    if device != "cuda":  # which promises it with --deterministic alone
+        assert results == again  # run after run
     for parameter, twin in zip(model.parameters(), other.parameters(), strict=True):
         assert isinstance(parameter.data, kind) and isinstance(parameter.grad, kind)
-        assert (parameter.data == twin.data).all()
+        assert device == "cuda" or (parameter.data == twin.data).all()
     for state in optimizer.state.values():
         assert isinstance(state["exp_avg"], kind)
     if device:
@@ -474,7 +498,7 @@ def small_model():
     )
 
 
-@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "auto"])
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "auto", GPU])
 def test_moving_a_model_there_and_back_keeps_every_bit(device):
     model = small_model()
     model(np.ones((1, 1, 3, 3), np.float32))
@@ -807,31 +831,3 @@ def test_values_on_another_device_are_not_looked_at():
     criterion(model(torch.zeros(2, 1, 3, 3, device="meta")), torch.zeros(2, dtype=torch.int64, device="meta"))
     model.backward(criterion.backward())
     optimizer.step()
-
-
-# -------------------------------------------------------------------------------- a GPU
-
-
-@pytest.mark.gpu
-def test_a_gpu_follows_the_textbook():
-    from minicnn.kernels.torch_gpu.devices import find_device
-
-    device = find_device("auto")
-    if device.type == "cpu":
-        pytest.skip("torch finds no GPU here")
-    data = batches(10, 16, "float32")
-    with minicnn.use_backend("numpy"):
-        expected, *_ = train(data, "float32")
-    results, model, _ = train(data, "float32", device)
-    np.testing.assert_allclose(results, expected, rtol=1e-4)
-    assert {parameter.data.device.type for parameter in model.parameters()} == {device.type}
-    rng = np.random.default_rng(0)
-    arguments = {"stride": 2, "padding": 1, "output_padding": 1}
-    arrays = [
-        strategies.integers(rng, shape).astype("float32")
-        for shape in ((2, 4, 5, 6), (4, 3, 3, 3), (3,), (2, 3, 10, 12))
-    ]
-    function = with_gradients("conv_transpose2d", arguments)
-    results = function(*(torch.from_numpy(a).to(device) for a in arrays))
-    for result, right in zip(results, textbook(function, arrays), strict=True):
-        oracle.assert_equal(result.cpu().numpy(), right)
