@@ -16,7 +16,9 @@ from .operands.products import U, fill, share
 
 BLOCK = 8  # windows; the loop over a constant number becomes vector instructions without a remainder
 SHARE = 1 << 14  # outputs for a part; fewer are one thread's work
-PLACES = 1 << 31  # pixels of a plane whose places 32 bits hold: twice as many in a register as 64
+# Pixels of a plane whose places 32 bits hold: twice as many in a register as 64. The loops
+# learn the type from an empty array; handing them the type itself costs 8 us a call.
+PLACES = 1 << 31
 
 
 def max_pool2d(x, g):
@@ -24,9 +26,9 @@ def max_pool2d(x, g):
     output = np.empty(g.output_shape, x.dtype)  # (N, C, OH, OW)
     indices = np.empty(g.output_shape, np.int64)  # (N, C, OH, OW)
     loops = _max_pool2d_pairs_loops if _side_by_side(g) else _max_pool2d_loops
-    place = np.int32 if g.H * g.W <= PLACES else np.int64
+    places = np.empty(0, np.int32 if g.H * g.W <= PLACES else np.int64)
     x = contiguous(x).reshape(-1)
-    parallel(loops, _parts(g), x, output.reshape(-1), indices.reshape(-1), place, g)
+    parallel(loops, _parts(g), x, output.reshape(-1), indices.reshape(-1), places, g)
     return output, indices
 
 
@@ -61,11 +63,12 @@ def _side_by_side(g):
 
 
 @compiled(error_model="numpy")
-def _max_pool2d_loops(team, parts, x, output, indices, place, g):
+def _max_pool2d_loops(team, parts, x, output, indices, places, g):
     """Any window.
 
     `where` is -1 until a window has met the image: the first element wins, be it -inf.
     """
+    place = places.dtype.type
     planes = g.N * g.C
     best = np.zeros(g.OW, x.dtype)  # (OW)
     where = np.empty(g.OW, place)  # (OW)
@@ -132,13 +135,14 @@ def _compare_tap(best, where, place, first, count, x, plane, pixel, SW):
 
 
 @compiled()
-def _max_pool2d_pairs_loops(team, parts, x, output, indices, place, g):
+def _max_pool2d_pairs_loops(team, parts, x, output, indices, places, g):
     """Windows of 2 x 2 side by side.
 
     The four taps of a whole plane are laid out first, then compared in one long loop:
     rows of 14 are too short for vector instructions. The notebook's first pooling takes
     0.64 ms on one thread, and 4.6 in the general loops above.
     """
+    place = places.dtype.type
     planes = g.N * g.C
     count = g.OH * g.OW
     first = np.empty(count, x.dtype)  # (OH OW), as all five
