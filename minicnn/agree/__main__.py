@@ -21,8 +21,9 @@ TITLES = ("forward", "grad_input", "grad_weight", "grad_bias")
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.agree",
-        description="Random configurations of every operation, forward and backward, against torch in float64."
-        " The table shows the largest error over the bound that rounding explains: up to 1 is right.",
+        description="Random configurations of every operation, forward and backward, against torch in float64; the"
+        " torch set against the textbook. The table shows the largest error over the bound that rounding explains:"
+        " up to 1 is right.",
         epilog="The exit status is 1 when a bound is exceeded; then a program to paste shows it. With --of, 2 says that"
         " nothing could be judged.",
     )
@@ -31,6 +32,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=tuple(SETS), default=minicnn.get_backend(), help="kernel set (%(default)s)"
     )
+    parser.add_argument("--device", metavar="NAME", help="with --backend torch: auto, cpu, cuda or mps (default: cpu)")
     parser.add_argument(
         "--examples", type=whole_number(1), default=100, metavar="N", help="configurations of each (%(default)s)"
     )
@@ -61,11 +63,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no operation {', '.join(unknown)}; choose from {', '.join(OPERATIONS)}")
     if importlib.util.find_spec("torch") is None:
         parser.error("torch is the judge here, and it is not installed: pip install 'minicnn[torch]'")
+    try:
+        args.device = find_device(args.backend, args.device)
+    except (RuntimeError, ValueError) as error:
+        parser.error(str(error))
     before = minicnn.get_backend()
     try:
         return check(args)
     finally:
         minicnn.set_backend(before)  # each program sets its own
+
+
+def find_device(backend: str, name: str | None) -> str:
+    """Where the torch set computes; the others know no device."""
+    if name is None:
+        return "cpu"
+    if backend != "torch":
+        raise ValueError(f"--device needs --backend torch; the backend {backend} computes on the CPU.")
+    from minicnn.kernels.torch_gpu import devices
+
+    return str(devices.find_device(name))
 
 
 def check(args: argparse.Namespace) -> int:
@@ -75,7 +92,10 @@ def check(args: argparse.Namespace) -> int:
     minicnn.set_backend(args.backend)
     say_if_compiling()
     F.relu(np.zeros(1, args.dtype))  # that line, if it comes, before the table
-    print(f"{args.backend} kernels in {args.dtype} against torch {torch.__version__} in float64, seed {args.seed}")
+    of_torch = args.backend == "torch"
+    who = f"torch {torch.__version__} kernels on {args.device}" if of_torch else f"{args.backend} kernels"
+    right = "the textbook set" if of_torch else f"torch {torch.__version__}"
+    print(f"{who} in {args.dtype} against {right} in float64, seed {args.seed}")
     print("The largest error over the bound that rounding explains; up to 1 is right, - has no such gradient.\n")
     wide = max(map(len, OPERATIONS))
     print("  ".join([f"{'operation':{wide}}", f"{'tried':>6}", *(f"{title:>11}" for title in TITLES)]))
@@ -107,7 +127,7 @@ def verdicts(name: str, args: argparse.Namespace):
     which = list(OPERATIONS).index(name)
     for i in range(args.examples):
         rng = np.random.default_rng((args.seed, which, i))
-        yield judge(OPERATIONS[name](rng), args.backend, args.dtype, int(rng.integers(2**31)))
+        yield judge(OPERATIONS[name](rng), args.backend, args.dtype, int(rng.integers(2**31)), args.device)
 
 
 if __name__ == "__main__":

@@ -39,20 +39,28 @@ class Trial(NamedTuple):
         given = [f"{name}={value!r}" for name, value in self.options.items()]
         return "".join(f", {text}" for text in [*given, *(f"{name}={double.format(name)}" for name in self.keywords)])
 
+    def draws(self, dtype: str) -> list[str]:
+        """The arrays as text, a line for each."""
+        return [f"{name} = {text.replace('DTYPE', repr(dtype))}" for name, text in self.arrays.items()]
+
     def program(self, backend: str, dtype: str, seed: int) -> str:
         """Computes `results` here and `expected` by torch in float64, both {name: array}."""
-        draws = [f"{name} = {text.replace('DTYPE', repr(dtype))}" for name, text in self.arrays.items()]
-        lines = [f"minicnn.set_backend({backend!r})", f"rng = np.random.default_rng({seed})", *draws, ""]
+        lines = [f"minicnn.set_backend({backend!r})", f"rng = np.random.default_rng({seed})", *self.draws(dtype), ""]
         body = _optimiser if self.operation in ("Adam", "SGD") else _function
         return HEAD + "\n".join([*lines, *body(self), ""])
 
 
-def _function(trial: Trial) -> list[str]:
-    """Forward and backward of an operation in `functional`; its gradients take what
-    each kind of operation keeps.
+def _inputs(trial: Trial) -> list[str]:
+    """The arrays that are passed by place."""
+    return [array for array in trial.arrays if array not in (*trial.keywords, "grad_output")]
+
+
+def forward_and_backward(trial: Trial) -> list[str]:
+    """An operation in `functional` as the body of a function; its gradients take what each
+    kind of operation keeps.
     """
     name, call = trial.operation, trial.call()
-    inputs = [array for array in trial.arrays if array not in (*trial.keywords, "grad_output")]
+    inputs = _inputs(trial)
     taken = ", ".join(inputs)
     grads = ", ".join(f"grad_{leaf}" for leaf in trial.leaves)
     if name == "max_pool2d":
@@ -64,21 +72,38 @@ def _function(trial: Trial) -> list[str]:
         backward = f"F.{name}_backward(grad_output, {kept}{call})"
     several = f"{grads}, *_" if len(trial.leaves) > 1 else grads
     results = ", ".join(f'"{result}": {result}' for result in ("output", *grads.split(", ")))
-    theirs = ", ".join(array if array in trial.leaves else f"double({array})" for array in inputs)
+    return [forward, f"{several} = {backward}", f"return {{{results}}}"]
+
+
+def _function(trial: Trial) -> list[str]:
+    """Forward and backward here, and by torch."""
+    *ours, results = forward_and_backward(trial)
+    theirs = ", ".join(array if array in trial.leaves else f"double({array})" for array in _inputs(trial))
     return [
-        forward,
-        f"{several} = {backward}",
-        f"results = {{{results}}}",
+        *ours,
+        results.replace("return", "results =", 1),
         "",
         "",
         f"def theirs({', '.join(trial.leaves)}):",
-        f"    return torch.nn.functional.{name}({theirs}{trial.call('double({})')})",
+        f"    return torch.nn.functional.{trial.operation}({theirs}{trial.call('double({})')})",
         "",
         "",
         f"leaves = [double(array).requires_grad_() for array in [{', '.join(trial.leaves)}]]",
         "output = theirs(*leaves)",
         "grads = torch.autograd.grad(output, leaves, double(grad_output))",
         "expected = dict(zip(results, [output.detach().numpy(), *(grad.numpy() for grad in grads)]))",
+    ]
+
+
+def steps(trial: Trial) -> list[str]:
+    """An optimiser's steps as the body of a function."""
+    return [
+        "parameter = Parameter(start)",
+        f"optimizer = minicnn.optim.{trial.operation}([parameter]{trial.call()})",
+        "for grad in grads:",
+        "    parameter.grad = grad",
+        "    optimizer.step()",
+        'return {"param": parameter.data}',
     ]
 
 

@@ -37,6 +37,33 @@ def test_the_textbook_agrees_in_every_result_of_every_operation(name, dtype):
     assert name in ("relu", "max_pool2d") or any(verdict.worst > 0 for verdict in found)  # and is really compared
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_torch_set_agrees_with_the_textbook_on_a_device(name, device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU here")
+    found = [judge(trial, "torch", "float32", i, device) for i, trial in enumerate(drawn(name, 15))]
+    assert all(verdict.worst <= 1 for verdict in found), next(v.program + v.remark for v in found if v.worst > 1)
+    assert max(len(verdict.ratios) for verdict in found) == RESULTS.get(name, 2)
+    assert name in ("relu", "max_pool2d") or any(verdict.worst > 0 for verdict in found)
+
+
+def test_torch_is_not_the_judge_of_the_torch_set(monkeypatch, capsys):
+    """A mistake of torch's own, which torch would not see."""
+    monkeypatch.setattr(torch, "tanh", off_by_a_thousandth(torch.tanh))
+    assert command.main(["tanh", "--backend", "torch", "--device", "cpu", "--examples", "5"]) == 1
+    text = capsys.readouterr().out
+    assert f"torch {torch.__version__} kernels on cpu in float32 against the textbook set in float64" in text
+    program = text[text.index("import numpy as np") :].rsplit("\n\n", 1)[0]
+    exec(program, {})  # noqa: S102 - what a user would paste
+    found, expected = map(float, capsys.readouterr().out.split())
+    assert abs(found - expected) > float(re.search(r"they may differ by (\S+)", text)[1])
+
+
+def off_by_a_thousandth(function):
+    return lambda x: 1.001 * function(x)
+
+
 def test_every_operation_and_optimiser_is_tried():
     functions = {name for name in F.__all__ if not name.endswith("_backward")} - {"fold", "unfold", "pad"}
     assert functions | {"Adam", "SGD"} == set(OPERATIONS)
@@ -132,6 +159,8 @@ def test_the_same_seed_tries_the_same_and_the_backend_stays(capsys):
         (["conv3d"], "there is no operation conv3d; choose from conv2d"),
         (["--backend", "jax"], "--backend: invalid choice: 'jax'.*numpy.*numba"),
         (["--examples", "0"], "argument --examples: expected a whole number of at least 1, got '0'"),
+        (["--device", "cpu", "--backend", "numpy"], "--device needs --backend torch; the backend numpy computes on"),
+        (["--device", "gpu", "--backend", "torch"], "device must be 'auto', 'cpu', 'cuda'.*got 'gpu'"),
         (["--seed", "-1"], "argument --seed: expected a whole number of at least 0, got '-1'"),
     ],
 )
