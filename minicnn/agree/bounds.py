@@ -42,6 +42,46 @@ def of_pointwise(name: str, output: np.ndarray, grad_output: np.ndarray, dtype) 
     return 10 * eps * np.abs(output) + tiny, 23 * eps * slope + tiny * (1 + np.abs(grad_output))
 
 
+# ------------------------------------------------------------------------ normalisation
+
+
+def normalization_magnitudes(x, grad_output, weight, bias, eps):
+    """{output, grad_input, grad_weight, grad_bias} and the number of terms n, for x (N, C, L),
+    grad_output, weight and bias that broadcast to it; bias None is 0.
+
+    The mean errs by up to n eps X, with X = max |x| of the channel, and so does each
+    deviation from it; the variance by n eps var + 2 s n eps X, as the mean of the |deviations|
+    is at most s. So the normalised y errs by n eps M with
+
+        M = X / s (1 + |y|) + |y|
+
+    and 1 / s by (1 + X / s) n eps of itself. In the gradient, |g| + mean |g| + |y| mean |g y|
+    is added up and divided by s, with y off by M wherever it stands.
+    """
+    x, g = x.astype(np.float64), np.abs(grad_output.astype(np.float64))
+    weight = np.abs(np.asarray(weight, np.float64))
+    axes = (0, 2)
+    mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    s = np.sqrt(var + eps)
+    y = np.abs(x - mean) / s
+    spread = np.abs(x).max(axes, keepdims=True) / s
+    M = spread * (1 + y) + y
+    inner = g * weight
+
+    def average(a):
+        return a.mean(axes, keepdims=True)
+
+    added = inner + average(inner) + y * average(inner * y)
+    moved = M * average(inner * y) + y * average(inner * M)
+    magnitudes = {
+        "output": weight * M + (0 if bias is None else np.abs(bias)),
+        "grad_input": (added * (1 + spread) + moved) / s,
+        "grad_weight": g * (y + M),  # for the caller to add up
+        "grad_bias": g,
+    }
+    return magnitudes, x.size // x.shape[1] + 8
+
+
 # ------------------------------------------------------------------------------- losses
 
 

@@ -77,6 +77,8 @@ def _allowed(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray
     output, grad = names["expected"]["output"], names["grad_output"].astype(np.float64)
     if trial.operation in ("relu", "sigmoid", "tanh"):
         return list(bounds.of_pointwise(trial.operation, output, grad, dtype))
+    if trial.operation in ("batch_norm", "layer_norm"):
+        return _of_normalization(trial, names, dtype)
     if not trial.terms:  # a loss
         arrays = {name: names[name] for name in trial.keywords}
         arguments = (names["input"], names["target"], {"ignore_index": -100, **trial.options, **arrays})
@@ -92,6 +94,23 @@ def _allowed(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray
             magnitudes = list(names["ours"](*leaves, np.abs(grad)).values())
     found = [bounds.of_sums(size, n, dtype) for size, n in zip(magnitudes, trial.terms, strict=True)]
     return [np.zeros(output.shape), found[1]] if pooling else found  # a maximum is not rounded
+
+
+def _of_normalization(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray]:
+    """As (N, C, L), or (1, rows, L). The gradients of weight and bias sum over N and L, or the
+    rows.
+    """
+    x, grad, weight, bias = (names[name] for name in ("input", "grad_output", "weight", "bias"))
+    by_channel = trial.operation == "batch_norm"
+    shape = (*x.shape[:2], -1) if by_channel else (1, -1, weight.size)
+    place = (-1, 1) if by_channel else (-1,)
+    arrays = x.reshape(shape), grad.reshape(shape), weight.reshape(place), bias.reshape(place)
+    sizes, n = bounds.normalization_magnitudes(*arrays, trial.options["eps"])
+    allowed = [bounds.of_sums(sizes[name], n, dtype).reshape(x.shape) for name in ("output", "grad_input")]
+    axes = (0, 2) if by_channel else (0, 1)
+    for name in ("grad_weight", "grad_bias"):
+        allowed.append(bounds.of_sums(sizes[name].sum(axes), n + x.size, dtype).reshape(weight.shape))
+    return allowed
 
 
 def differentiate(function: Any, leaves: list[np.ndarray], grad_output: np.ndarray) -> list[np.ndarray]:

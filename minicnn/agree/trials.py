@@ -33,11 +33,14 @@ class Trial(NamedTuple):
     keywords: tuple[str, ...] = ()  # arrays that are passed by name
     leaves: tuple[str, ...] = ("input",)  # arrays whose gradients are compared
     terms: tuple[int, ...] = ()  # the largest number of products in a sum: of the output, then of each gradient
+    kept: str = ""  # what the gradient takes behind grad_output, where that is not what forward took
 
     def call(self, double: str = "{}") -> str:
         """The keyword arguments as text."""
         given = [f"{name}={value!r}" for name, value in self.options.items()]
-        return "".join(f", {text}" for text in [*given, *(f"{name}={double.format(name)}" for name in self.keywords)])
+        for name in self.keywords:
+            given.append(f"{name}={name if name in self.leaves else double.format(name)}")
+        return "".join(f", {text}" for text in given)
 
     def draws(self, dtype: str) -> list[str]:
         """The arrays as text, a line for each."""
@@ -69,7 +72,7 @@ def forward_and_backward(trial: Trial) -> list[str]:
     else:
         forward = f"output = F.{name}({taken}{call})"
         kept = {"relu": "output", "sigmoid": "output", "tanh": "output"}.get(name, ", ".join(inputs[:2]))
-        backward = f"F.{name}_backward(grad_output, {kept}{call})"
+        backward = f"F.{name}_backward(grad_output, {trial.kept or kept + call})"
     several = f"{grads}, *_" if len(trial.leaves) > 1 else grads
     results = ", ".join(f'"{result}": {result}' for result in ("output", *grads.split(", ")))
     return [forward, f"{several} = {backward}", f"return {{{results}}}"]
@@ -229,6 +232,28 @@ def _pointwise(name: str) -> Callable[[np.random.Generator], Trial]:
     return draw
 
 
+def batch_norm(rng) -> Trial:
+    shape = (_int(rng, 2, 5), _int(rng, 1, _choice(rng, 4, 20)), *_pair(rng, 1, _choice(rng, 4, 20)))
+    eps = _choice(rng, 1e-5, 1e-2)
+    options = {"running_mean": None, "running_var": None, "training": True, "eps": eps}
+    kept = f"input, None, None, weight, training=True, eps={eps}"
+    return _normalization(rng, "batch_norm", shape, shape[1:2], options, kept)
+
+
+def layer_norm(rng) -> Trial:
+    shape = tuple(_int(rng, 1, _choice(rng, 5, 40)) for _ in range(_int(rng, 1, 3)))
+    normalized = shape[-_int(rng, 1, len(shape)) :]
+    eps = _choice(rng, 1e-5, 1e-2)
+    kept = f"input, {normalized}, weight, eps={eps}"
+    return _normalization(rng, "layer_norm", shape, normalized, {"normalized_shape": normalized, "eps": eps}, kept)
+
+
+def _normalization(rng, name: str, shape: tuple, channels: tuple, options: dict, kept: str) -> Trial:
+    arrays = {"input": _reals(rng, shape), "weight": _reals(rng, channels), "bias": _reals(rng, channels)}
+    arrays["grad_output"] = _grads(rng, shape)
+    return Trial(name, arrays, options, ("weight", "bias"), leaves=tuple(arrays)[:3], kept=kept)
+
+
 def cross_entropy(rng) -> Trial:
     N, C = _pair(rng, 1, _choice(rng, 5, 70))
     extra = tuple(_int(rng, 1, 3) for _ in range(_int(rng, 0, 2)))
@@ -290,6 +315,8 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
     "conv_transpose2d": conv_transpose2d,
     "max_pool2d": max_pool2d,
     "linear": linear,
+    "batch_norm": batch_norm,
+    "layer_norm": layer_norm,
     **{name: _pointwise(name) for name in ("relu", "sigmoid", "tanh")},
     "cross_entropy": cross_entropy,
     **{name: _elementwise(name) for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss")},

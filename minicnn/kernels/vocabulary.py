@@ -84,6 +84,17 @@ class KernelSet(Protocol):
     def max_pool2d_grad(self, grad_output: Array, indices: Array, g: Geometry) -> Array:
         """grad_output and int64 indices (N, C, OH, OW), each in [0, H W) -> (N, C, H, W)."""
 
+    # -------------------------------------------------------------------- normalisation
+
+    def normalize(self, x: Array, eps: float) -> tuple[Array, Array, Array]:
+        """x (N, C, L), N L at least 1 -> the output (N, C, L); mean and variance, each (C,).
+
+        Each channel has the mean 0 and, but for eps, the variance 1 then.
+        """
+
+    def normalize_grad(self, grad_output: Array, output: Array, var: Array, eps: float) -> Array:
+        """grad_output (N, C, L), and output and var as `normalize` gave them -> (N, C, L)."""
+
     # -------------------------------------------------------------------------- padding
 
     def pad(self, x: Array, left: int, right: int, top: int, bottom: int, mode: str) -> Array:

@@ -9,6 +9,7 @@ from .flatten import Flatten, Unflatten
 from .linear import Linear
 from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from .module import Module
+from .normalization import BatchNorm2d, LayerNorm
 from .parameter import Parameter
 from .pointwise import ReLU, Sigmoid, Tanh
 from .pooling import MaxPool2d
@@ -17,10 +18,12 @@ from .sequential import Sequential
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "BatchNorm2d",
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
     "Flatten",
+    "LayerNorm",
     "Linear",
     "MSELoss",
     "MaxPool2d",

@@ -55,6 +55,14 @@ def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
     return (u * float(high - low) + float(low)).astype(dtype).reshape(shape)
 
 
+def check_dtype(dtype: Any) -> np.dtype:
+    """The dtype of weights that are learnt; None means float32."""
+    found = np.dtype(np.float32 if dtype is None else dtype)
+    if found.name not in ("float32", "float64"):
+        raise ValueError(f"dtype must be float32 or float64 for weights that are learnt, got {found}.")
+    return found
+
+
 def weight_and_bias(weight_shape: tuple[int, ...], bias: int | None, dtype) -> tuple[Parameter, Parameter | None]:
     """torch's default for linear and convolution layers: uniform within 1 /
     sqrt(fan_in), weight first, then bias.
@@ -64,9 +72,7 @@ def weight_and_bias(weight_shape: tuple[int, ...], bias: int | None, dtype) -> t
     rounding: sqrt(5)^2 is 5.000000000000001 in float64.) Where nothing is summed, fan_in =
     0, all starts at 0.
     """
-    dtype = np.float32 if dtype is None else dtype
-    if np.dtype(dtype).name not in ("float32", "float64"):
-        raise ValueError(f"dtype must be float32 or float64 for weights that are learnt, got {np.dtype(dtype)}.")
+    dtype = check_dtype(dtype)
     fan_in = math.prod(weight_shape[1:])
     root = math.sqrt(fan_in) or math.inf
     bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / root)

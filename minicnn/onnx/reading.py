@@ -36,8 +36,8 @@ def load(path: str | Path) -> nn.Sequential:
     Read are chains of convolutions, transposed convolutions, poolings, linear layers,
     ReLU, Sigmoid, Tanh and reshaping, as torch's two exporters, Keras and skl2onnx write
     them, and as `export` does. BatchNormalization behind a convolution or a linear layer
-    is folded into it; weights in a file of their own (`model.onnx.data`) are found beside
-    the model.
+    is folded into it, elsewhere it is a BatchNorm2d. Weights in a file of their own
+    (`model.onnx.data`) are found beside the model.
 
     Raises ValueError with the name of the node that has no counterpart here or leaves the
     chain, or where the file is no ONNX model; FileNotFoundError; ImportError without the
@@ -241,6 +241,9 @@ def fold(node: Node, made: list[nn.Module]) -> None:
     changing its parameters.
     """
     last: Any = made[-1] if made else None
+    if node.op == "BatchNormalization" and not isinstance(last, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        made.append(batch_norm2d(node))
+        return
     if not isinstance(last, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         raise node.refuse("stands behind no convolution or linear layer, with which it could be one.")
     weight = last.weight.data.astype(np.float64)
@@ -253,6 +256,16 @@ def fold(node: Node, made: list[nn.Module]) -> None:
         scale = gain / np.sqrt(variance + node.attributes.get("epsilon", 1e-5))
         shift = offset - mean * scale
     made[-1] = with_parameters(last, weight, scale, bias * scale + shift)
+
+
+def batch_norm2d(node: Node) -> nn.Module:
+    """One that has no layer before it, with which it could be one."""
+    weight, bias, mean, variance = node.constants
+    if len(node.shape) not in (0, 4):
+        raise node.refuse(f"normalises {len(node.shape)} dimensions; expected (N, C, H, W).")
+    layer = nn.BatchNorm2d(len(weight), eps=node.attributes.get("epsilon", 1e-5), dtype=weight.dtype)
+    arrays = {"weight": weight, "bias": bias, "running_mean": mean, "running_var": variance}
+    return put(layer, **arrays, num_batches_tracked=np.array(0))
 
 
 def with_parameters(layer: Any, weight: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> nn.Module:

@@ -132,6 +132,12 @@ class _Graph:
         self.arrays[name] = np.array(numbers)
         return name
 
+    def number(self, value: float, call: Call) -> str:
+        """The name of one number of the input's dtype."""
+        name = f"{self.name}/number_{len(self.arrays)}"
+        self.arrays[name] = np.array(value, call.inputs[0].dtype)
+        return name
+
     def parameters(self, call: Call) -> list[str]:
         """Weight, and bias if there is one, under their own names."""
         prefix = f"{call.name}." if call.name else ""
@@ -301,6 +307,35 @@ def _unflatten(graph: _Graph, call: Call) -> None:
     _reshape(graph, -1 if splits_batch else 0, call.outputs[0].shape[1:])
 
 
+def _batch_norm2d(graph: _Graph, call: Call) -> None:
+    """With the running numbers; where the layer has no scale or shift, 1 and 0 are written."""
+    layer: Any = call.module
+    if layer.running_mean is None:
+        raise ValueError(f"onnx.export: {call} has no running statistics, so an image depends on its batch.")
+    prefix = f"{call.name}." if call.name else ""
+    given = {"weight": layer.weight, "bias": layer.bias}
+    arrays = {name: np.ones_like(layer.running_mean) * (name == "weight") for name in given}
+    arrays |= {name: parameter.data for name, parameter in given.items() if parameter is not None}
+    arrays |= {"running_mean": layer.running_mean, "running_var": layer.running_var}
+    graph.arrays |= {prefix + name: array for name, array in arrays.items()}
+    graph.node("BatchNormalization", graph.latest, *(prefix + name for name in arrays), epsilon=layer.eps)
+
+
+def _layer_norm(graph: _Graph, call: Call) -> None:
+    """Step by step: the node LayerNormalization came with opset 17."""
+    layer: Any = call.module
+    x, last = graph.latest, list(range(-len(layer.normalized_shape), 0))
+    (mean,) = graph.node("ReduceMean", x, axes=last)
+    (deviation,) = graph.node("Sub", x, mean)
+    (square,) = graph.node("Mul", deviation, deviation)
+    (var,) = graph.node("ReduceMean", square, axes=last)
+    (root,) = graph.node("Sqrt", *graph.node("Add", var, graph.number(layer.eps, call)))
+    graph.node("Div", deviation, root)
+    parameters = graph.parameters(call)
+    for op, parameter in zip(("Mul", "Add") if layer.weight is not None else ("Add",), parameters, strict=False):
+        graph.node(op, graph.latest, parameter)
+
+
 def _pointwise(op: str) -> Callable[[_Graph, Call], None]:
     def add(graph: _Graph, call: Call) -> None:
         graph.node(op)
@@ -312,6 +347,8 @@ NODES: dict[type, Callable[[_Graph, Call], None]] = {
     nn.Conv2d: _conv2d,
     nn.ConvTranspose2d: _conv_transpose2d,
     nn.MaxPool2d: _max_pool2d,
+    nn.BatchNorm2d: _batch_norm2d,
+    nn.LayerNorm: _layer_norm,
     nn.Linear: _linear,
     nn.Flatten: _flatten,
     nn.Unflatten: _unflatten,

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import table
 from ..kernels import use_backend
-from ..nn import Conv2d, ConvTranspose2d, Linear, Module
+from ..nn import BatchNorm2d, Conv2d, ConvTranspose2d, LayerNorm, Linear, Module
 from ..nn.watch import Call, watch
 
 ALIGN = "<<<>>>>>>>"
@@ -130,7 +130,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
             f"without the batch dimension. {error}"
         ) from error
     kept = _kept_bytes(calls, before)
-    fields = _receptive_fields(watched, shape, dtype, len(calls))
+    fields = _receptive_fields(watched.eval(), shape, dtype, len(calls))  # no image sees another one
     rows: list[Row] = []
     seen: set[int] = set()
     for call, field in zip(calls, fields, strict=True):
@@ -170,7 +170,8 @@ def _multiply_adds(call: Call) -> int | None:
         return call.outputs[0].size * math.prod(module.weight.shape[1:])
     if isinstance(module, ConvTranspose2d):
         return call.inputs[0].size * math.prod(module.weight.shape[1:])
-    return None if _own_parameters(module) else 0
+    known = isinstance(module, (BatchNorm2d, LayerNorm))  # a product for each number, but no sum
+    return None if _own_parameters(module) and not known else 0
 
 
 def _own_parameters(module: Module) -> int:

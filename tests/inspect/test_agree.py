@@ -17,7 +17,7 @@ from minicnn.kernels import numpy_textbook
 from minicnn.nn import functional as F
 from tests.support.oracle import torch
 
-RESULTS = {"conv2d": 4, "conv_transpose2d": 4, "linear": 4, "Adam": 1, "SGD": 1}
+RESULTS = {"conv2d": 4, "conv_transpose2d": 4, "linear": 4, "batch_norm": 4, "layer_norm": 4, "Adam": 1, "SGD": 1}
 
 
 def drawn(name, n):

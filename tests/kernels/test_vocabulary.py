@@ -46,7 +46,8 @@ ROWS, OTHERS, OUTPUTS, MATRIX = DRAW.random((3, 4)), DRAW.random((3, 4)), DRAW.r
 LABELS, EACH, ONE = np.array([0, 3, 1]), DRAW.random(3), np.ones(())
 AVERAGES = (DRAW.random((3, 4)), DRAW.random((3, 4)), DRAW.random((3, 4)))
 
-# Arguments for each function, and the shape of what it returns.
+# Arguments for each function, and the shape of what it returns; where the results differ,
+# that of each.
 CALLS = {
     "conv2d": ((IMAGES, WEIGHT, DRAW.random(6), G), (2, 6, 3, 5)),
     "conv2d_grad_input": ((OUTPUT, WEIGHT, G), (2, 4, 5, 6)),
@@ -59,6 +60,8 @@ CALLS = {
     "linear_grad_weight": ((OUTPUTS, ROWS), (5, 4)),
     "max_pool2d": ((IMAGES, POOLED), (2, 4, 2, 3)),
     "max_pool2d_grad": ((POOLS, PLACES, POOLED), (2, 4, 5, 6)),
+    "normalize": ((COLUMNS, 1e-5), (2, 24, 15), (24,), (24,)),
+    "normalize_grad": ((COLUMNS, COLUMNS + 1, COLUMNS[0, :, 0], 1e-5), (2, 24, 15)),
     "pad": ((IMAGES, 1, 2, 0, 3, "reflect"), (2, 4, 8, 9)),
     "pad_grad": ((IMAGES, 1, 2, 0, 1, "circular"), (2, 4, 4, 3)),
     "relu": ((IMAGES,), (2, 4, 5, 6)),
@@ -95,7 +98,7 @@ def backwards(array):
 @pytest.mark.parametrize("function", vocabulary.NAMES)
 @pytest.mark.parametrize("name", SETS)
 def test_a_kernel_keeps_the_promises_of_the_vocabulary(name, function, dtype, layout):
-    given, shape = CALLS[function]
+    given, shape, *others = CALLS[function]
     writes = WRITES.get(function, set())
     arguments = list(given)
     for at, argument in enumerate(given):
@@ -106,8 +109,9 @@ def test_a_kernel_keeps_the_promises_of_the_vocabulary(name, function, dtype, la
     result = getattr(kernel_set(name), function)(*arguments)
 
     results = result if isinstance(result, tuple) else () if result is None else (result,)
-    assert [np.shape(found) for found in results] == [shape] * len(results)
-    assert [found.dtype for found in results] == [dtype, np.int64][: len(results)]
+    assert [np.shape(found) for found in results] == ([shape, *others] if others else [shape] * len(results))
+    dtypes = [dtype, np.int64] if function == "max_pool2d" else [dtype] * 3
+    assert [found.dtype for found in results] == dtypes[: len(results)]
     for at, (argument, copy) in enumerate(zip(arguments, before, strict=True)):
         if isinstance(argument, np.ndarray):
             assert np.array_equal(argument, copy) == (at not in writes), at

@@ -124,6 +124,8 @@ def test_what_the_layers_say_they_keep_is_what_summary_measures():
         (nn.ReLU(), image, 4 * 72),
         (nn.Sigmoid(), image, 4 * 72),
         (nn.Tanh(), image, 4 * 72),
+        (nn.BatchNorm2d(2), image, 4 * 72),
+        (nn.LayerNorm(6), image, 4 * 72),
         (nn.Flatten(), image, 0),
         (nn.Unflatten(1, (8, 9)), (72,), 0),
     ]:

@@ -27,6 +27,7 @@ TRANSPOSED = ("tests/nn/test_conv_transpose.py", "-k", "integers_agree")
 POOLING = ("tests/nn/test_pooling.py", "-k", "agree or ties or examples")
 PADDING = ("tests/nn/test_padding.py", "-k", "modes_copy or pad_agrees")
 POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
+NORMALIZATION = ("tests/nn/test_normalization.py", "-k", "agrees or several_batches")
 LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
 LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
 LOSSES = ("tests/nn/test_losses.py", "-k", "every_argument or all_are_ignored or sum_of_the_targets")
@@ -175,7 +176,19 @@ MUTANTS = {
         "momentum_buffer = (1 - dampening) * grad",
         OPTIMISERS,
     ),
+    "the gradient of a normalisation forgets that the variance moves": Mutant(
+        f"{KERNELS}/normalization.py",
+        "rest = grad_output - mean[:, None] - output * along[:, None]",
+        "rest = grad_output - mean[:, None]",
+        NORMALIZATION,
+    ),
     # functional, layers
+    "the running variance is the one divided by n": Mutant(
+        "nn/functional/normalization.py",
+        "var * (n / (n - 1))",
+        "var",
+        NORMALIZATION,
+    ),
     "a transposed convolution swaps input and gradient": Mutant(
         "nn/functional/conv_transpose.py",
         "kernels.conv2d_grad_weight(x, grad, g)",

@@ -36,6 +36,7 @@ from .convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bia
 from .engine.compilation import announce_compilation as announce_compilation
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import cross_entropy, cross_entropy_grad
+from .normalization import normalize, normalize_grad
 from .optimizers import adam
 from .pointwise import relu, relu_grad
 from .pooling import max_pool2d, max_pool2d_grad

@@ -16,6 +16,7 @@ from .losses import (
     mse_loss,
     mse_loss_grad,
 )
+from .normalization import normalize, normalize_grad
 from .optimizers import adam, sgd
 from .padding import pad, pad_grad
 from .pointwise import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad

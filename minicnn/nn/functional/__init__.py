@@ -24,11 +24,14 @@ from .losses import (
     mse_loss,
     mse_loss_backward,
 )
+from .normalization import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward
 from .padding import fold, fold_backward, pad, pad_backward, unfold, unfold_backward
 from .pointwise import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward
 from .pooling import max_pool2d, max_pool2d_backward
 
 __all__ = [
+    "batch_norm",
+    "batch_norm_backward",
     "binary_cross_entropy",
     "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits",
@@ -41,6 +44,8 @@ __all__ = [
     "cross_entropy_backward",
     "fold",
     "fold_backward",
+    "layer_norm",
+    "layer_norm_backward",
     "linear",
     "linear_backward",
     "max_pool2d",

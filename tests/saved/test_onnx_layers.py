@@ -1,0 +1,90 @@
+"""Each layer that is no sum of products, exported alone: ONNX's own evaluator computes what
+the layer computes in evaluation mode, and where the reader knows the node, what comes back
+computes it too.
+
+A judge is judged first. Before opset 14 the evaluator's BatchNormalization (1.23) mixes the
+batch's mean and variance into the running ones, though ONNX says that a node with one output
+takes those as they are; here its own code for inference does so.
+"""
+
+import numpy as np
+import pytest
+
+from minicnn import nn
+from minicnn.onnx import export, load
+
+onnx = pytest.importorskip("onnx", reason="ONNX files are written by the package onnx: pip install 'minicnn[onnx]'")
+
+from onnx.reference import ReferenceEvaluator
+from onnx.reference.ops import op_batch_normalization
+
+
+class BatchNormalization(op_batch_normalization.BatchNormalization_9):
+    op_domain = ""
+
+    def _run(self, *arrays, epsilon=None, **_):
+        return super()._run(*arrays, epsilon=epsilon)
+
+
+IMAGE = (2, 3, 6, 8)
+READ = [
+    (nn.BatchNorm2d(3), IMAGE),
+    (nn.BatchNorm2d(3, eps=0.1, affine=False), IMAGE),
+]
+WRITTEN = [
+    *READ,
+    (nn.LayerNorm((6, 8)), IMAGE),
+    (nn.LayerNorm(8, bias=False), IMAGE),
+    (nn.LayerNorm(3, elementwise_affine=False), (2, 3)),
+]
+
+
+def filled(layer, seed=0):
+    """The layer in evaluation mode, parameters and running numbers drawn from [0.5, 1.5)."""
+    rng = np.random.default_rng(seed)
+    for array in layer.state_dict().values():
+        if array.dtype.kind == "f":
+            array[...] = rng.uniform(0.5, 1.5, array.shape)
+    return layer.eval()
+
+
+def assert_near(found, expected):
+    """The numbers are near 1, and no layer here takes more than 100 of them together."""
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=0, atol=100 * np.finfo(np.float32).eps * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("layer", "shape"), WRITTEN, ids=[repr(layer) for layer, _ in WRITTEN])
+def test_the_file_computes_what_the_layer_computes_for_any_batch(layer, shape, tmp_path):
+    model = nn.Sequential(filled(layer))
+    export(model, tmp_path / "model.onnx", shape)
+    onnx.checker.check_model(str(tmp_path / "model.onnx"), full_check=True)
+    judge = ReferenceEvaluator(str(tmp_path / "model.onnx"), new_ops=[BatchNormalization])
+    for n in (shape[0], 1, 5):
+        x = np.random.default_rng(n).standard_normal((n, *shape[1:])).astype(np.float32)
+        assert_near(judge.run(None, {"input": x})[0], model(x))
+
+
+@pytest.mark.parametrize(("layer", "shape"), READ, ids=[repr(layer) for layer, _ in READ])
+def test_what_is_exported_is_loaded_and_computes_the_same(layer, shape, tmp_path):
+    model = nn.Sequential(filled(layer))
+    export(model, tmp_path / "model.onnx", shape)
+    back = load(tmp_path / "model.onnx")
+    assert [type(part) for part in back] == [type(layer)]
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    assert_near(back(x), model(x))
+
+
+def test_batch_normalisation_behind_a_convolution_is_loaded_as_one_layer(tmp_path):
+    model = filled(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()))
+    export(model, tmp_path / "model.onnx", IMAGE)
+    back = load(tmp_path / "model.onnx")
+    assert [type(part) for part in back] == [nn.Conv2d, nn.ReLU]
+    x = np.random.default_rng(0).standard_normal(IMAGE).astype(np.float32)
+    assert_near(back(x), model(x))
+
+
+def test_batch_normalisation_without_running_numbers_has_no_counterpart(tmp_path):
+    with pytest.raises(ValueError, match="has no running statistics"):
+        export(nn.BatchNorm2d(3, track_running_stats=False), tmp_path / "model.onnx", IMAGE)
