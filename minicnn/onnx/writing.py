@@ -16,8 +16,7 @@ OpenCV 4.12 and 5.0, tract 0.23, MNN 3.6):
 """
 
 import copy
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,10 @@ import numpy as np
 
 import minicnn
 
-from .. import geometry, nn
+from .. import nn
 from ..nn.watch import Call, chain
 from ..saved.files import write_whole
+from .nodes import NODES
 
 OPSET = 13  # old enough for all runtimes in use
 WRAPPING = 19  # the first in which Pad can wrap around, for circular padding alone
@@ -69,7 +69,7 @@ def export(
         calls, result = chain(model, x)
     except ValueError as error:
         raise ValueError(f"onnx.export: {error}") from error
-    graph = _Graph(onnx)
+    graph = Graph(onnx)
     for call in calls:
         if type(call.module) not in NODES:
             known = ", ".join(kind.__name__ for kind in NODES)
@@ -110,10 +110,10 @@ def _onnx() -> Any:
         raise ImportError("ONNX files are written with the package onnx: pip install 'minicnn[onnx]'.") from error
 
 
-# ------------------------------------------------------------------------ layers as nodes
+# -------------------------------------------------------------------- what is collected
 
 
-class _Graph:
+class Graph:
     """Collects nodes and arrays; each node takes what the last one gave."""
 
     def __init__(self, onnx: Any):
@@ -180,179 +180,3 @@ class _Graph:
         made.ir_version = helper.find_min_ir_version_for(opset)
         self.onnx.checker.check_model(made, full_check=True)
         return made
-
-
-def _window(layer: Any) -> dict[str, Any]:
-    """The attributes that all sliding windows share."""
-    pairs = {"kernel_shape": layer.kernel_size, "strides": layer.stride, "dilations": layer.dilation}
-    return {name: list(geometry.pair(value, name, 1, "onnx.export")) for name, value in pairs.items()}
-
-
-def _demand_batch(call: Call) -> None:
-    if call.inputs[0].ndim != 4:
-        raise ValueError(
-            f"onnx.export: {call} gets {call.inputs[0].shape}; in ONNX it takes batches only, (N, C, H, W)."
-        )
-
-
-def _conv2d(graph: _Graph, call: Call) -> None:
-    _demand_batch(call)
-    layer: Any = call.module
-    (PT, PB), (PL, PR) = geometry.conv_padding(layer.padding, layer.kernel_size, layer.stride, layer.dilation, "Conv2d")
-    pads = [PT, PL, PB, PR]
-    if layer.padding_mode != "zeros":
-        mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}[layer.padding_mode]
-        graph.node("Pad", graph.latest, graph.constant(0, 0, PT, PL, 0, 0, PB, PR), mode=mode)
-        pads = [0, 0, 0, 0]
-    graph.node("Conv", graph.latest, *graph.parameters(call), pads=pads, group=layer.groups, **_window(layer))
-
-
-def _conv_transpose2d(graph: _Graph, call: Call) -> None:
-    _demand_batch(call)
-    layer: Any = call.module
-    output_padding = layer.output_padding
-    if len(call.inputs) > 1 and call.inputs[1] is not None:  # forward(x, output_size)
-        sizes = (call.inputs[0].shape, layer.kernel_size, layer.stride, layer.padding, layer.dilation)
-        output_padding = geometry.output_padding_for(call.inputs[1], *sizes, "ConvTranspose2d")
-    weight, *bias = graph.parameters(call)
-    options = {"group": layer.groups, **_window(layer)}
-    if all(np.less(output_padding, layer.stride)):
-        pads = [*layer.padding] * 2  # ONNX lists all beginnings, then all ends
-        graph.node(
-            "ConvTranspose", graph.latest, weight, *bias, pads=pads, output_padding=list(output_padding), **options
-        )
-        return
-    # Less than the dilation is enough for torch, but not for all that read ONNX: so step
-    # by step, as it is defined.
-    (PH, PW), (OH, OW) = layer.padding, call.outputs[0].shape[2:]
-    graph.node("ConvTranspose", graph.latest, weight, **options)
-    graph.node("Pad", graph.latest, graph.constant(0, 0, 0, 0, 0, 0, *output_padding))
-    frame = graph.constant(PH, PW), graph.constant(PH + OH, PW + OW), graph.constant(2, 3)
-    graph.node("Slice", graph.latest, *frame)
-    if bias:
-        x = graph.latest
-        graph.node("Add", x, *graph.node("Reshape", *bias, graph.constant(-1, 1, 1)))
-
-
-def _last_window(n: int, K: int, S: int, P: int, D: int, out: int) -> str:
-    """Where the last window of an axis ends: inside the padded image, beyond it, or
-    beyond it and so dropped.
-
-    With ceil_mode torch drops a window that would begin in the padding behind the image.
-    Up to opset 21 ONNX says that such a window counts, so ceil_mode=1 must not be written
-    for it.
-    """
-    slack = (n + 2 * P - D * (K - 1) - 1) % S
-    floor = (n + 2 * P - D * (K - 1) - 1) // S + 1
-    if not slack:
-        return "inside"
-    return "dropped" if out == floor else "beyond"
-
-
-def _max_pool2d(graph: _Graph, call: Call) -> None:
-    _demand_batch(call)
-    layer: Any = call.module
-    g = geometry.max_pool2d(call.inputs[0].shape, *layer.window)
-    last = [_last_window(*axis) for axis in ((g.H, g.KH, g.SH, g.PH, g.DH, g.OH), (g.W, g.KW, g.SW, g.PW, g.DW, g.OW))]
-    pads, ceil_mode = [g.PH, g.PW, g.PH, g.PW], 0
-    if "dropped" not in last:
-        ceil_mode = int("beyond" in last)
-    elif "beyond" in last:  # no ceil_mode says both: padding that gives OH x OW exactly
-        pads[2] = max(g.PH, g.padded_size[0] - g.PH - g.H)
-        pads[3] = max(g.PW, g.padded_size[1] - g.PW - g.W)
-    if pads[2] >= g.KH or pads[3] >= g.KW:  # more than runtimes accept: a step of its own
-        if len(call.outputs) > 1:
-            raise ValueError(f"onnx.export: {call} needs padding that ONNX's MaxPool cannot give with indices.")
-        name = f"{graph.name}/lowest"
-        graph.arrays[name] = np.array(-np.inf, call.inputs[0].dtype)
-        around = graph.constant(0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3])
-        graph.node("Pad", graph.latest, around, name)
-        pads, ceil_mode = [0, 0, 0, 0], 0
-    options = {"ceil_mode": ceil_mode} if ceil_mode else {}
-    output, *indices = graph.node("MaxPool", outputs=len(call.outputs), pads=pads, **options, **_window(layer))
-    if indices:  # ONNX numbers the elements of the whole tensor, torch those of a plane
-        (graph.indices,) = graph.node("Mod", *indices, graph.constant(math.prod(call.inputs[0].shape[2:])))
-        graph.latest = output
-
-
-def _linear(graph: _Graph, call: Call) -> None:
-    weight, *bias = graph.parameters(call)
-    if call.inputs[0].ndim == 2:
-        graph.node("Gemm", graph.latest, weight, *bias, transB=1)
-        return
-    x = graph.latest
-    graph.node("MatMul", x, *graph.node("Transpose", weight, perm=[1, 0]))
-    if bias:
-        graph.node("Add", graph.latest, *bias)
-
-
-def _reshape(graph: _Graph, batch: int, sizes: Sequence[int]) -> None:
-    """To (batch, *sizes); a batch of 0 stays as it is, of -1 takes what is left."""
-    graph.node("Reshape", graph.latest, graph.constant(batch, *sizes))
-
-
-def _flatten(graph: _Graph, call: Call) -> None:
-    layer: Any = call.module
-    if (layer.start_dim % call.inputs[0].ndim, layer.end_dim % call.inputs[0].ndim) == (1, call.inputs[0].ndim - 1):
-        graph.node("Flatten", axis=1)
-        return
-    _reshape(graph, -1 if layer.start_dim % call.inputs[0].ndim == 0 else 0, call.outputs[0].shape[1:])
-
-
-def _unflatten(graph: _Graph, call: Call) -> None:
-    layer: Any = call.module
-    splits_batch = layer.dim % call.inputs[0].ndim == 0
-    if splits_batch and layer.unflattened_size[0] != -1:
-        raise ValueError(f"onnx.export: {call} fixes the size of the batch; write -1 for its first size.")
-    _reshape(graph, -1 if splits_batch else 0, call.outputs[0].shape[1:])
-
-
-def _batch_norm2d(graph: _Graph, call: Call) -> None:
-    """With the running numbers; where the layer has no scale or shift, 1 and 0 are written."""
-    layer: Any = call.module
-    if layer.running_mean is None:
-        raise ValueError(f"onnx.export: {call} has no running statistics, so an image depends on its batch.")
-    prefix = f"{call.name}." if call.name else ""
-    given = {"weight": layer.weight, "bias": layer.bias}
-    arrays = {name: np.ones_like(layer.running_mean) * (name == "weight") for name in given}
-    arrays |= {name: parameter.data for name, parameter in given.items() if parameter is not None}
-    arrays |= {"running_mean": layer.running_mean, "running_var": layer.running_var}
-    graph.arrays |= {prefix + name: array for name, array in arrays.items()}
-    graph.node("BatchNormalization", graph.latest, *(prefix + name for name in arrays), epsilon=layer.eps)
-
-
-def _layer_norm(graph: _Graph, call: Call) -> None:
-    """Step by step: the node LayerNormalization came with opset 17."""
-    layer: Any = call.module
-    x, last = graph.latest, list(range(-len(layer.normalized_shape), 0))
-    (mean,) = graph.node("ReduceMean", x, axes=last)
-    (deviation,) = graph.node("Sub", x, mean)
-    (square,) = graph.node("Mul", deviation, deviation)
-    (var,) = graph.node("ReduceMean", square, axes=last)
-    (root,) = graph.node("Sqrt", *graph.node("Add", var, graph.number(layer.eps, call)))
-    graph.node("Div", deviation, root)
-    parameters = graph.parameters(call)
-    for op, parameter in zip(("Mul", "Add") if layer.weight is not None else ("Add",), parameters, strict=False):
-        graph.node(op, graph.latest, parameter)
-
-
-def _pointwise(op: str) -> Callable[[_Graph, Call], None]:
-    def add(graph: _Graph, call: Call) -> None:
-        graph.node(op)
-
-    return add
-
-
-NODES: dict[type, Callable[[_Graph, Call], None]] = {
-    nn.Conv2d: _conv2d,
-    nn.ConvTranspose2d: _conv_transpose2d,
-    nn.MaxPool2d: _max_pool2d,
-    nn.BatchNorm2d: _batch_norm2d,
-    nn.LayerNorm: _layer_norm,
-    nn.Linear: _linear,
-    nn.Flatten: _flatten,
-    nn.Unflatten: _unflatten,
-    nn.ReLU: _pointwise("Relu"),
-    nn.Sigmoid: _pointwise("Sigmoid"),
-    nn.Tanh: _pointwise("Tanh"),
-}
