@@ -171,7 +171,7 @@ def conv_transpose2d(
 def max_pool2d(
     input_shape, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, who="max_pool2d"
 ) -> Geometry:
-    """The geometry of `max_pool2d`, for input (N, C, H, W) or (C, H, W).
+    """The geometry of `max_pool2d`, for input (N, C, H, W) or (C, H, W); of `avg_pool2d` too.
 
     Every channel is pooled by itself, so O = G = C. A stride of None is the kernel size.
     """
@@ -186,6 +186,17 @@ def max_pool2d(
     _check_pool_axis("height", H, K=KH, S=SH, P=PH, D=DH, out=OH, **common)
     _check_pool_axis("width", W, K=KW, S=SW, P=PW, D=DW, out=OW, **common)
     return Geometry(N=N, C=C, H=H, W=W, O=C, G=C, KH=KH, KW=KW, SH=SH, SW=SW, PH=PH, PW=PW, DH=DH, DW=DW, OH=OH, OW=OW)
+
+
+def adaptive_size(output_size, input_size: tuple[int, int], who: str) -> tuple[int, int]:
+    """(OH, OW), for one int or a pair of ints; None stands for the input's size."""
+    given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if len(given) != 2:
+        raise ValueError(f"{who}: output_size must be an int or a pair, got {output_size!r}.")
+    H, W = input_size
+    OH = H if given[0] is None else integer(given[0], "output_size", who, 0)
+    OW = W if given[1] is None else integer(given[1], "output_size", who, 0)
+    return OH, OW
 
 
 def conv_padding(padding, kernel_size, stride, dilation, who: str) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -224,6 +224,29 @@ def max_pool2d(rng) -> Trial:
     return Trial("max_pool2d", arrays, options, terms=(1, K[0] * K[1]))
 
 
+def avg_pool2d(rng) -> Trial:
+    large = rng.random() < 0.25
+    N, C, K = _int(rng, 1, 4), _int(rng, 1, 40 if large else 4), _pair(rng, 1, 4)
+    S = K if rng.random() < 0.5 else _pair(rng, 1, 4)
+    (OH, PH, H), (OW, PW, W) = (_window(rng, k, s, 1, k // 2, large) for k, s in zip(K, S, strict=True))
+    options = {"kernel_size": K, "stride": S, "padding": (PH, PW), "count_include_pad": bool(rng.random() < 0.5)}
+    options["divisor_override"] = _choice(rng, None, None, 3)
+    return _means(rng, "avg_pool2d", (N, C, H, W), (N, C, OH, OW), options)
+
+
+def adaptive_avg_pool2d(rng) -> Trial:
+    shape = (_int(rng, 1, 4), _int(rng, 1, 8), *_pair(rng, 1, _choice(rng, 8, 30)))
+    sizes = _pair(rng, 1, 8)
+    return _means(rng, "adaptive_avg_pool2d", shape, (*shape[:2], *sizes), {"output_size": sizes})
+
+
+def _means(rng, name: str, shape: tuple, output: tuple, options: dict) -> Trial:
+    """Sums that are divided; a pixel may lie under any of the windows."""
+    arrays = {"input": _reals(rng, shape), "grad_output": _grads(rng, output)}
+    trial = Trial(name, arrays, options, terms=(shape[2] * shape[3] + 2, output[2] * output[3] + 2))
+    return trial._replace(kept=f"input.shape{trial.call()}")
+
+
 def _pointwise(name: str) -> Callable[[np.random.Generator], Trial]:
     def draw(rng) -> Trial:
         shape = tuple(_int(rng, 1, _choice(rng, 5, 40)) for _ in range(_int(rng, 0, 3)))
@@ -314,6 +337,8 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "max_pool2d": max_pool2d,
+    "avg_pool2d": avg_pool2d,
+    "adaptive_avg_pool2d": adaptive_avg_pool2d,
     "linear": linear,
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,

@@ -3,9 +3,11 @@ and arguments are torch.nn's.
 """
 
 from . import functional
+from .average_pooling import AdaptiveAvgPool2d, AvgPool2d
 from .conv_transpose import ConvTranspose2d
 from .convolution import Conv2d
 from .flatten import Flatten, Unflatten
+from .identity import Identity
 from .linear import Linear
 from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from .module import Module
@@ -16,6 +18,8 @@ from .pooling import MaxPool2d
 from .sequential import Sequential
 
 __all__ = [
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm2d",
@@ -23,6 +27,7 @@ __all__ = [
     "ConvTranspose2d",
     "CrossEntropyLoss",
     "Flatten",
+    "Identity",
     "LayerNorm",
     "Linear",
     "MSELoss",

@@ -1,4 +1,4 @@
-"""What each layer becomes in the ONNX format: a node, or several where ONNX has none like it."""
+"""What each layer becomes in the ONNX format: a node, or several where ONNX has none such."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import geometry, nn
+from ..nn.functional.average_pooling import divisor_of
 from ..nn.watch import Call
 
 if TYPE_CHECKING:
@@ -106,6 +107,50 @@ def _max_pool2d(graph: "Graph", call: Call) -> None:
         graph.latest = output
 
 
+def _avg_pool2d(graph: "Graph", call: Call) -> None:
+    """A node of its own where it means the same; else a convolution, as it is defined.
+
+    ONNX has no divisor of one's choice, and what a window reaches behind the padding counts
+    there in one version and not in the next.
+    """
+    _demand_batch(call)
+    layer: Any = call.module
+    g = geometry.max_pool2d(call.inputs[0].shape, layer.kernel_size, layer.stride, layer.padding, 1, layer.ceil_mode)
+    HP, WP = g.padded_size
+    window: dict[str, Any] = {"kernel_shape": [g.KH, g.KW], "strides": [g.SH, g.SW]}
+    inside = HP <= g.H + 2 * g.PH and WP <= g.W + 2 * g.PW
+    if inside and layer.divisor_override is None:
+        pads = [g.PH, g.PW, g.PH, g.PW]
+        graph.node("AveragePool", **window, pads=pads, count_include_pad=int(layer.count_include_pad))
+        return
+    ends = [max(HP - g.PH - g.H, 0), max(WP - g.PW - g.W, 0)]
+    x = call.inputs[0]
+    graph.node("Pad", graph.latest, graph.constant(0, 0, g.PH, g.PW, 0, 0, *ends))
+    ones = graph.array(np.ones((g.C, 1, g.KH, g.KW), x.dtype))
+    graph.node("Conv", graph.latest, ones, **window, group=g.C)
+    divisor = divisor_of(g, layer.count_include_pad, layer.divisor_override, x)
+    graph.node("Div", graph.latest, graph.array(divisor))
+
+
+def _adaptive_avg_pool2d(graph: "Graph", call: Call) -> None:
+    """To one pixel, or with windows side by side: others have no node."""
+    _demand_batch(call)
+    (H, W), (OH, OW) = call.inputs[0].shape[2:], call.outputs[0].shape[2:]
+    if (OH, OW) == (1, 1):
+        graph.node("GlobalAveragePool")
+        return
+    if not OH or not OW or H % OH or W % OW:
+        raise ValueError(
+            f"onnx.export: {call} makes {OH} x {OW} pixels of {H} x {W}; in ONNX each size must divide the input's."
+        )
+    kernel = [H // OH, W // OW]
+    graph.node("AveragePool", kernel_shape=kernel, strides=kernel)
+
+
+def _identity(graph: "Graph", call: Call) -> None:
+    """No node: what comes next takes what came before."""
+
+
 def _linear(graph: "Graph", call: Call) -> None:
     weight, *bias = graph.parameters(call)
     if call.inputs[0].ndim == 2:
@@ -160,7 +205,7 @@ def _layer_norm(graph: "Graph", call: Call) -> None:
     (deviation,) = graph.node("Sub", x, mean)
     (square,) = graph.node("Mul", deviation, deviation)
     (var,) = graph.node("ReduceMean", square, axes=last)
-    (root,) = graph.node("Sqrt", *graph.node("Add", var, graph.number(layer.eps, call)))
+    (root,) = graph.node("Sqrt", *graph.node("Add", var, graph.array(np.array(layer.eps, call.inputs[0].dtype))))
     graph.node("Div", deviation, root)
     parameters = graph.parameters(call)
     for op, parameter in zip(("Mul", "Add") if layer.weight is not None else ("Add",), parameters, strict=False):
@@ -178,6 +223,9 @@ NODES: dict[type, Callable[["Graph", Call], None]] = {
     nn.Conv2d: _conv2d,
     nn.ConvTranspose2d: _conv_transpose2d,
     nn.MaxPool2d: _max_pool2d,
+    nn.AvgPool2d: _avg_pool2d,
+    nn.AdaptiveAvgPool2d: _adaptive_avg_pool2d,
+    nn.Identity: _identity,
     nn.BatchNorm2d: _batch_norm2d,
     nn.LayerNorm: _layer_norm,
     nn.Linear: _linear,

@@ -192,6 +192,16 @@ def max_pool2d(node: Node) -> nn.Module:
     return nn.MaxPool2d(**options, ceil_mode=bool(node.attributes.get("ceil_mode", 0)))
 
 
+def avg_pool2d(node: Node) -> nn.Module:
+    options = window(node, node.attributes["kernel_shape"])
+    if options.pop("dilation") != (1, 1):
+        raise node.refuse("has a dilation, which no average pooling has here.")
+    ceil_mode = bool(node.attributes.get("ceil_mode", 0))
+    return nn.AvgPool2d(
+        **options, ceil_mode=ceil_mode, count_include_pad=bool(node.attributes.get("count_include_pad", 0))
+    )
+
+
 def linear(weight: np.ndarray, bias: np.ndarray | None = None) -> nn.Module:
     O, I = weight.shape
     layer = nn.Linear(I, O, bias=bias is not None, dtype=weight.dtype)
@@ -307,6 +317,8 @@ MAKERS: dict[str, Callable[[Node], nn.Module]] = {
     "Conv": conv2d,
     "ConvTranspose": conv_transpose2d,
     "MaxPool": max_pool2d,
+    "AveragePool": avg_pool2d,
+    "GlobalAveragePool": lambda node: nn.AdaptiveAvgPool2d(1),
     "Gemm": gemm,
     "MatMul": mat_mul,
     "Flatten": flatten,

@@ -132,10 +132,10 @@ class Graph:
         self.arrays[name] = np.array(numbers)
         return name
 
-    def number(self, value: float, call: Call) -> str:
-        """The name of one number of the input's dtype."""
-        name = f"{self.name}/number_{len(self.arrays)}"
-        self.arrays[name] = np.array(value, call.inputs[0].dtype)
+    def array(self, array: np.ndarray) -> str:
+        """The name of an array that is no parameter."""
+        name = f"{self.name}/array_{len(self.arrays)}"
+        self.arrays[name] = array
         return name
 
     def parameters(self, call: Call) -> list[str]:

@@ -184,10 +184,10 @@ def sees_nothing(size, K, S, P, D, out):
 
 
 @st.composite
-def max_pool2d_cases(draw, dtypes=(*FLOATS, "int64", *SMALL_INTEGERS)):
-    """max_pool2d with every argument; no window without a pixel."""
+def max_pool2d_cases(draw, dtypes=(*FLOATS, "int64", *SMALL_INTEGERS), dilation=3):
+    """max_pool2d with every argument, `dilation` the largest; no window without a pixel."""
     N, C, ceil_mode = draw(batches), draw(st.integers(1, 4)), draw(st.booleans())
-    K, D = draw(pairs(1, 4)), draw(pairs(1, 3))
+    K, D = draw(pairs(1, 4)), draw(pairs(1, dilation))
     S = draw(st.one_of(st.just(K), pairs(1, 4)))
     P, sizes, outs = [], [], []
     for k, s, d in zip(K, S, D, strict=True):

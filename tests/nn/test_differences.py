@@ -88,6 +88,13 @@ def zeros_of_the_padding():
         assert np.isnan(output[:, 0, 0]).all()
 
 
+def means_of_integers():
+    x = np.array([[[1, 2]]])
+    with pytest.raises(RuntimeError, match="avg_pool2d: input has dtype int64"):
+        F.avg_pool2d(x, (1, 2))
+    assert TF.avg_pool2d(torch.from_numpy(x), (1, 2)).tolist() == [[[1]]]  # of 1.5
+
+
 DIFFERENCES = {
     "`mse_loss` of shapes that differ": mse_shapes,
     "a bias of `linear` that is not (out,)": linear_bias,
@@ -96,6 +103,7 @@ DIFFERENCES = {
     "a stride, padding or dilation that makes no sense": early_checks,
     "float16, bfloat16, complex": other_dtypes,
     "`load_state_dict` of another dtype": loaded_dtype,
+    "`avg_pool2d` of integers": means_of_integers,
     "a pooling window without an element of the image": window_without_element,
     "an infinite or NaN weight over the padding": zeros_of_the_padding,
 }

@@ -22,11 +22,14 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 NAMES = {
     "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend
         set_num_threads summary use_backend""",
-    "minicnn.nn": """BCELoss BCEWithLogitsLoss BatchNorm2d Conv2d ConvTranspose2d CrossEntropyLoss Flatten LayerNorm
-        Linear MSELoss MaxPool2d Module Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
+    "minicnn.nn": """AdaptiveAvgPool2d AvgPool2d BCELoss BCEWithLogitsLoss BatchNorm2d Conv2d ConvTranspose2d
+        CrossEntropyLoss Flatten Identity LayerNorm Linear MSELoss MaxPool2d Module Parameter ReLU
+        Sequential Sigmoid Tanh Unflatten functional""",
     "minicnn.nn.functional": " ".join(
         f"{name} {name}_backward"
         for name in [
+            "adaptive_avg_pool2d",
+            "avg_pool2d",
             "batch_norm",
             "binary_cross_entropy",
             "binary_cross_entropy_with_logits",

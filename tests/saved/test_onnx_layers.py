@@ -30,9 +30,19 @@ IMAGE = (2, 3, 6, 8)
 READ = [
     (nn.BatchNorm2d(3), IMAGE),
     (nn.BatchNorm2d(3, eps=0.1, affine=False), IMAGE),
+    (nn.AvgPool2d(2), IMAGE),
+    (nn.AvgPool2d((3, 2), stride=(2, 1), padding=(1, 0)), IMAGE),
+    (nn.AvgPool2d(3, padding=1, count_include_pad=False), IMAGE),
+    (nn.AdaptiveAvgPool2d(1), IMAGE),
 ]
 WRITTEN = [
     *READ,
+    (nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True), IMAGE),
+    (nn.AvgPool2d(4, stride=3, padding=1, ceil_mode=True, count_include_pad=False), IMAGE),
+    (nn.AvgPool2d(2, divisor_override=3), IMAGE),
+    (nn.AdaptiveAvgPool2d((3, 2)), IMAGE),
+    (nn.AdaptiveAvgPool2d((None, 4)), IMAGE),
+    (nn.Identity(3), IMAGE),
     (nn.LayerNorm((6, 8)), IMAGE),
     (nn.LayerNorm(8, bias=False), IMAGE),
     (nn.LayerNorm(3, elementwise_affine=False), (2, 3)),
@@ -83,6 +93,12 @@ def test_batch_normalisation_behind_a_convolution_is_loaded_as_one_layer(tmp_pat
     assert [type(part) for part in back] == [nn.Conv2d, nn.ReLU]
     x = np.random.default_rng(0).standard_normal(IMAGE).astype(np.float32)
     assert_near(back(x), model(x))
+
+
+@pytest.mark.parametrize("size", [4, (3, 5), 0])
+def test_windows_of_several_sizes_have_no_counterpart(size, tmp_path):
+    with pytest.raises(ValueError, match="each size must divide the input's"):
+        export(nn.AdaptiveAvgPool2d(size), tmp_path / "model.onnx", IMAGE)
 
 
 def test_batch_normalisation_without_running_numbers_has_no_counterpart(tmp_path):

@@ -34,6 +34,8 @@ __all__ = [
     "LAYOUTS",
     "SMALL_INTEGERS",
     "Case",
+    "adaptive_pools",
+    "average_pools",
     "batched",
     "batches",
     "channels",
@@ -70,6 +72,28 @@ def pads(draw, modes=("constant", "reflect", "replicate", "circular")):
     if mode == "constant":
         arguments["value"] = draw(st.integers(0, 3))
     return Case(*shapes, arguments, draw(st.sampled_from((*FLOATS, "int64", *SMALL_INTEGERS))), draw(seeds))
+
+
+@st.composite
+def average_pools(draw):
+    """avg_pool2d with every argument."""
+    case = draw(pools(FLOATS, dilation=1))
+    arguments = {name: value for name, value in case.arguments.items() if name != "dilation"}
+    arguments["count_include_pad"] = draw(st.booleans())
+    arguments["divisor_override"] = draw(st.sampled_from([None, None, 3, -2]))
+    return case._replace(arguments=arguments)
+
+
+@st.composite
+def adaptive_pools(draw):
+    """adaptive_avg_pool2d, to more or fewer pixels, and to as many."""
+    N, C, sizes, outs = draw(batches), draw(st.integers(1, 3)), draw(pairs(1, 9)), draw(pairs(1, 9))
+    kept = draw(st.sampled_from([(False, False), (True, False), (True, True)]))
+    outs = tuple(size if keep else out for size, out, keep in zip(sizes, outs, kept, strict=True))
+    given_sizes = tuple(None if keep else out for out, keep in zip(outs, kept, strict=True))
+    given_sizes = outs[0] if len(set(given_sizes)) == 1 and not any(kept) else given_sizes
+    shapes = (batched(N, C, *sizes), None, None, batched(N, C, *outs))
+    return Case(*shapes, {"output_size": given_sizes}, draw(st.sampled_from(FLOATS)), draw(seeds))
 
 
 @st.composite

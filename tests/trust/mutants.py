@@ -27,6 +27,7 @@ TRANSPOSED = ("tests/nn/test_conv_transpose.py", "-k", "integers_agree")
 POOLING = ("tests/nn/test_pooling.py", "-k", "agree or ties or examples")
 PADDING = ("tests/nn/test_padding.py", "-k", "modes_copy or pad_agrees")
 POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
+AVERAGES = ("tests/nn/test_average_pooling.py", "-k", "agree")
 NORMALIZATION = ("tests/nn/test_normalization.py", "-k", "agrees or several_batches")
 LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
 LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
@@ -183,6 +184,18 @@ MUTANTS = {
         NORMALIZATION,
     ),
     # functional, layers
+    "average pooling counts what ceil_mode reaches behind the padding": Mutant(
+        "nn/functional/average_pooling.py",
+        "end = np.minimum(start + K, size + P)",
+        "end = start + K",
+        AVERAGES,
+    ),
+    "an adaptive window ends a pixel early": Mutant(
+        "nn/functional/average_pooling.py",
+        "-(-(i + 1) * size // out)",
+        "(i + 1) * size // out",
+        AVERAGES,
+    ),
     "the running variance is the one divided by n": Mutant(
         "nn/functional/normalization.py",
         "var * (n / (n - 1))",

@@ -11,6 +11,7 @@ A gradient checks its arguments and works out the geometry once more. It is a pu
 function too, and nothing says that forward was called with the same arguments.
 """
 
+from .average_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward, avg_pool2d, avg_pool2d_backward
 from .conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from .convolution import conv2d, conv2d_backward
 from .linear import linear, linear_backward
@@ -30,6 +31,10 @@ from .pointwise import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tan
 from .pooling import max_pool2d, max_pool2d_backward
 
 __all__ = [
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "avg_pool2d",
+    "avg_pool2d_backward",
     "batch_norm",
     "batch_norm_backward",
     "binary_cross_entropy",

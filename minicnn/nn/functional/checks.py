@@ -123,6 +123,13 @@ def images(x, who: str, name: str = "input") -> tuple[Any, bool]:
     return (x, False) if x.ndim == 4 else (x[None], True)
 
 
+def is_one_image(input_shape, who: str) -> bool:
+    """Whether `input_shape` is (C, H, W); otherwise it must be (N, C, H, W)."""
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) not in (3, 4):
+        raise TypeError(f"{who}: input_shape must be (N, C, H, W) or (C, H, W), got {input_shape!r}.")
+    return len(input_shape) == 3
+
+
 def weights(weight, names: str, who: str) -> Any:
     """A convolution's weight has four dimensions, none of them empty."""
     if weight.ndim != 4 or 0 in weight.shape:

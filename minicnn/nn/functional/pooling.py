@@ -91,9 +91,7 @@ def max_pool2d_backward(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.max_pool2d.html
     """
     who = "max_pool2d_backward"
-    if not isinstance(input_shape, (tuple, list)) or len(input_shape) not in (3, 4):
-        raise TypeError(f"{who}: input_shape must be (N, C, H, W) or (C, H, W), got {input_shape!r}.")
-    single = len(input_shape) == 3
+    single = checks.is_one_image(input_shape, who)
     g = geometry.max_pool2d(input_shape, kernel_size, stride, padding, dilation, ceil_mode, who)
     grad = checks.array(grad_output, "grad_output", who)
     grad = checks.grad(grad, g.output_shape[single:], grad, who).reshape(g.output_shape)
