@@ -4,7 +4,7 @@ from . import data, models, nn, optim
 from .gradcheck import gradcheck
 from .kernels import get_backend, set_backend, use_backend
 from .kernels.threads import get_num_threads, set_num_threads
-from .nn.init import manual_seed
+from .nn.functional.random import manual_seed
 from .summary import summary
 from .weights import load, save
 

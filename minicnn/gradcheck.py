@@ -39,6 +39,7 @@ from . import diagnosis, table
 from .diagnosis import Element
 from .mistakes import MISTAKES
 from .nn import Module, Parameter
+from .nn.functional import random
 
 EPS = float(np.finfo(np.float64).eps)
 STEP = 2.0**-17
@@ -142,7 +143,11 @@ def gradcheck(
         raise TypeError(f"gradcheck: module must be a minicnn.nn.Module, got {type(module).__name__}: {module!r}.")
     if isinstance(max_elements, bool) or not isinstance(max_elements, int) or max_elements < 1:
         raise ValueError(f"gradcheck: max_elements must be an int of at least 1, got {max_elements!r}.")
-    report = _Check(module, inputs, max_elements, seed).report()
+    stands = random.get_state()
+    try:
+        report = _Check(module, inputs, max_elements, seed).report()
+    finally:
+        random.set_state(*stands)
     if raise_error and not report:
         raise GradcheckError(f"\n{report}")
     return report
@@ -158,6 +163,7 @@ class _Check:
         self.max_elements = max_elements
         self.who = type(module).__name__
         self.module = _in_float64(module)
+        self.random = random.get_state()  # each forward draws the same numbers, as dropout does
         self.inputs = [_float64(x, i) for i, x in enumerate(inputs if isinstance(inputs, tuple) else (inputs,))]
         self.parameters = dict(self.module.named_parameters())
         try:
@@ -186,6 +192,7 @@ class _Check:
         self.noise = 8 * math.sqrt(n) * self.unit
 
     def forward(self) -> np.ndarray:
+        random.set_state(*self.random)
         output = self.module(*(x.copy() for x in self.inputs))  # a layer may work in place
         return np.array(output[0] if isinstance(output, tuple) else output)
 

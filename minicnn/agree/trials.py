@@ -69,26 +69,32 @@ def forward_and_backward(trial: Trial) -> list[str]:
     if name == "max_pool2d":
         forward = f"output, indices = F.{name}({taken}{call}, return_indices=True)"
         backward = f"F.{name}_backward(grad_output, indices, input.shape{call})"
+    elif name in ("dropout", "dropout2d"):
+        forward = f"minicnn.manual_seed(0)\noutput, mask = F.{name}({taken}{call}, return_mask=True)"
+        backward = f"F.{name}_backward(grad_output, mask)"
     else:
         forward = f"output = F.{name}({taken}{call})"
         kept = {"relu": "output", "sigmoid": "output", "tanh": "output"}.get(name, ", ".join(inputs[:2]))
         backward = f"F.{name}_backward(grad_output, {trial.kept or kept + call})"
     several = f"{grads}, *_" if len(trial.leaves) > 1 else grads
     results = ", ".join(f'"{result}": {result}' for result in ("output", *grads.split(", ")))
-    return [forward, f"{several} = {backward}", f"return {{{results}}}"]
+    return [*forward.split("\n"), f"{several} = {backward}", f"return {{{results}}}"]
 
 
 def _function(trial: Trial) -> list[str]:
     """Forward and backward here, and by torch."""
     *ours, results = forward_and_backward(trial)
     theirs = ", ".join(array if array in trial.leaves else f"double({array})" for array in _inputs(trial))
+    by_torch = f"torch.nn.functional.{trial.operation}({theirs}{trial.call('double({})')})"
+    if trial.operation in ("dropout", "dropout2d"):
+        by_torch = "input * double(mask)"  # its random numbers are others
     return [
         *ours,
         results.replace("return", "results =", 1),
         "",
         "",
         f"def theirs({', '.join(trial.leaves)}):",
-        f"    return torch.nn.functional.{trial.operation}({theirs}{trial.call('double({})')})",
+        f"    return {by_torch}",
         "",
         "",
         f"leaves = [double(array).requires_grad_() for array in [{', '.join(trial.leaves)}]]",
@@ -247,6 +253,15 @@ def _means(rng, name: str, shape: tuple, output: tuple, options: dict) -> Trial:
     return trial._replace(kept=f"input.shape{trial.call()}")
 
 
+def _dropout(name: str) -> Callable[[np.random.Generator], Trial]:
+    def draw(rng) -> Trial:
+        shape = tuple(_int(rng, 1, _choice(rng, 5, 12)) for _ in range(_int(rng, 2, 4)))
+        options = {"p": _choice(rng, 0.5, 0.1, 0.9)}
+        return Trial(name, {"input": _reals(rng, shape), "grad_output": _grads(rng, shape)}, options, terms=(1, 1))
+
+    return draw
+
+
 def _pointwise(name: str) -> Callable[[np.random.Generator], Trial]:
     def draw(rng) -> Trial:
         shape = tuple(_int(rng, 1, _choice(rng, 5, 40)) for _ in range(_int(rng, 0, 3)))
@@ -340,6 +355,7 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
     "avg_pool2d": avg_pool2d,
     "adaptive_avg_pool2d": adaptive_avg_pool2d,
     "linear": linear,
+    **{name: _dropout(name) for name in ("dropout", "dropout2d")},
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     **{name: _pointwise(name) for name in ("relu", "sigmoid", "tanh")},

@@ -6,6 +6,7 @@ from . import functional
 from .average_pooling import AdaptiveAvgPool2d, AvgPool2d
 from .conv_transpose import ConvTranspose2d
 from .convolution import Conv2d
+from .dropout import Dropout, Dropout2d
 from .flatten import Flatten, Unflatten
 from .identity import Identity
 from .linear import Linear
@@ -26,6 +27,8 @@ __all__ = [
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
+    "Dropout",
+    "Dropout2d",
     "Flatten",
     "Identity",
     "LayerNorm",

@@ -11,34 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .functional.random import generator
 from .parameter import Parameter
-
-_generator = np.random.MT19937()
-
-
-def manual_seed(seed: int) -> None:
-    """Start the stream of initial weights at `seed`, any integer of 64 bits; the same
-    seed gives torch's weights.
-    """
-    seed = int(seed)
-    if not -(2**63) <= seed < 2**64:
-        raise ValueError(f"manual_seed: the seed must fit into 64 bits, from {-(2**63)} to {2**64 - 1}, got {seed}.")
-    state: Any = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=False)
-    _generator.state = state
-
-
-manual_seed(67280421310721)  # where torch starts when no seed is given
-
-
-def get_state() -> tuple[np.ndarray, int]:
-    """Where the stream stands: the twister's 624 words, and how many of them are used up."""
-    state = _generator.state["state"]
-    return state["key"].copy(), int(state["pos"])
-
-
-def set_state(key: np.ndarray, position: int) -> None:
-    """Go on from where `get_state` was."""
-    _generator.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
 
 
 def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
@@ -46,9 +20,9 @@ def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
     n = math.prod(shape)
     low, high = np.dtype(dtype).type(-bound), np.dtype(dtype).type(bound)
     if low.dtype == np.float32:
-        u = (_generator.random_raw(n) & (2**24 - 1)) * 2.0**-24
+        u = (generator.random_raw(n) & (2**24 - 1)) * 2.0**-24
     else:
-        upper, lower = _generator.random_raw(2 * n).reshape(n, 2).T
+        upper, lower = generator.random_raw(2 * n).reshape(n, 2).T
         u = (((upper << np.uint64(32)) | lower) & np.uint64(2**53 - 1)) * 2.0**-53
     # Bounds and width are rounded to the dtype, the product is not: it is taken in
     # float64, as in torch.

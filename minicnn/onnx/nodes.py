@@ -226,6 +226,8 @@ NODES: dict[type, Callable[["Graph", Call], None]] = {
     nn.AvgPool2d: _avg_pool2d,
     nn.AdaptiveAvgPool2d: _adaptive_avg_pool2d,
     nn.Identity: _identity,
+    nn.Dropout: _identity,
+    nn.Dropout2d: _identity,
     nn.BatchNorm2d: _batch_norm2d,
     nn.LayerNorm: _layer_norm,
     nn.Linear: _linear,

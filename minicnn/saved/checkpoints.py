@@ -4,7 +4,7 @@ checkpoint.safetensors holds
 
     model.<name>               the weights and buffers
     optimizer.<i>.<name>       what the optimizer keeps for parameter i, as Adam's averages
-    random.key                 the Mersenne Twister of the initial weights
+    random.key                 the Mersenne Twister of initial weights and dropout
 
 and in its header, as JSON, the configuration, the metrics of the finished epochs and the
 optimizer's options. The order of the images needs nothing kept: it follows from seed and epoch.
@@ -23,7 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
 from ..kernels.arrays import dtype_name, to_numpy
-from ..nn import Module, init
+from ..nn import Module
+from ..nn.functional import random
 from ..optim import Optimizer
 from .files import write_whole
 
@@ -67,7 +68,7 @@ class Checkpoint(NamedTuple):
             optimizer.load_state_dict({"state": state, "param_groups": self.options})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{self.path} holds another optimizer's state: {error}") from error
-        init.set_state(self.arrays["random.key"], self.position)
+        random.set_state(self.arrays["random.key"], self.position)
 
 
 def save(
@@ -75,7 +76,7 @@ def save(
 ) -> None:
     """Write the checkpoint: all of it, or the old one stays."""
     kept = optimizer.state_dict()
-    key, position = init.get_state()
+    key, position = random.get_state()
     arrays = {f"model.{name}": to_numpy(value) for name, value in model.state_dict().items()}
     for number, values in kept["state"].items():
         arrays |= {f"optimizer.{number}.{name}": to_numpy(value) for name, value in values.items() if value is not None}

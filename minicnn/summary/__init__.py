@@ -16,6 +16,7 @@ import numpy as np
 from .. import table
 from ..kernels import use_backend
 from ..nn import BatchNorm2d, Conv2d, ConvTranspose2d, LayerNorm, Linear, Module
+from ..nn.functional import random
 from ..nn.watch import Call, watch
 
 ALIGN = "<<<>>>>>>>"
@@ -156,8 +157,10 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
 def _calls(model: Module, x: np.ndarray) -> list[Call]:
     """Every call in model(x), innermost first."""
     calls: list[Call] = []
+    stands = random.get_state()  # dropout draws from the stream that the training goes on with
     with use_backend("numpy"), np.errstate(all="ignore"):  # the textbook: nothing to compile
         watch(model, x, entering=lambda call: None, leaving=calls.append)
+    random.set_state(*stands)
     return calls
 
 

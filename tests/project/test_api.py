@@ -23,8 +23,8 @@ NAMES = {
     "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend
         set_num_threads summary use_backend""",
     "minicnn.nn": """AdaptiveAvgPool2d AvgPool2d BCELoss BCEWithLogitsLoss BatchNorm2d Conv2d ConvTranspose2d
-        CrossEntropyLoss Flatten Identity LayerNorm Linear MSELoss MaxPool2d Module Parameter ReLU
-        Sequential Sigmoid Tanh Unflatten functional""",
+        CrossEntropyLoss Dropout Dropout2d Flatten Identity LayerNorm Linear MSELoss MaxPool2d Module
+        Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
     "minicnn.nn.functional": " ".join(
         f"{name} {name}_backward"
         for name in [
@@ -36,6 +36,8 @@ NAMES = {
             "conv2d",
             "conv_transpose2d",
             "cross_entropy",
+            "dropout",
+            "dropout2d",
             "fold",
             "layer_norm",
             "linear",
@@ -56,6 +58,8 @@ NAMES = {
 # Arguments of torch's that mean nothing here, and those that differ for a reason.
 OMITTED = {"device", "size_average", "reduce", "foreach", "capturable", "differentiable", "fused"}
 DIFFERENT = {
+    ("dropout", "return_mask"): "torch keeps the mask on its tape; here the gradient takes it",
+    ("dropout2d", "return_mask"): "the same",
     ("pad", "value"): "None means 0 in torch; here it says 0",
 }
 NEWER = {("BatchNorm2d", "bias")}  # torch has it since 2.14
@@ -148,13 +152,14 @@ def test_a_gradient_takes_grad_output_first_and_only_arguments_of_its_function(n
     first, *rest = [argument for argument, *_ in arguments(getattr(F, f"{name}_backward"))]
     own = {argument for argument, *_ in arguments(getattr(F, name))}
     assert first == "grad_output"
-    assert set(rest) <= own | {"needs_input_grad", "needs_bias_grad", "output", "indices", "input_shape", "output_size"}
+    kept = {"output", "indices", "mask", "input_shape", "output_size"}
+    assert set(rest) <= own | kept | {"needs_input_grad", "needs_bias_grad"}
 
 
 @pytest.mark.parametrize(("name", "attribute"), DIFFERENT, ids=lambda text: text)
 def test_the_list_of_differences_is_not_out_of_date(name, attribute):
     function = getattr(torch.nn, name, None) or getattr(torch.nn.functional, name)
-    here = getattr(nn, name, None) or getattr(F, name)
+    here = getattr(F, name, None) or getattr(nn, name)
     assert {a for a in arguments(function) if a[0] == attribute} != {a for a in arguments(here) if a[0] == attribute}
 
 

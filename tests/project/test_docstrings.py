@@ -126,6 +126,8 @@ def test_what_the_layers_say_they_keep_is_what_summary_measures():
         (nn.Tanh(), image, 4 * 72),
         (nn.BatchNorm2d(2), image, 4 * 72),
         (nn.AvgPool2d(2), image, 0),
+        (nn.Dropout(), image, 4 * 72),
+        (nn.Dropout2d(), image, 4 * 2),
         (nn.AdaptiveAvgPool2d(2), image, 0),
         (nn.Identity(), image, 0),
         (nn.LayerNorm(6), image, 4 * 72),

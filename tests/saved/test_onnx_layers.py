@@ -43,6 +43,8 @@ WRITTEN = [
     (nn.AdaptiveAvgPool2d((3, 2)), IMAGE),
     (nn.AdaptiveAvgPool2d((None, 4)), IMAGE),
     (nn.Identity(3), IMAGE),
+    (nn.Dropout(0.9), IMAGE),
+    (nn.Dropout2d(0.9), IMAGE),
     (nn.LayerNorm((6, 8)), IMAGE),
     (nn.LayerNorm(8, bias=False), IMAGE),
     (nn.LayerNorm(3, elementwise_affine=False), (2, 3)),

@@ -28,6 +28,7 @@ POOLING = ("tests/nn/test_pooling.py", "-k", "agree or ties or examples")
 PADDING = ("tests/nn/test_padding.py", "-k", "modes_copy or pad_agrees")
 POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
 AVERAGES = ("tests/nn/test_average_pooling.py", "-k", "agree")
+DROPOUT = ("tests/nn/test_dropout.py", "-k", "mean or mask")
 NORMALIZATION = ("tests/nn/test_normalization.py", "-k", "agrees or several_batches")
 LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
 LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
@@ -196,6 +197,12 @@ MUTANTS = {
         "(i + 1) * size // out",
         AVERAGES,
     ),
+    "dropout does not make up for what it drops": Mutant(
+        "nn/functional/dropout.py",
+        "scale = 1 / (1 - p) if p < 1 else 0.0",
+        "scale = 1.0",
+        DROPOUT,
+    ),
     "the running variance is the one divided by n": Mutant(
         "nn/functional/normalization.py",
         "var * (n / (n - 1))",
@@ -247,8 +254,8 @@ MUTANTS = {
     ),
     "the random number keeps its upper bits": Mutant(
         "nn/init.py",
-        "(_generator.random_raw(n) & (2**24 - 1)) * 2.0**-24",
-        "(_generator.random_raw(n) >> 8) * 2.0**-24",
+        "(generator.random_raw(n) & (2**24 - 1)) * 2.0**-24",
+        "(generator.random_raw(n) >> 8) * 2.0**-24",
         INIT,
     ),
     "fan_in counts the outputs": Mutant(

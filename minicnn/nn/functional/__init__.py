@@ -14,6 +14,7 @@ function too, and nothing says that forward was called with the same arguments.
 from .average_pooling import adaptive_avg_pool2d, adaptive_avg_pool2d_backward, avg_pool2d, avg_pool2d_backward
 from .conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from .convolution import conv2d, conv2d_backward
+from .dropout import dropout, dropout2d, dropout2d_backward, dropout_backward
 from .linear import linear, linear_backward
 from .losses import (
     binary_cross_entropy,
@@ -47,6 +48,10 @@ __all__ = [
     "conv_transpose2d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "dropout",
+    "dropout2d",
+    "dropout2d_backward",
+    "dropout_backward",
     "fold",
     "fold_backward",
     "layer_norm",
