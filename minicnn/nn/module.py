@@ -5,6 +5,7 @@ There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `pa
 has the rules of it.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..kernels import arrays
-from . import passes
+from . import names, passes
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -245,12 +246,16 @@ class Module:
 
         Keys and shapes that do not fit are listed all at once, and then nothing has
         been loaded. With strict=False missing and unexpected keys are allowed (and
-        returned), wrong shapes are not.
+        returned), wrong shapes are not. What DataParallel (`module.`) or torch.compile
+        (`_orig_mod.`) put into all names is left out where they fit then, with a warning.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: expected names with arrays, got {type(state_dict).__name__}.")
         places = dict(self._places())
         own = {name: _array(getattr(*place)) for name, place in places.items()}
+        if state_dict.keys() != own.keys() and (fitting := names.unwrapped(list(state_dict), list(own))):
+            warnings.warn(f"load_state_dict: left out of the names: {names.left_out(fitting)}", stacklevel=2)
+            state_dict = {new: state_dict[old] for old, new in fitting.items()}
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         found = {name: state_dict[name] for name in own if name in state_dict}

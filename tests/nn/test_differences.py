@@ -95,6 +95,16 @@ def means_of_integers():
     assert TF.avg_pool2d(torch.from_numpy(x), (1, 2)).tolist() == [[[1]]]  # of 1.5
 
 
+def wrapped_names():
+    theirs = torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict()
+    ours = nn.Linear(2, 3)
+    with pytest.warns(UserWarning, match="left out of the names: module."):
+        ours.load_state_dict(theirs)
+    assert np.array_equal(ours.weight.data, theirs["module.weight"])
+    with pytest.raises(RuntimeError, match="Missing key"):
+        torch.nn.Linear(2, 3).load_state_dict(theirs)
+
+
 DIFFERENCES = {
     "`mse_loss` of shapes that differ": mse_shapes,
     "a bias of `linear` that is not (out,)": linear_bias,
@@ -104,6 +114,7 @@ DIFFERENCES = {
     "float16, bfloat16, complex": other_dtypes,
     "`load_state_dict` of another dtype": loaded_dtype,
     "`avg_pool2d` of integers": means_of_integers,
+    "`load_state_dict` of names with `module.` or `_orig_mod.`": wrapped_names,
     "a pooling window without an element of the image": window_without_element,
     "an infinite or NaN weight over the padding": zeros_of_the_padding,
 }

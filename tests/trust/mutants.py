@@ -35,6 +35,7 @@ LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
 LOSSES = ("tests/nn/test_losses.py", "-k", "every_argument or all_are_ignored or sum_of_the_targets")
 OPTIMISERS = ("tests/optim/test_optim.py", "-k", "every_option or no_gradient or dampening")
 INIT = ("tests/nn/test_init.py", "-k", "float32")
+CONTAINERS = ("tests/saved/test_containers.py", "-k", "outputs or every_number")
 MODULE = ("tests/nn/test_module.py",)
 LOADER = ("tests/data/test_loader.py",)
 KERNELS = "kernels/numpy_textbook"
@@ -57,6 +58,16 @@ WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling")
 SKIPPING = ("tests/kernels/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
 
 MUTANTS = {
+    # weights of others
+    "the rows behind a flattened image stay as Keras has them": Mutant(
+        "saved/formats/transposed.py",
+        "kernel.reshape(I // C, C, O).swapaxes(0, 1).reshape(I, O)",
+        "kernel",
+        CONTAINERS,
+    ),
+    "bfloat16 is taken for the lower half": Mutant(
+        "saved/formats/found.py", "(bits.astype(np.uint32) << 16)", "bits.astype(np.uint32)", CONTAINERS
+    ),
     # geometry
     "the output size rounds up": Mutant(
         "geometry.py",
