@@ -23,8 +23,8 @@ NAMES = {
     "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend
         set_num_threads summary use_backend""",
     "minicnn.nn": """AdaptiveAvgPool2d AvgPool2d BCELoss BCEWithLogitsLoss BatchNorm2d Conv2d ConvTranspose2d
-        CrossEntropyLoss Dropout Dropout2d Flatten Identity LayerNorm Linear MSELoss MaxPool2d Module
-        Parameter ReLU Sequential Sigmoid Tanh Unflatten functional""",
+        CrossEntropyLoss Dropout Dropout2d Flatten GELU Identity LayerNorm LeakyReLU Linear LogSoftmax
+        MSELoss MaxPool2d Module NLLLoss Parameter ReLU Sequential Sigmoid Softmax Tanh Unflatten functional""",
     "minicnn.nn.functional": " ".join(
         f"{name} {name}_backward"
         for name in [
@@ -39,13 +39,18 @@ NAMES = {
             "dropout",
             "dropout2d",
             "fold",
+            "gelu",
             "layer_norm",
+            "leaky_relu",
             "linear",
+            "log_softmax",
             "max_pool2d",
             "mse_loss",
+            "nll_loss",
             "pad",
             "relu",
             "sigmoid",
+            "softmax",
             "tanh",
             "unfold",
         ]
@@ -56,7 +61,7 @@ NAMES = {
 }
 
 # Arguments of torch's that mean nothing here, and those that differ for a reason.
-OMITTED = {"device", "size_average", "reduce", "foreach", "capturable", "differentiable", "fused"}
+OMITTED = {"device", "size_average", "reduce", "_stacklevel", "foreach", "capturable", "differentiable", "fused"}
 DIFFERENT = {
     ("dropout", "return_mask"): "torch keeps the mask on its tape; here the gradient takes it",
     ("dropout2d", "return_mask"): "the same",

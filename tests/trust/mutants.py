@@ -29,6 +29,7 @@ PADDING = ("tests/nn/test_padding.py", "-k", "modes_copy or pad_agrees")
 POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
 AVERAGES = ("tests/nn/test_average_pooling.py", "-k", "agree")
 DROPOUT = ("tests/nn/test_dropout.py", "-k", "mean or mask")
+ACTIVATIONS = ("tests/nn/test_activations.py", "-k", "agree")
 NORMALIZATION = ("tests/nn/test_normalization.py", "-k", "agrees or several_batches")
 LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
 LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
@@ -195,7 +196,25 @@ MUTANTS = {
         "rest = grad_output - mean[:, None]",
         NORMALIZATION,
     ),
+    "the gradient of gelu forgets the product rule": Mutant(
+        f"{KERNELS}/pointwise.py",
+        "return grad_output * ((1 + erf(x * math.sqrt(0.5))) / 2 + x * density)",
+        "return grad_output * ((1 + erf(x * math.sqrt(0.5))) / 2)",
+        ACTIVATIONS,
+    ),
+    "the gradient of nll_loss has the other sign": Mutant(
+        f"{KERNELS}/losses.py",
+        "grad_y = np.where(counted, -weights * share",
+        "grad_y = np.where(counted, weights * share",
+        ACTIVATIONS,
+    ),
     # functional, layers
+    "the gradient of softmax forgets the sum": Mutant(
+        "nn/functional/softmax.py",
+        "return arrays.from_number(products - p * total)",
+        "return arrays.from_number(products)",
+        ACTIVATIONS,
+    ),
     "average pooling counts what ceil_mode reaches behind the padding": Mutant(
         "nn/functional/average_pooling.py",
         "end = np.minimum(start + K, size + P)",
