@@ -5,6 +5,7 @@ import pytest
 
 READY = {
     "bench": "#view-bench .stack.output td.cell",
+    "source": "#view-source .held td.cell",
     "channels": "#channels-explain .total",
     "matrix": "#matrix-why:not(:empty)",
     "run": "#predicted, #no-classes, #no-run",
