@@ -242,7 +242,7 @@ MAY_IMPORT = {
     "onnx/": {"", "command", "geometry", "nn", "onnx", "saved", "trained"},
     "explore/": {
         *("__version__", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
-        *("saved", "tasks", "trained"),
+        *("gradcheck", "optim", "saved", "tasks", "trained"),
     },
 }
 

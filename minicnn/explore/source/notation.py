@@ -87,6 +87,8 @@ NAMES = {
     "shifted": "the logits less their largest: exp cannot overflow, and the probabilities stay",
     "losses": "one loss for each target",
     "loss": "the losses brought to one number",
+    "all_classes": "with label smoothing: the loss if every class were the true one, added up",
+    "uniform": "the same, brought to one number",
     "counted": "which targets count: those that are not ignore_index",
     "classes": "the true classes, with 0 where the target is ignored",
     "weights": "each target's weight: that of its class",
@@ -186,7 +188,10 @@ FORMULAS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "grad_bias": (
         "grad_bias[o] = sum over n, i, j of grad_output[n, o, i, j]",
-        [("all_but_channels = ", "over n, i, j"), ("return grad_output", "sum over n, i, j of grad_output[n, o, i, j]")],
+        [
+            ("all_but_channels = ", "over n, i, j"),
+            ("return grad_output", "sum over n, i, j of grad_output[n, o, i, j]"),
+        ],
     ),
     "linear": (
         "output[m, o] = sum over i of x[m, i] weight[o, i] + bias[o]",
@@ -248,8 +253,10 @@ FORMULAS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         ],
     ),
     "adam": (
-        "m = beta1 m + (1 - beta1) grad,  v = beta2 v + (1 - beta2) grad^2,  "
-        "param -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)",
+        (
+            "m = beta1 m + (1 - beta1) grad,  v = beta2 v + (1 - beta2) grad^2,  "
+            "param -= lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)"
+        ),
         [
             ("exp_avg += ", "beta1 m + (1 - beta1) grad"),
             ("exp_avg_sq *= ", "beta2 v"),
@@ -322,12 +329,17 @@ def fits(letters: str, shape: tuple[int, ...], known: dict[str, int]) -> bool:
 
 
 def _product(axis: str, known: dict[str, int]) -> int | None:
-    """ "C/G KH KW" with numbers: what stands side by side is multiplied."""
+    """The number that "C/G KH KW" is: what stands side by side is multiplied."""
     total = 1
     for factor in axis.replace(" / ", "/").split():
         numerator, _, denominator = factor.partition("/")
-        values = [int(letter) if letter.isdigit() else known.get(letter) for letter in (numerator, denominator or "1")]
-        if None in values or not values[1] or values[0] % values[1]:
+        above = _number(numerator, known)
+        below = _number(denominator or "1", known)
+        if above is None or not below or above % below:
             return None
-        total *= values[0] // values[1]
+        total *= above // below
     return total
+
+
+def _number(letter: str, known: dict[str, int]) -> int | None:
+    return int(letter) if letter.isdigit() else known.get(letter)

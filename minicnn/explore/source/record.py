@@ -122,9 +122,7 @@ class _Recorder:
             self._over = True
         return self.on_line
 
-    def _stop(
-        self, frame: FrameType, number: int, kind: str, statement: lines.Statement, result: Any = None
-    ) -> None:
+    def _stop(self, frame: FrameType, number: int, kind: str, statement: lines.Statement, result: Any = None) -> None:
         if self.cut:
             return
         holds = {}

@@ -60,13 +60,18 @@ def rows(bench: Bench) -> np.ndarray:
     return bench.x.reshape(-1, bench.x.shape[-1])
 
 
+def _fill(layer: nn.Module, seed: int, dtype: Any) -> None:
+    """Small integers for its parameters, as on the bench."""
+    for offset, parameter in enumerate(layer.parameters()):
+        parameter.data = ask.filled(None, parameter.shape, seed + offset, -2, 2).astype(dtype)
+
+
 def _linear(bench: Bench) -> tuple[nn.Module, tuple, np.ndarray]:
     """Linear on the rows, as many features out as the bench has output channels."""
     x = rows(bench)
     seed = bench.setting.seed
     layer = nn.Linear(x.shape[1], bench.output_shape[0], dtype=bench.dtype)
-    for parameter, offset in ((layer.weight, 1), (layer.bias, 2)):
-        parameter.data = ask.filled(None, parameter.shape, seed + offset, -2, 2).astype(bench.dtype)
+    _fill(layer, seed + 1, bench.dtype)
     grad_output = ask.filled(None, (len(x), bench.output_shape[0]), seed + 3).astype(bench.dtype)
     return layer, (x,), grad_output
 
@@ -119,8 +124,7 @@ def chain(bench: Bench) -> tuple[nn.Sequential, np.ndarray]:
     """The bench's layer with ReLU, Flatten and Linear behind it, and one image for it."""
     seed = bench.setting.seed
     last = nn.Linear(int(np.prod(bench.output_shape)), 2, dtype=bench.dtype)
-    for parameter, offset in ((last.weight, 5), (last.bias, 6)):
-        parameter.data = ask.filled(None, parameter.shape, seed + offset, -2, 2).astype(bench.dtype)
+    _fill(last, seed + 5, bench.dtype)
     if bench.pooling:
         bench.layer.return_indices = False
     return nn.Sequential(bench.layer, nn.ReLU(), nn.Flatten(), last), bench.x[None]
@@ -153,9 +157,10 @@ def _subjects() -> dict[str, Subject]:
     for layer in (nn.Conv2d, nn.MaxPool2d, nn.ConvTranspose2d):
         add("Layers", layer.__name__, forward, layer.forward)
         add("Layers", layer.__name__, backward, layer.backward)
-    for layer, make in ((nn.Linear, _linear), (nn.ReLU, _relu), (nn.CrossEntropyLoss, _cross_entropy)):
-        add("Layers", "Conv2d", _of(make, False), layer.forward)
-        add("Layers", "Conv2d", _of(make, True), layer.backward)
+    made: Any
+    for made, make in ((nn.Linear, _linear), (nn.ReLU, _relu), (nn.CrossEntropyLoss, _cross_entropy)):
+        add("Layers", "Conv2d", _of(make, False), made.forward)
+        add("Layers", "Conv2d", _of(make, True), made.backward)
     add("Chain", "", _chain(False), nn.Sequential.forward)
     add("Chain", "", _chain(True), nn.Sequential.backward)
     return {subject.name: subject for subject in found}

@@ -1,13 +1,10 @@
 """A recording as JSON: the sources, the steps, and every value once."""
 
-import json
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ...geometry import Geometry
-from ...kernels import use_backend
 from .. import ask, layer_bench
 from ..ask import Refused
 from . import lines, notation, record, subjects
@@ -23,7 +20,11 @@ def answer(body: Any) -> dict[str, Any]:
         bench = layer_bench.Bench(setting)
     except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
         return {"problem": layer_bench.problem(error)}
-    return {"problem": None} | as_json(recorded(bench, subject), subject.name)
+    recording = recorded(bench, subject)
+    if not recording.stops:
+        sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
+        return {"problem": {"kind": "Not called", "sentence": sentence}}
+    return {"problem": None} | as_json(recording, subject.name)
 
 
 def recorded(bench: layer_bench.Bench, subject: subjects.Subject) -> record.Recording:
@@ -164,7 +165,7 @@ def _short(filename: str) -> str:
 
 
 def in_letters(code: Any, name: str, value: Any, margin: dict[str, list[str]], known: dict[str, int]) -> str:
-    """The shape in the field's letters; "" where none of those that are said for this name fits."""
+    """The shape in the field's letters; "" where none that is said for this name fits."""
     if not isinstance(value, np.ndarray):
         return ""
     own = notation.SHAPES.get(code.co_name, {}).get(name)
@@ -176,7 +177,7 @@ def in_letters(code: Any, name: str, value: Any, margin: dict[str, list[str]], k
 
 
 def rounds(recording: record.Recording) -> dict[int, list[dict[str, Any]]]:
-    """step -> for each loop around it: what one round is called, which one this is, and of how many."""
+    """step -> for each loop around it: what a round is called, its number, and of how many."""
     found: dict[int, list[dict[str, Any]]] = {}
     open_loops: dict[int, dict[int, list[dict[str, Any]]]] = {}
     for place, stop in enumerate(recording.stops):
@@ -208,11 +209,3 @@ def _close(passes: list[dict[str, Any]], found: dict[int, list[dict[str, Any]]],
         for place in one["places"]:
             entry = {"word": one["word"], "number": number, "of": total if complete else None}
             found.setdefault(place, []).append(entry)
-
-
-@lru_cache(maxsize=8)
-def again(body: str) -> record.Recording:
-    """The recording of a request that was answered before: pointing at its numbers asks often."""
-    asked = json.loads(body)
-    with use_backend("numpy"):
-        return recorded(layer_bench.make(layer_bench.read(asked)), subjects.SUBJECTS[asked["subject"]])

@@ -181,6 +181,7 @@ export class Walker {
     const head = el("h3", {}, title);
     const box = el("div", { class: `held${change ? " changed" : ""}`, "data-name": name }, head);
     if (!value.data) {
+      box.classList.add("plain");
       box.append(el("p", {}, value.text));
       return box;
     }
