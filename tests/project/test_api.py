@@ -158,7 +158,7 @@ def test_a_gradient_takes_grad_output_first_and_only_arguments_of_its_function(n
     own = {argument for argument, *_ in arguments(getattr(F, name))}
     assert first == "grad_output"
     kept = {"output", "indices", "mask", "input_shape", "output_size"}
-    assert set(rest) <= own | kept | {"needs_input_grad", "needs_bias_grad"}
+    assert set(rest) <= own | kept | {"needs_input_grad", "needs_bias_grad", "needs_weight_grad"}
 
 
 @pytest.mark.parametrize(("name", "attribute"), DIFFERENT, ids=lambda text: text)

@@ -422,7 +422,7 @@ def test_torch_loads_what_is_saved_and_the_other_way_round(tmp_path):
     ours.load_state_dict(minicnn.load(tmp_path / "theirs.pt"))
     assert np.array_equal(ours.weight.data, theirs.weight.detach().numpy())
     ours.weight.data[...] = 7
-    minicnn.save(ours.to("cpu").state_dict(), tmp_path / "ours.pt")  # tensors by now
+    minicnn.save(ours.to(torch.device("cpu")).state_dict(), tmp_path / "ours.pt")  # tensors by now
     theirs.load_state_dict(torch.load(tmp_path / "ours.pt"))
     assert theirs.weight.eq(7).all()
 

@@ -260,6 +260,12 @@ MUTANTS = {
     "a gradient replaces the one before": Mutant(
         "nn/parameter.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
     ),
+    "a frozen parameter takes a gradient": Mutant(
+        "nn/parameter.py",
+        "if self.requires_grad and grad is not None:",
+        "if grad is not None:",
+        ("tests/nn/test_parameter.py", "-k", "frozen_after"),
+    ),
     "backward serves twice": Mutant(
         "nn/passes.py",
         "kept = module.kept_for_backward\n    module.kept_for_backward = None",
@@ -296,7 +302,8 @@ MUTANTS = {
     ),
     "a step counts for parameters without a gradient": Mutant(
         "optim/optimizer.py",
-        "if parameter.grad is not None:\n                    self.update(parameter, self._grad(parameter),",
+        "if parameter.grad is not None and parameter.requires_grad:\n"
+        "                    self.update(parameter, self._grad(parameter),",
         "if (grad := 0 * parameter.data if parameter.grad is None else parameter.grad) is not None:\n"
         "                    self.update(parameter, grad,",
         OPTIMISERS,
