@@ -9,16 +9,11 @@ from .agreement import Results
 
 @dataclass
 class Task:
-    """The passes, one after the other, do the work once, and are all that is timed.
+    """`run()` does the work once, and is all that is timed.
 
-    `results()` are the arrays of the latest run, which `forget()` lets go.
+    `results()` are the arrays of the latest run.
     """
 
-    passes: tuple[Callable[[], None], ...]  # forward and backward of a layer; else one
+    run: Callable[[], None]
     results: Callable[[], Results]
-    forget: Callable[[], None] = lambda: None  # of a layer
     inside: Callable[[], AbstractContextManager] = nullcontext  # entered around a turn, outside the clock
-
-    def run(self) -> None:
-        for one in self.passes:
-            one()

@@ -52,12 +52,10 @@ class Torch:
         grad = self.tensor(grad)
         last: dict[str, torch.Tensor] = {}
 
-        def forward() -> None:
-            last["output"] = layer(x, *rest)
-
-        def backward() -> None:
+        def run() -> None:
             layer.zero_grad()
             x.grad = None
+            last["output"] = layer(x, *rest)
             last["output"].backward(grad)
 
         def results() -> Results:
@@ -65,12 +63,7 @@ class Torch:
             arrays = {**last, **({"grad_input": x.grad} if work.input_grad else {}), **grads}
             return {name: value.detach().numpy() for name, value in arrays.items()}
 
-        def forget() -> None:
-            last.clear()
-            layer.zero_grad()
-            x.grad = None
-
-        return (forward, backward), results, forget
+        return run, results
 
     def step(self, work: Step):
         images, labels = map(self.tensor, work.data())
@@ -91,7 +84,7 @@ class Torch:
             weights = {f"updated {name}": p.data.clone() for name, p in named}
             return {name: value.detach().numpy() for name, value in {**last, **grads, **weights}.items()}
 
-        return (run,), results
+        return run, results
 
     def inference(self, work: Inference):
         images = self.tensor(work.data()[0])
@@ -102,7 +95,7 @@ class Torch:
             with torch.no_grad():
                 last["logits"] = model(images)
 
-        return (run,), lambda: {"logits": last["logits"].numpy()}
+        return run, lambda: {"logits": last["logits"].numpy()}
 
     def epoch(self, work: Epoch):
         model = self.model(work)
@@ -116,4 +109,4 @@ class Torch:
             last[:] = reference.train(model, train_loader, val_loader, epochs=1, lr=work.lr)[0]
 
         names = ("train loss", "train accuracy", "val loss", "val accuracy")
-        return (run,), lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}
+        return run, lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}

@@ -10,14 +10,15 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
 
 from minicnn.command import say_if_compiling, start
 from minicnn.data import DataLoader
-from minicnn.kernels.arrays import checkable_values
+from minicnn.kernels.arrays import checkable_values, numbers
 from minicnn.nn import Module
 from minicnn.optim import Adam
 from minicnn.saved.run_folder import Metrics, best_of
@@ -27,6 +28,9 @@ from minicnn.training.ending import Diverged, and_leave, ending, listen
 from minicnn.training.prepare import Training, first_filters, prepare
 from minicnn.training.processes import ONE_PROCESS, Processes
 from minicnn.training.settings import make_parser, read_flags
+
+if TYPE_CHECKING:
+    from minicnn.training.captured import CapturedSteps
 
 CountRight = Callable[[np.ndarray, np.ndarray], Any]
 Step = tuple[Any, Any, int]  # mean loss, number of right answers, number of images
@@ -41,27 +45,44 @@ def train_epoch(
     *,
     processes: Processes = ONE_PROCESS,
     allow_nan: bool = False,
+    captured: "CapturedSteps | None" = None,
 ) -> tuple[float, float]:
     """Learn from each batch once. Returns mean loss and accuracy, as they were on the way.
 
     Raises Diverged at the first loss that is not finite (on a GPU the caller looks after the
-    epoch), unless `allow_nan`.
+    epoch), unless `allow_nan`. `captured` are the same steps as CUDA graphs.
     """
     model.train()
     steps: list[Step] = []
     for images, targets in processes.share(batches):  # with one process: the batches as they are
-        optimizer.zero_grad()
-        outputs = model(images)  # (N, 10) logits, or what else the task's network gives
-        loss = criterion(outputs, targets)
-        model.backward(criterion.backward())
-        processes.average(model.parameters(), len(targets))  # with one process: nothing
-        optimizer.step()
-
-        steps.append((loss, count_right(outputs, targets), len(targets)))
+        if captured is not None:
+            loss, right = captured.learn(images, targets)
+        else:
+            optimizer.zero_grad()
+            loss, right = learn_from(model, criterion, count_right, images, targets)
+            processes.average(model.parameters(), len(targets))  # with one process: nothing
+            optimizer.step()
+        steps.append((loss, right, len(targets)))
         # A share of a batch may be empty; of a GPU tensor checkable_values gives no values.
         if not allow_nan and len(targets) and not np.isfinite(checkable_values(loss)).all():
             raise Diverged(f"the loss of step {len(steps)} is {float(loss)}")
     return averages(steps, processes)
+
+
+def learn_from(
+    model: Module, criterion: Criterion, count_right: CountRight, images: Any, targets: Any
+) -> tuple[Any, Any]:
+    """Forward and backward. Mean loss and number of right answers, as numbers or tensors."""
+    outputs = model(images)  # (N, 10) logits, or what else the task's network gives
+    loss = criterion(outputs, targets)
+    model.backward(criterion.backward())
+    return loss, count_right(outputs, targets)
+
+
+def answer(model: Module, criterion: Criterion, count_right: CountRight, images: Any, targets: Any) -> tuple[Any, Any]:
+    """The same figures from forward alone."""
+    outputs = model(images)
+    return criterion(outputs, targets), count_right(outputs, targets)
 
 
 def evaluate(
@@ -71,26 +92,27 @@ def evaluate(
     count_right: CountRight = TASKS["digits"].count_right,
     *,
     processes: Processes = ONE_PROCESS,
+    captured: "CapturedSteps | None" = None,
 ) -> tuple[float, float]:
     """Mean loss and accuracy; nothing is learnt."""
     model.eval()
-    steps: list[Step] = []
-    for images, targets in processes.share(batches):
-        outputs = model(images)
-        steps.append((criterion(outputs, targets), count_right(outputs, targets), len(targets)))
+    check = captured.check if captured is not None else partial(answer, model, criterion, count_right)
+    steps: list[Step] = [(*check(images, targets), len(targets)) for images, targets in processes.share(batches)]
     return averages(steps, processes)
 
 
 def averages(steps: Sequence[Step], processes: Processes) -> tuple[float, float]:
     """Mean loss and accuracy over all images.
 
-    The losses become Python numbers (of 64 bits) only here: float() in each step would make a
-    GPU wait.
+    The losses become Python numbers (of 64 bits) only here, and all at once: float() in each
+    step would make a GPU wait.
     """
+    sizes = [size for _, _, size in steps]
+    losses, rights = numbers([loss for loss, _, _ in steps], [right for _, right, _ in steps])
     sums = [
-        sum(float(loss) * size for loss, _, size in steps if size),  # the last batch may be smaller and counts less
-        sum(int(right) for _, right, _ in steps),
-        sum(size for _, _, size in steps),
+        sum(loss * size for loss, size in zip(losses, sizes, strict=True) if size),  # the last batch may be smaller
+        sum(rights),
+        sum(sizes),
     ]
     total_loss, right, seen = processes.sum(sums)  # with one process: the same numbers
     return total_loss / seen, right / seen
@@ -112,14 +134,15 @@ def train(training: Training) -> None:
     criterion = training.task.criterion()
     run.keep(model, training.optimizer, first_filters(model))
     if not training.settings.quiet and not run.history:
-        loss, accuracy = validate(training, criterion)
+        loss, accuracy = validate(training, criterion, None)
         say(training, f"Before training - Val Loss: {loss:.4f}, Val Acc: {accuracy:.4f}")
 
+    captured = capture(training, criterion)
     for epoch in range(len(run.history) + 1, epochs + 1):
         started = time.perf_counter()
         name = f"Epoch {epoch}/{epochs}"
         try:
-            learnt, checked = learn_and_validate(training, criterion, name)
+            learnt, checked = learn_and_validate(training, criterion, name, captured)
         except Diverged as error:
             raise Diverged(f"Epoch {epoch}: {error}. {CAUSES.format(lr=training.settings.lr)}") from None
         metrics = Metrics(epoch, *learnt, *checked, time.perf_counter() - started)
@@ -131,8 +154,19 @@ def train(training: Training) -> None:
         )
 
 
+def capture(training: Training, criterion: Criterion) -> "CapturedSteps | None":
+    """The training's steps as CUDA graphs, on an NVIDIA GPU; elsewhere there are none."""
+    if not training.captures:
+        return None
+    from minicnn.training.captured import CapturedSteps, CudaGraphs
+
+    parts = (training.model, criterion, training.task.count_right)
+    steps = (partial(learn_from, *parts), partial(answer, *parts))
+    return CapturedSteps(*steps, training.optimizer, training.processes, CudaGraphs())
+
+
 def learn_and_validate(
-    training: Training, criterion: Criterion, name: str
+    training: Training, criterion: Criterion, name: str, captured: "CapturedSteps | None"
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """One epoch: mean loss and accuracy on the way, and then on the validation images."""
     allow_nan = training.settings.allow_nan
@@ -145,16 +179,17 @@ def learn_and_validate(
         training.task.count_right,
         processes=training.processes,
         allow_nan=allow_nan,
+        captured=captured,
     )
     if not allow_nan and not math.isfinite(learnt[0]):  # on a GPU the steps were not looked at
         raise Diverged(f"the mean loss is {learnt[0]}")
-    checked = validate(training, criterion)
+    checked = validate(training, criterion, captured)
     if not allow_nan and not math.isfinite(checked[0]):  # the last step broke the network
         raise Diverged(f"the mean validation loss is {checked[0]}")
     return learnt, checked
 
 
-def validate(training: Training, criterion: Criterion) -> tuple[float, float]:
+def validate(training: Training, criterion: Criterion, captured: "CapturedSteps | None") -> tuple[float, float]:
     """Mean loss and accuracy on the validation images."""
     return evaluate(
         training.model,
@@ -162,6 +197,7 @@ def validate(training: Training, criterion: Criterion) -> tuple[float, float]:
         training.val_data,
         training.task.count_right,
         processes=training.processes,
+        captured=captured,
     )
 
 

@@ -4,7 +4,7 @@ torch is not imported here: where there are tensors, somebody has imported it.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -51,6 +51,30 @@ def to_numpy(x: Any) -> np.ndarray:
     return x.numpy(force=True) if is_tensor(x) else np.asarray(x)
 
 
+def all_to_numpy(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """to_numpy for each; tensors of one dtype come in one piece, waited for once."""
+    found = {name: np.asarray(value) for name, value in values.items() if not is_tensor(value)}
+    tensors = {name: value for name, value in values.items() if is_tensor(value)}
+    for dtype in {value.dtype for value in tensors.values()}:
+        group = {name: value for name, value in tensors.items() if value.dtype == dtype}
+        whole = to_numpy(sys.modules["torch"].cat([value.reshape(-1) for value in group.values()]))
+        ends = np.cumsum([value.numel() for value in group.values()])
+        for (name, value), part in zip(group.items(), np.split(whole, ends[:-1]), strict=True):
+            found[name] = part.reshape(tuple(value.shape))
+    return {name: found[name] for name in values}
+
+
+def numbers(*columns: Sequence[Any]) -> list[list[float]]:
+    """Columns of numbers, or of tensors of one number each, as lists of Python's numbers.
+
+    From a device they come all together, so that it is waited for once.
+    """
+    if not is_tensor(columns[0][0]):
+        return [[float(value) for value in column] for column in columns]
+    torch = sys.modules["torch"]
+    return torch.stack([torch.stack(list(column)).double() for column in columns]).tolist()
+
+
 def checkable_values(x: Any) -> np.ndarray:
     """The values to look at before a kernel runs: all, but none of a tensor on another device.
 
@@ -90,13 +114,8 @@ def not_together_message(name: str, x: Any, other: str, y: Any) -> str:
     return (
         f"{other} is {kinds[1]} but {name} is {kinds[0]}, and nothing is moved silently; "
         f"{_move(other, place(x))} or {_move(name, place(y))} brings them together, "
-        f"and a whole model is moved by model.to({_place_to_write(x)}) or model.to({_place_to_write(y)})."
+        f"and a whole model is moved by model.to({place(x)!r}) or model.to({place(y)!r})."
     )
-
-
-def _place_to_write(x: Any) -> str:
-    """What makes `Module.to` bring NumPy arrays there too: "cpu" leaves them arrays."""
-    return "torch.device('cpu')" if place(x) == "cpu" else repr(place(x))
 
 
 def _move(name: str, device: str) -> str:
@@ -137,6 +156,24 @@ def copied(value: Any, x: Any, dtype: Any = None) -> Any:
     return _array_of(to_numpy(value), dtype)
 
 
+class Constant:
+    """An array of the program's own, copied to each device once.
+
+    To send it there makes the device wait, and a step that is a CUDA graph may not.
+    """
+
+    def __init__(self, values: np.ndarray):
+        self.values = values
+        self._copies: dict[Any, Any] = {}
+
+    def beside(self, x: Any) -> Any:
+        """The array where x lives, in x's dtype; not to be written into."""
+        key = (place(x), x.dtype)
+        if key not in self._copies:
+            self._copies[key] = copied(self.values, x, x.dtype)
+        return self._copies[key]
+
+
 def _array_of(array: np.ndarray, dtype: Any = None) -> np.ndarray:
     return np.array(array, dtype or array.dtype.newbyteorder("="), order="C")
 
@@ -154,8 +191,6 @@ def mover(device: Any) -> Callable[[Any], Any]:
     """x -> moved(x, device), for any name of a device; an error at once if it is not here."""
     if isinstance(device, str) and device == "numpy":
         return lambda x: moved(x, "numpy")
-    if isinstance(device, str) and device == "cpu":  # arrays that feed a NumPy model are there too, and stay arrays
-        return lambda x: moved(x, "cpu") if is_tensor(x) else x
     from .torch_gpu.devices import find_device
 
     found = find_device(device)

@@ -22,7 +22,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors import numpy as safetensors
 
-from ..kernels.arrays import dtype_name, to_numpy
+from ..kernels.arrays import all_to_numpy, dtype_name
 from ..nn import Module
 from ..nn.functional import random
 from ..optim import Optimizer
@@ -77,11 +77,11 @@ def save(
     """Write the checkpoint: all of it, or the old one stays."""
     kept = optimizer.state_dict()
     key, position = random.get_state()
-    arrays = {f"model.{name}": to_numpy(value) for name, value in model.state_dict().items()}
+    there = {f"model.{name}": value for name, value in model.state_dict().items()}
     for number, values in kept["state"].items():
-        arrays |= {f"optimizer.{number}.{name}": to_numpy(value) for name, value in values.items() if value is not None}
-    arrays["random.key"] = key
-    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+        there |= {f"optimizer.{number}.{name}": value for name, value in values.items() if value is not None}
+    there["random.key"] = key
+    arrays = {name: np.asarray(array, order="C") for name, array in all_to_numpy(there).items()}
     header = {"config": dict(config), "history": list(history), "options": kept["param_groups"], "position": position}
     text = json.dumps(header)
     metadata = {"minicnn": FORMAT, "header": text, "sha256": digest(text, arrays)}

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ..kernels.arrays import to_numpy
+from ..kernels.arrays import all_to_numpy
 from ..nn import Module
 from ..optim import Optimizer
 from . import checkpoints
@@ -130,7 +130,7 @@ class Run:
     def show(self, model: Module) -> None:
         """What others read: the weights and the table."""
         if self.history:
-            weights = {name: to_numpy(value) for name, value in model.state_dict().items()}
+            weights = all_to_numpy(model.state_dict())
             save_weights(self.folder / "model.safetensors", weights)
             if self.config.get("best") and best_of(self.history) is self.history[-1]:
                 save_weights(self.folder / "best.safetensors", weights)

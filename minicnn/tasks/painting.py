@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ COLOURS = {
 RGB = (
     np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for code in COLOURS.values()], np.float32) / 255
 )  # (10, 3)
+INK = arrays.Constant(RGB)
+DIRECTIONS = arrays.Constant(np.square(RGB) / np.linalg.norm(np.square(RGB), axis=1, keepdims=True))  # (10, 3)
 
 
 class Paintings(NamedTuple):
@@ -70,7 +73,7 @@ class Painting(Task):
         return MSELoss()
 
     def targets(self, images, labels):
-        colours = arrays.copied(RGB, images, images.dtype)[labels]  # (N, 3)
+        colours = INK.beside(images)[labels]  # (N, 3)
         return enlarge(images) * colours[:, :, None, None]  # (N, 3, 100, 100)
 
     def count_right(self, outputs, targets):
@@ -136,11 +139,16 @@ def enlarge(images: np.ndarray, size: int = 100) -> np.ndarray:
     An output pixel lies between two input pixels, and takes more from the nearer one. As
     interpolation is linear, it is a matrix (100, 28) along each axis.
     """
-    pixels = np.arange(images.shape[-1])
-    centres = np.clip((np.arange(size) + 0.5) * len(pixels) / size - 0.5, 0, pixels[-1])
-    share = np.maximum(0, 1 - abs(centres[:, None] - pixels))  # (100, 28), each row sums to 1
-    share = arrays.copied(share, images, images.dtype)
+    share = shares(images.shape[-1], size).beside(images)
     return (2 * (share @ images @ share.T) - 0.5).clip(0, 1)
+
+
+@lru_cache(8)
+def shares(pixels: int, size: int) -> arrays.Constant:
+    """(size, pixels): what an output pixel takes of each input pixel; each row sums to 1."""
+    at = np.arange(pixels)
+    centres = np.clip((np.arange(size) + 0.5) * pixels / size - 0.5, 0, at[-1])
+    return arrays.Constant(np.maximum(0, 1 - abs(centres[:, None] - at)))
 
 
 def nearest_colour(pictures: np.ndarray) -> np.ndarray:
@@ -151,8 +159,7 @@ def nearest_colour(pictures: np.ndarray) -> np.ndarray:
     weighs nothing against the ink.
     """
     ink = (pictures * pictures).sum((2, 3))  # (N, 3)
-    directions = np.square(RGB) / np.linalg.norm(np.square(RGB), axis=1, keepdims=True)  # (10, 3)
-    return (ink @ arrays.copied(directions, ink, ink.dtype).T).argmax(1)
+    return (ink @ DIRECTIONS.beside(ink).T).argmax(1)
 
 
 def principal_plane(codes: np.ndarray) -> tuple[np.ndarray, float]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import minicnn
-from minicnn.data import DataLoader, Subset, TensorDataset
+from minicnn.data import DataLoader, Subset
 from minicnn.data.opening import check_readable, open_images
 from minicnn.kernels import arrays
 from minicnn.nn import Conv2d, Module
@@ -22,6 +22,7 @@ from minicnn.saved.run_folder import Run, SilentRun
 from minicnn.saved.weights import load_weights
 from minicnn.tasks import TASKS, Task, TaskDataset
 from minicnn.training import processes
+from minicnn.training.on_device import DeviceLoader
 from minicnn.training.settings import Settings
 
 TRAIN_SIZE, VAL_SIZE = 5000, 1000  # the course's
@@ -40,6 +41,11 @@ class Training:
     val_images: Subset  # with their labels, as NumPy arrays
     processes: processes.Processes
     run: Run
+
+    @property
+    def captures(self) -> bool:
+        """Whether a step is a CUDA graph: on an NVIDIA GPU, unless it is not wanted."""
+        return (self.settings.device or "").startswith("cuda") and not self.settings.no_graph
 
     @property
     def speaks(self) -> bool:
@@ -75,13 +81,8 @@ def prepare(settings: Settings, checkpoint: Checkpoint | None) -> Training:
     first_convolution(model).needs_input_grad = False  # below it are the pixels, which do not learn
     optimizer = Adam(model.parameters(), lr=settings.lr)
 
-    train_data = DataLoader(
-        on_device(TaskDataset(train_images, task), device),
-        batch_size=settings.batch_size,
-        shuffle=settings.shuffle,
-        seed=settings.seed,
-    )
-    val_data = DataLoader(on_device(TaskDataset(val_images, task), device), batch_size=settings.batch_size)
+    train_data = loader(TaskDataset(train_images, task), device, settings, shuffle=settings.shuffle)
+    val_data = loader(TaskDataset(val_images, task), device, settings, shuffle=False)
 
     config = (
         settings.for_json()
@@ -140,6 +141,7 @@ def find_device(settings: Settings) -> Any:
     from minicnn.kernels.torch_gpu import devices
 
     devices.allow_tf32(settings.tf32)
+    devices.be_deterministic(settings.deterministic)
     device = devices.find_device(settings.device or "auto")
     if device.type == "cuda" and processes.started() > 1:
         device = devices.find_device(f"cuda:{processes.place_on_this_machine()}")  # one for each process
@@ -149,7 +151,7 @@ def find_device(settings: Settings) -> Any:
 def load_initial_weights(model: Module, path: Path) -> None:
     """Weights from a file or a run folder in place of those from the seed."""
     try:
-        model.load_state_dict(load_weights(path / "model.safetensors" if path.is_dir() else path, model))
+        model.load_state_dict(load_weights(path / "model.safetensors" if path.is_dir() else path))
     except RuntimeError as error:
         raise ValueError(f"--weights {path} does not fit: {error}") from error
 
@@ -198,13 +200,10 @@ def digest(*subsets: Subset) -> str:
     return found.hexdigest()
 
 
-def on_device(dataset: TaskDataset, device: Any) -> TaskDataset:
-    """The images moved to a torch device once; NumPy's become floats batch by batch."""
-    if device == "numpy":
-        return dataset
-    images, labels = dataset.digits.batch(range(len(dataset)))
-    moved = TensorDataset(arrays.moved(images, device), arrays.moved(labels, device))
-    return TaskDataset(moved, dataset.task)
+def loader(dataset: TaskDataset, device: Any, settings: Settings, shuffle: bool) -> DataLoader:
+    """NumPy's images become floats batch by batch, a device gets them all at once."""
+    options: dict[str, Any] = {"batch_size": settings.batch_size, "shuffle": shuffle, "seed": settings.seed}
+    return DataLoader(dataset, **options) if device == "numpy" else DeviceLoader(dataset, device, **options)
 
 
 def check_fits(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:

@@ -36,6 +36,10 @@ class Processes:
         """Replace each gradient, a mean over `n` images, by the mean over all images."""
         raise NotImplementedError
 
+    def mean(self, vector: Any, n: int) -> Any:
+        """The mean over all images of a tensor (K,) that is the mean over `n` of them here."""
+        raise NotImplementedError
+
     def sum(self, numbers: Sequence[float]) -> list[float]:
         """Each number summed over the processes."""
         raise NotImplementedError
@@ -55,6 +59,9 @@ class OneProcess(Processes):
 
     def average(self, parameters: Iterable[Parameter], n: int) -> None:
         """The gradients are of all images already."""
+
+    def mean(self, vector: Any, n: int) -> Any:
+        return vector
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
         return list(numbers)
@@ -86,13 +93,15 @@ class ManyProcesses(Processes):
     def average(self, parameters: Iterable[Parameter], n: int) -> None:
         learnt = [parameter for parameter in parameters if parameter.grad is not None]
         grads = [self.torch.as_tensor(parameter.grad) for parameter in learnt]
-        flat = self.torch.cat([grad.reshape(-1) for grad in grads])  # one message for all of them
-        flat = self.torch.cat([flat, flat.new_ones(1)]) * n  # with the number of images at its end
-        self._add(flat)
-        flat /= flat[-1].clone()
-        for parameter, grad in zip(learnt, flat[:-1].split([grad.numel() for grad in grads]), strict=True):
+        flat = self.mean(self.torch.cat([grad.reshape(-1) for grad in grads]), n)  # one message for all of them
+        for parameter, grad in zip(learnt, flat.split([grad.numel() for grad in grads]), strict=True):
             whole = grad.reshape(tuple(parameter.shape))
             parameter.grad = whole.numpy() if isinstance(parameter.grad, np.ndarray) else whole
+
+    def mean(self, vector: Any, n: int) -> Any:
+        total = self.torch.cat([vector, vector.new_ones(1)]) * n  # with the number of images at its end
+        self._add(total)
+        return total[:-1] / total[-1]
 
     def sum(self, numbers: Sequence[float]) -> list[float]:
         tensor = self.torch.tensor(numbers, dtype=self.torch.float64, device=self.device)

@@ -71,6 +71,12 @@ class Settings:
         Flag("with --backend torch: auto, cpu, cuda or mps (default: auto, a GPU when there is one)", NAME),
     ] = None
     tf32: Annotated[bool, Flag("let an NVIDIA GPU round factors to 10 bits: faster, less exact")] = False
+    deterministic: Annotated[
+        bool, Flag("the same bits in every run on a GPU too: sums in a fixed order, which costs time there")
+    ] = False
+    no_graph: Annotated[bool, Flag("launch an NVIDIA GPU's kernels one by one, not a step at once as a CUDA graph")] = (
+        False
+    )
     dtype: Annotated[str, Flag("float32, or float64 to compare", DTYPE)] = "float32"
     threads: Annotated[int | None, Flag("CPU threads (default: as many as the backend takes)", THREADS)] = None
 
@@ -114,9 +120,11 @@ class Settings:
     def __post_init__(self) -> None:
         if self.latent_dim is not None and "latent_dim" not in TASKS[self.task].defaults:
             raise ValueError(f"--latent-dim belongs to --task generator; the task {self.task} has no latent space.")
-        for name in ("device", "tf32"):
+        for name in ("device", "tf32", "deterministic", "no_graph"):
             if getattr(self, name) and self.backend != "torch":
-                raise ValueError(f"--{name} needs --backend torch; the backend {self.backend} computes on the CPU.")
+                raise ValueError(
+                    f"--{name.replace('_', '-')} needs --backend torch; the backend {self.backend} computes on the CPU."
+                )
 
     def for_json(self) -> dict[str, Any]:
         """The entries of config.json."""
@@ -139,6 +147,8 @@ DECISIVE = (
     "backend",
     "device",
     "tf32",
+    "deterministic",
+    "no_graph",
     "dtype",
     "threads",
     "train_size",

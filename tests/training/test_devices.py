@@ -49,7 +49,7 @@ def test_the_same_training_on_a_gpu():
     np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-9)
 
 
-@pytest.mark.parametrize("flags", [["--device", "cpu"], ["--tf32"]])
+@pytest.mark.parametrize("flags", [["--device", "cpu"], ["--tf32"], ["--deterministic"], ["--no-graph"]])
 def test_flags_for_torch_belong_to_torch(capsys, flags):
     expected = f"{flags[0]} needs --backend torch; the backend numpy computes on the CPU."
     assert refused(capsys, train, *SMALL, "--backend", "numpy", *flags) == expected
@@ -66,3 +66,20 @@ def test_tf32_only_where_it_was_asked_for():
     for flags, expected in (([], False), (["--tf32"], True), ([], False)):
         assert main([*TORCH, "--device", "cpu", *flags]) == 0
         assert tf32_is_allowed() == (expected, expected)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_with_deterministic_two_runs_have_the_same_bits(device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    runs = []
+    for name in ("one", "two"):
+        flags = ["--device", device, "--deterministic", "--epochs", "3", "--batch-size", "16", "--out", name]
+        assert main([*TORCH, *flags]) == 0
+        assert torch.are_deterministic_algorithms_enabled()
+        runs.append(weights(name))
+    for name, value in runs[0].items():
+        np.testing.assert_array_equal(runs[1][name], value, name)
+    assert config("one")["deterministic"] is True
+    assert main([*TORCH, "--device", "cpu"]) == 0
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -114,6 +114,8 @@ def test_says_what_it_does_and_leaves_a_run_folder(capsys):
         "dtype": "float32",
         "device": "numpy",
         "tf32": False,
+        "deterministic": False,
+        "no_graph": False,
         "processes": 1,
         "network": "SimpleCNN",
         "parameters": 215370,

@@ -1,6 +1,9 @@
-"""Which devices there are, and how exactly they multiply."""
+"""Which devices there are, how exactly they multiply, and in which order they add."""
+
+import os
 
 import torch
+import torch.utils.deterministic
 
 
 def find_device(name: "str | torch.device" = "auto") -> torch.device:
@@ -45,3 +48,19 @@ def tf32_is_allowed() -> tuple[bool, bool]:
         convolutions = torch.backends.cudnn.conv.fp32_precision  # type: ignore[attr-defined]
         return products == "tf32", convolutions == "tf32"
     return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
+def be_deterministic(always: bool) -> None:
+    """Whether a GPU gives the same bits in every run. At first: not promised.
+
+    Left alone, cuDNN may take a gradient of a convolution that adds by atomics, in the order in
+    which the threads come; so do the gradients of pooling and of padding, and cuBLAS may share
+    scratch memory between streams. With True cuDNN and cuBLAS keep to a fixed order, and what
+    atomics would add is sorted first. That costs time: how much depends on the GPU, and is not
+    yet measured on one. The CPU has a fixed order anyway.
+    """
+    if always:  # read when cuBLAS starts, so before the first product
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(always)
+    # torch would fill all new memory, too; here nothing is read before it is written
+    torch.utils.deterministic.fill_uninitialized_memory = not always  # type: ignore[attr-defined]

@@ -1,1 +1,0 @@
-"""What is copied into the folder that is handed out: these files know nothing of minicnn."""

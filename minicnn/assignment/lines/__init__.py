@@ -1,1 +1,0 @@
-"""The requirements of each operation, under the names of the textbook's files."""

@@ -1,1 +1,0 @@
-"""Every sentence that students read, one file for each language (`minicnn.messages`)."""
