@@ -137,6 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .pictures.command import main as pictures
 
         return pictures(command[1:])
+    if command[:1] == ["peers"]:
+        demand_torch()
+        from .peers.command import main as peers
+
+        return peers(command[1:])
     args = make_parser().parse_args(command)
     demand_torch()
     session = Session(args, command)

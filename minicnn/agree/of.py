@@ -28,11 +28,21 @@ class Report(NamedTuple):
     mistakes: dict[str, str | None]
 
 
-def judge(subject: Subject, operation: str, examples: int, seed: int, right: Callable = questions.textbook) -> Report:
+def judge(
+    subject: Subject,
+    operation: str,
+    examples: int,
+    seed: int,
+    right: Callable = questions.textbook,
+    *,
+    offer: questions.Offer | None = None,
+    tries: int = 300,
+) -> Report:
     """Ask `examples` questions, the smallest first; shrink the first fault of each
-    result; name the mistake.
+    result within `tries` further questions; name the mistake. With `offer`, only of
+    the options in it.
     """
-    offer = probe(subject, operation)
+    offer = offer or probe(subject, operation)
     found: dict[str, list[Fault]] = {}
     first: dict[str, tuple[list[int], int]] = {}
     for i in range(examples):
@@ -51,7 +61,8 @@ def judge(subject: Subject, operation: str, examples: int, seed: int, right: Cal
             question = questions.draw(operation, Choices(made=candidate), level, offer)
             return next((f for f in faults(subject, question, right) if (f.result, f.kind) == (result, kind)), None)
 
-        small = again(shrink(made, lambda candidate, again=again: again(candidate) is not None))  # type: ignore[misc]
+        found_again = shrink(made, lambda made, again=again: again(made) is not None, tries)  # type: ignore[misc]
+        small = again(found_again)
         smallest[result] = small or found[result][0]
     mistakes = {result: likely(some[:KEPT]) for result, some in found.items()}
     return Report(examples, found, smallest, mistakes)

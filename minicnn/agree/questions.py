@@ -21,11 +21,13 @@ SUMS = ("conv2d", "conv_transpose2d", "linear")
 
 class Offer(NamedTuple):
     """What the subject's functions take: the names of their options, and which of these
-    may be pairs.
+    may be pairs; whether arrays are float32 alone, and kernels square.
     """
 
     options: frozenset[str]
     pairs: frozenset[str] = frozenset()
+    float32: bool = False
+    square: bool = False
 
 
 class Question(NamedTuple):
@@ -42,14 +44,19 @@ class Question(NamedTuple):
 
     def doubled(self) -> "Question":
         """The same in float64."""
-        arrays = {name: a.astype(np.float64) if a.dtype.kind == "f" else a for name, a in self.arrays.items()}
+        return self.cast(np.float64)
+
+    def cast(self, dtype: type) -> "Question":
+        """The same with all its real numbers in `dtype`."""
+        arrays = {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in self.arrays.items()}
         return self._replace(arrays=arrays)
 
 
 def draw(operation: str, choices: Choices, level: int, offer: Offer) -> Question:
     """Level 0 has one to three pixels and channels, level 2 up to twenty."""
     size = choices.integer(0, level)
-    return _DRAWS[operation](choices, size, offer)
+    question = _DRAWS[operation](choices, size, offer)
+    return question.cast(np.float32) if offer.float32 else question
 
 
 def _pair(choices: Choices, low: int, high: int, name: str, offer: Offer, otherwise: int) -> tuple[int, int]:
@@ -84,6 +91,7 @@ def _conv2d(choices: Choices, size: int, offer: Offer) -> Question:
     N = choices.integer(1, most)
     G, C, O = channels(choices.integer, most, 3 if "groups" in offer.options else 1)
     KH, KW = choices.pair(1, (2, 3, 5)[size])
+    KW = KH if offer.square else KW
     SH, SW = _pair(choices, 1, 3, "stride", offer, 1)
     DH, DW = _pair(choices, 1, 3, "dilation", offer, 1)
     padding = (1, 2, 4)[size] if "padding" in offer.options else 0

@@ -1,0 +1,5 @@
+"""`python -m benchmarks peers`: other libraries under the judge of `minicnn.agree`, and PEERS.md.
+
+`adapters` has a file for each library, `cases` what surprises whoever moves a model. Each peer is
+asked in a process of its own (`child`), `page` writes what they answered.
+"""

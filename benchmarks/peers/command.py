@@ -1,0 +1,71 @@
+"""`python -m benchmarks peers`: asks every library that is installed, writes PEERS.md."""
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from .. import machine
+from .page import page
+
+ROOT = Path(__file__).resolve().parents[2]
+PEERS_MD = ROOT / "benchmarks" / "PEERS.md"
+SECONDS = 240  # for one peer; it is stopped then
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def ask(name: str, what: str) -> dict[str, Any]:
+    """A peer's document; or why there is none."""
+    command = [sys.executable, "-m", "benchmarks.peers.child", name, what]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module
+            command, cwd=ROOT, env={**os.environ, **QUIET}, capture_output=True, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return {"missing": f"stopped after {SECONDS} seconds"}
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        return {"missing": lines[-1]}
+    return json.loads(done.stdout)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    from .child import EXAMPLES, PEERS
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks peers", description=__doc__)
+    parser.add_argument("peers", nargs="*", metavar="NAME", help=f"{', '.join(PEERS)} (default: all)")
+    parser.add_argument("--no-times", action="store_true", help="judge only")
+    parser.add_argument("--output", type=Path, default=PEERS_MD, metavar="FILE", help="default: benchmarks/PEERS.md")
+    args = parser.parse_args(arguments)
+    unknown = [name for name in args.peers if name not in PEERS]
+    if unknown:
+        parser.error(f"there is no peer {', '.join(unknown)}; choose from {', '.join(PEERS)}")
+    names = args.peers or list(PEERS)
+    with ThreadPoolExecutor(machine.cores()) as pool:  # nothing is timed here
+        documents = dict(zip(names, pool.map(lambda name: ask(name, "judge"), names), strict=True))
+    for name, document in documents.items():
+        print(f"{name}: {document.get('missing') or 'judged'}", flush=True)
+    load = machine.load()
+    for name in names if not args.no_times else []:
+        if "missing" in documents[name]:
+            continue
+        timed = ask(name, "time")
+        documents[name]["step"] = {"refused": timed["missing"]} if "missing" in timed else timed["step"]
+        print(f"{name}: {documents[name]['step']}", flush=True)
+    where = f"{machine.cpu_name()}, {machine.cores()} cores, load {load} before the timing; torch is {torch_version()}."
+    text = page(documents, str(datetime.date.today()), where, EXAMPLES)
+    args.output.write_text(text, encoding="utf-8")
+    print(f"Written: {args.output}")
+    return int(not any("rows" in document for document in documents.values()))
+
+
+def torch_version() -> str:
+    import torch
+
+    return torch.__version__
