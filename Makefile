@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test tiny deep bench results tour mutate lint types budget clean
+.PHONY: help setup train test tiny deep bench results peers tour mutate lint types budget clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,11 @@ bench: $(VENV)/test  ## time it beside torch; a look within a minute: make bench
 results: $(VENV)/test  ## time everything on a quiet machine (ten minutes), write benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks step epoch inference layers shapes cold --repeats 9 --json $(VENV)/run.json
 	$(BIN)/python -m benchmarks.results $(VENV)/run.json
+
+peers:  ## ask a dozen other libraries in an environment of their own, write benchmarks/PEERS.md
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet --editable '.[torch,onnx]' --requirement benchmarks/peers/requirements.txt
+	$(VENV)-peers/bin/python -m benchmarks peers
 
 tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
 	$(BIN)/python -m tests.project.tour

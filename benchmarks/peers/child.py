@@ -42,7 +42,7 @@ PEERS = {  # name -> (adapter, what stands in the environment before it is impor
     "OpenVINO": ("openvino_", {}),
     "OpenCV": ("opencv_", {}),
 }
-EXAMPLES = 9  # configurations for each row of the table
+EXAMPLES = 6  # configurations for each row of the table
 TRIES = 40  # further ones to make the first fault smaller
 SHOWN = 12  # numbers of an array that a note shows
 
@@ -183,7 +183,7 @@ def main(name: str, what: str) -> None:
             document["step"] = timed(adapter, Plan(rounds=5, total=2.0))
         else:
             subject = load(adapter.__name__)
-            document["rows"] = list(judged(subject, adapter, getattr(adapter, "EXAMPLES", EXAMPLES)))
+            document["rows"] = list(judged(subject, adapter))
             document["cases"] = cases(adapter)
             document["torch"] = cases(torch_)
     print(json.dumps(document))

@@ -24,7 +24,7 @@ def ask(name: str, what: str) -> dict[str, Any]:
     """A peer's document; or why there is none."""
     command = [sys.executable, "-m", "benchmarks.peers.child", name, what]
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
+        done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, **QUIET}, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:

@@ -109,7 +109,7 @@ def moves(documents: Documents) -> list[str]:
     lines = [["what", "torch", "others"]]
     for case in CASES:
         asked = {name: found["cases"][case.title] for name, found in documents.items() if case.title in found["cases"]}
-        right = next((found["torch"][case.title] for found in documents.values()), "")
+        right = next((found["torch"].get(case.title, "") for found in documents.values()), "")
         answers: dict[str, list[str]] = {}
         for name, text in asked.items():
             if text != right:

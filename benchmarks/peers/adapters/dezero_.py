@@ -7,8 +7,8 @@ import numpy as np
 
 np.int = int  # type: ignore[attr-defined]
 
-import dezero.functions as F  # noqa: E402
-from dezero import Parameter, Variable, no_grad, optimizers  # noqa: E402
+import dezero.functions as F
+from dezero import Parameter, Variable, no_grad, optimizers
 
 PACKAGES = ("dezero",)
 

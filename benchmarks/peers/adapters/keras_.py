@@ -4,9 +4,8 @@ Images are turned to channels_last, Keras' own default, kernels to (KH, KW, in, 
 numbers is `ops.pad` before "valid". Gradients are those of the backend.
 """
 
-import numpy as np
-
 import keras
+import numpy as np
 from keras import ops
 
 keras.config.disable_traceback_filtering()

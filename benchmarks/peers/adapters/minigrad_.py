@@ -4,7 +4,6 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.nn import Conv2D
 from minigrad.nn.loss import CrossEntropyLoss, MSELoss
-from minigrad.optim import SGD, Adam
 
 PACKAGES = ("minigrad-framework",)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import numpy as np
 from onnx import ModelProto, TensorProto, helper, shape_inference
 
 

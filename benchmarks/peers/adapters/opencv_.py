@@ -1,4 +1,4 @@
-"""OpenCV's dnn module, on models of one node whose weights are constants; filter2D for "same"."""
+"""OpenCV's dnn module, on models of one node with constant weights; filter2D for "same"."""
 
 import cv2
 import numpy as np

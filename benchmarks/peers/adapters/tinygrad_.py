@@ -4,11 +4,10 @@ import os
 
 os.environ.setdefault("DEV", "CPU")
 
-import numpy as np  # noqa: E402
-from tinygrad import Context, Tensor, TinyJit, nn  # noqa: E402
+import numpy as np
+from tinygrad import Context, Tensor, TinyJit, nn
 
 PACKAGES = ("tinygrad",)
-EXAMPLES = 6
 
 
 def value(function, *arrays):
