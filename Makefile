@@ -27,8 +27,8 @@ deep: $(VENV)/test  ## here and in torch: 20,000 random configurations for each 
 bench: $(VENV)/test  ## time it beside torch; a look within a minute: make bench ARGS=--quick
 	$(BIN)/python -m benchmarks $(ARGS)
 
-results: $(VENV)/test  ## time everything on a quiet machine (ten minutes), write benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks step epoch inference layers shapes cold --repeats 9 --json $(VENV)/run.json
+results: $(VENV)/test  ## time everything on a quiet machine (half an hour), write benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks step epoch inference layers shapes scale zoo cold --repeats 9 --json $(VENV)/run.json
 	$(BIN)/python -m benchmarks.results $(VENV)/run.json
 
 peers:  ## ask a dozen other libraries in an environment of their own, write benchmarks/PEERS.md

@@ -64,7 +64,9 @@ def main() -> int:
         inside = Minicnn(backend).inside
         for threads in sorted({1, cores()}):
             machine.set_threads(threads)
-            rounds = take_turns({name: Task(run, dict, inside) for name, (_, run) in cases.items()}, Plan(total=2.0))
+            rounds = take_turns(
+                {name: Task((run,), dict, inside=inside) for name, (_, run) in cases.items()}, Plan(total=2.0)
+            )
             for name in cases:
                 median = statistics.median(ratios(rounds, name, USUAL))
                 worst = max(worst, median)

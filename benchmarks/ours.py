@@ -31,8 +31,7 @@ class Minicnn:
         self.inside = partial(minicnn.use_backend, backend)
 
     def task(self, work: Work) -> Task:
-        run, results = getattr(self, work.kind)(work)
-        return Task(run, results, self.inside)
+        return Task(*getattr(self, work.kind)(work), inside=self.inside)
 
     def model(self, work: Network) -> SimpleCNN:
         model = SimpleCNN()
@@ -47,9 +46,11 @@ class Minicnn:
         inputs, grad = work.data()
         last: Results = {}
 
-        def run() -> None:
-            layer.zero_grad()
+        def forward() -> None:
             last["output"] = layer(*inputs)
+
+        def backward() -> None:
+            layer.zero_grad()
             last["grad_input"] = layer.backward() if grad is None else layer.backward(grad)
 
         def results() -> Results:
@@ -57,7 +58,11 @@ class Minicnn:
             arrays = {name: np.array(value) for name, value in last.items() if value is not None}
             return {**arrays, **grads}
 
-        return run, results
+        def forget() -> None:
+            last.clear()
+            layer.zero_grad()
+
+        return (forward, backward), results, forget
 
     def step(self, work: Step):
         images, labels = work.data()
@@ -77,7 +82,7 @@ class Minicnn:
             weights = {f"updated {name}": p.data.copy() for name, p in model.named_parameters()}
             return {**{name: np.array(value) for name, value in last.items()}, **grads, **weights}
 
-        return run, results
+        return (run,), results
 
     def inference(self, work: Inference):
         images, _ = work.data()
@@ -87,7 +92,7 @@ class Minicnn:
         def run() -> None:
             last["logits"] = model(images)
 
-        return run, lambda: dict(last)
+        return (run,), lambda: dict(last)
 
     def epoch(self, work: Epoch):
         model, criterion = self.model(work), CrossEntropyLoss()
@@ -99,4 +104,4 @@ class Minicnn:
             last[:] = *train_epoch(model, criterion, optimizer, train_data), *evaluate(model, criterion, val_data)
 
         names = ("train loss", "train accuracy", "val loss", "val accuracy")
-        return run, lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}
+        return (run,), lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}

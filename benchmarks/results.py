@@ -15,9 +15,12 @@ from minicnn import table
 
 from .report import doubts, ms, per_image
 from .work import EAGER, OURS, TEXTBOOK, TUNED
+from .zoo.picture import draw as draw_zoo
+from .zoo.report import in_markdown as in_markdown_of_zoo
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "RESULTS.md"
+ZOO = ROOT / "benchmarks" / "zoo.svg"  # beside RESULTS.md, which shows it
 README = ROOT / "README.md"
 SHORT = (  # work, threads (None: as many as there were); the README's rows
     ("training step", None),
@@ -39,6 +42,12 @@ it is printed in bold. Results are compared before anything is timed.
 "Of peak" counts the multiply-adds that the definition asks for, against the best matrix product
 found; it exceeds 100 % where zeros of a gradient were skipped. A layer is timed forward plus
 backward. A "pooled grad" is a gradient as it leaves ReLU and pooling: 17 % of it is not zero.
+"""
+HOW_TO_READ_THE_ZOO = f"""Layers of well-known networks, chosen by the rule in `benchmarks/zoo/networks.py`. Forward
+and backward are clocked apart; together is their sum. The ratios say how many times as long as
+{EAGER} it takes; the last lines of the first list name each layer that falls short. The layers
+themselves have the largest batch and all threads. "MB" is the memory of one call besides its
+arguments, output and gradients included: `benchmarks/zoo/memory.py` says how it is measured.
 """
 Row = dict[str, Any]
 
@@ -134,6 +143,10 @@ def results(document: dict[str, Any]) -> str:
         parts.append(f"## {command}\n\n{timings(rows)}")
     if document["scale"]:
         parts.append("## scale\n\nMicroseconds an image.\n" + "".join(curves(document["scale"])))
+    if document.get("zoo"):
+        parts.append(
+            f"## zoo\n\n{HOW_TO_READ_THE_ZOO}\n![The zoo]({ZOO.name})\n\n{in_markdown_of_zoo(document['zoo'])}"
+        )
     if document["cold"]:
         head = ["fresh processes", "", "", ""]
         parts.append("## cold\n\n" + in_markdown([head, *map(fact, document["cold"])]))
@@ -162,6 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("A quick run: its figures mean nothing and are not written.", file=sys.stderr)
         return 1
     RESULTS.write_text(results(document), encoding="utf-8")
+    if document.get("zoo"):
+        draw_zoo(ZOO, document)
     text = README.read_text(encoding="utf-8")
     README.write_text(BLOCK.sub(lambda _: f"\n{short(document)}", text), encoding="utf-8")
     print(f"Written: {RESULTS.relative_to(ROOT)}, and the table in {README.relative_to(ROOT)}.")

@@ -9,11 +9,16 @@ from .agreement import Results
 
 @dataclass
 class Task:
-    """`run()` does the work once, and is all that is timed.
+    """The passes, one after the other, do the work once, and are all that is timed.
 
-    `results()` are the arrays of the latest run.
+    `results()` are the arrays of the latest run, which `forget()` lets go.
     """
 
-    run: Callable[[], None]
+    passes: tuple[Callable[[], None], ...]  # forward and backward of a layer; else one
     results: Callable[[], Results]
+    forget: Callable[[], None] = lambda: None  # of a layer
     inside: Callable[[], AbstractContextManager] = nullcontext  # entered around a turn, outside the clock
+
+    def run(self) -> None:
+        for one in self.passes:
+            one()

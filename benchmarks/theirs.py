@@ -52,10 +52,12 @@ class Torch:
         grad = self.tensor(grad)
         last: dict[str, torch.Tensor] = {}
 
-        def run() -> None:
+        def forward() -> None:
+            last["output"] = layer(x, *rest)
+
+        def backward() -> None:
             layer.zero_grad()
             x.grad = None
-            last["output"] = layer(x, *rest)
             last["output"].backward(grad)
 
         def results() -> Results:
@@ -63,7 +65,12 @@ class Torch:
             arrays = {**last, **({"grad_input": x.grad} if work.input_grad else {}), **grads}
             return {name: value.detach().numpy() for name, value in arrays.items()}
 
-        return run, results
+        def forget() -> None:
+            last.clear()
+            layer.zero_grad()
+            x.grad = None
+
+        return (forward, backward), results, forget
 
     def step(self, work: Step):
         images, labels = map(self.tensor, work.data())
@@ -84,7 +91,7 @@ class Torch:
             weights = {f"updated {name}": p.data.clone() for name, p in named}
             return {name: value.detach().numpy() for name, value in {**last, **grads, **weights}.items()}
 
-        return run, results
+        return (run,), results
 
     def inference(self, work: Inference):
         images = self.tensor(work.data()[0])
@@ -95,7 +102,7 @@ class Torch:
             with torch.no_grad():
                 last["logits"] = model(images)
 
-        return run, lambda: {"logits": last["logits"].numpy()}
+        return (run,), lambda: {"logits": last["logits"].numpy()}
 
     def epoch(self, work: Epoch):
         model = self.model(work)
@@ -109,4 +116,4 @@ class Torch:
             last[:] = reference.train(model, train_loader, val_loader, epochs=1, lr=work.lr)[0]
 
         names = ("train loss", "train accuracy", "val loss", "val accuracy")
-        return run, lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}
+        return (run,), lambda: {name: np.array(value) for name, value in zip(names, last, strict=True)}

@@ -6,6 +6,7 @@ roundings may pile up in one result. It knows nothing of who does it: the conten
 have a method for each `kind` of work.
 """
 
+import inspect
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,7 +54,7 @@ class Layer:
 
     @property
     def title(self) -> str:
-        values = [str(a) for a in self.args] + [f"{k}={v}" for k, v in self.options.items()]
+        values = [repr(a) for a in self.args] + [f"{k}={v!r}" for k, v in self.options.items()]
         return f"{self.layer}({', '.join(values)}) on {'x'.join(map(str, self.shape))}"
 
     def build(self, nn: Any) -> Any:
@@ -79,17 +80,25 @@ class Layer:
         return (x,), grad
 
     @property
+    def arguments(self) -> dict[str, Any]:
+        """All of them by name, those that keep their default too."""
+        bound = inspect.signature(getattr(minicnn.nn, self.layer)).bind(*self.args, **self.options)
+        bound.apply_defaults()
+        return bound.arguments
+
+    @property
     def geometry(self) -> geometry.Geometry | None:
         """Of the convolution, or of the one that a transposed convolution turns round."""
         if self.layer not in ("Conv2d", "ConvTranspose2d"):
             return None
-        (C, O, K), o = self.args, self.options
-        G = o.get("groups", 1)
+        a = self.arguments
+        C, O, G = a["in_channels"], a["out_channels"], a["groups"]
+        KH, KW = geometry.pair(a["kernel_size"], "kernel_size", 1, self.layer)
+        sliding = {name: a[name] for name in ("stride", "padding", "dilation", "groups")}
         if self.layer == "Conv2d":
-            shape, size = (O, C // G, K, K), geometry.conv2d
-        else:
-            shape, size = (C, O // G, K, K), geometry.conv_transpose2d
-        return size(self.shape, shape, **o)
+            return geometry.conv2d(self.shape, (O, C // G, KH, KW), **sliding)
+        sliding["output_padding"] = a["output_padding"]
+        return geometry.conv_transpose2d(self.shape, (C, O // G, KH, KW), **sliding)
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -98,17 +107,19 @@ class Layer:
         if self.layer == "Conv2d":
             return self.geometry.output_shape
         if self.layer == "MaxPool2d":
-            K, S, P = self.args[0], self.options.get("stride", self.args[0]), self.options.get("padding", 0)
-            return *self.shape[:2], *(geometry.pool_size(size, K, S, P, 1, False) for size in self.shape[2:])
-        if self.layer == "Flatten":
-            return self.shape[0], math.prod(self.shape[1:])
-        return (self.shape[0], self.args[1]) if self.layer == "Linear" else self.shape
+            window = {name: value for name, value in self.arguments.items() if name != "return_indices"}
+            return geometry.max_pool2d(self.shape, **window).output_shape
+        if self.layer == "Linear":
+            return *self.shape[:-1], self.arguments["out_features"]
+        if self.layer.endswith("Loss"):
+            return self.shape
+        return self.build(minicnn.nn)(np.zeros(self.shape, np.float32)).shape
 
     @property
     def forward_multiply_adds(self) -> int:
         """N O OH OW C/G KH KW, or N in out; what only compares and copies counts as nothing."""
         if self.layer == "Linear":
-            return self.shape[0] * math.prod(self.args)
+            return math.prod(self.shape) * self.arguments["out_features"]
         g = self.geometry
         return 0 if g is None else g.N * g.O * g.OH * g.OW * (g.C // g.G) * g.KH * g.KW
 
@@ -123,7 +134,7 @@ class Layer:
     def roundings(self) -> float:
         """sqrt(n), n the terms in the longest of its sums: see `agreement`."""
         if self.layer == "Linear":
-            return math.sqrt(max(self.shape[0], *self.args))
+            return math.sqrt(max(math.prod(self.shape[:-1]), self.shape[-1], self.arguments["out_features"]))
         g = self.geometry
         if g is None:
             return math.sqrt(math.prod(self.shape[:2])) if self.layer == "CrossEntropyLoss" else 1.0

@@ -15,7 +15,8 @@ COMMANDS = (
     ("explore", "a local page that shows forward and backward on your own run"),
     ("convert", "weights from torch's format to safetensors, and back"),
     ("onnx", "a trained network for other programs (extra: onnx)"),
-    ("agree", "every operation on this machine against torch (extra: torch)"),
+    ("agree", "every operation against torch (extra: torch), or yours"),
+    ("assignment", "a folder for students: functions to write, tests, points"),
 )
 
 

@@ -2,8 +2,13 @@
 
     python -m minicnn.convert runs/simplecnn-seed0 weights.pt    for torch.load
     python -m minicnn.convert weights.pt weights.safetensors     what torch saved, for minicnn
+    python -m minicnn.convert digits.keras weights.safetensors --model SimpleCNN
 
-Keys, shapes and bits stay as they are. torch is needed for .pt and .pth only.
+What A is, its content says: safetensors (parts with an index too), torch's state_dicts and
+checkpoints, .npz, Keras' and Flax's weights, a chain of layers in ONNX. Of safetensors and
+torch's format keys, shapes and bits stay as they are, but that float16 and bfloat16 become
+float32. --model brings names to those of a network here. torch is needed for .pt and .pth
+only, h5py and msgpack (extra `formats`) for Keras and Flax, onnx for ONNX.
 """
 
 import argparse
@@ -17,34 +22,48 @@ from . import table
 from .command import check_new, start
 from .models import networks
 from .nn import Module
+from .nn.names import COUNT, WRAPPERS
 from .saved.files import write_whole
-from .saved.weights import load_weights, save_weights, torch_bytes
+from .saved.fitting import fitted
+from .saved.formats import Found, strangers
+from .saved.weights import read_weights, save_weights, torch_bytes
 
 TORCH, SAFETENSORS = (".pt", ".pth"), (".safetensors",)
-WRAPPERS = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each name
 
 
 def convert(source: Path, target: Path, force: bool = False, model: Module | None = None, prefix: str = "") -> str:
     """Write the weights in `source`, a file or a run folder, to `target`. Returns a table."""
-    source = source / "model.safetensors" if source.is_dir() else source
+    if (source / "model.safetensors").is_file() or (source / "config.json").is_file():
+        source = source / "model.safetensors"
     check_target(source, target, force)
-    if source.suffix == ".onnx":
-        from . import onnx  # only now: it needs an extra
-
-        weights = dict(onnx.load(source).state_dict())
-    else:
-        weights = load_weights(source)
+    found = read(source)
     if prefix:
-        weights = without_prefix(weights, prefix, source)
-    said = ""
+        found = found._replace(weights=without_prefix(found.weights, prefix, source))
     if model is not None:
-        weights, said = unwrapped(weights, model)
-        model.load_state_dict(weights)
+        found = fitted(found, model.state_dict())
+        model.load_state_dict(found.weights)
+    weights = found.weights
     if target.suffix in SAFETENSORS:
         save_weights(target, weights)
     else:
         write_whole(target, torch_bytes(weights))
-    return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}{said}"
+    said = "".join(f"\n{note}" for note in found.notes)
+    return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}" + (f"\n{said}" if said else "")
+
+
+def read(source: Path) -> Found:
+    if not is_onnx(source):
+        return read_weights(source)
+    from . import onnx  # only now: it needs an extra
+
+    return Found(dict(onnx.load(source).state_dict()))
+
+
+def is_onnx(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return strangers.is_onnx(file.read(3))
 
 
 def check_target(source: Path, target: Path, force: bool) -> None:
@@ -56,24 +75,11 @@ def check_target(source: Path, target: Path, force: bool) -> None:
 
 
 def without_prefix(weights: Mapping[str, np.ndarray], prefix: str, source: Path) -> dict[str, np.ndarray]:
+    weights = {name: array for name, array in weights.items() if name != COUNT}
     others = [name for name in weights if not name.startswith(prefix)]
     if others:
         raise ValueError(f"{source}: --strip-prefix {prefix}: these names do not begin so: {', '.join(others)}.")
     return {name.removeprefix(prefix): array for name, array in weights.items()}
-
-
-def unwrapped(weights: dict[str, np.ndarray], model: Module) -> tuple[dict[str, np.ndarray], str]:
-    """The weights without wrappers' prefixes if that makes the names fit, and what to say."""
-    names, stripped = {name: name for name in weights}, ""
-    while names and set(names.values()) != set(model.state_dict()):
-        prefix = next((p for p in WRAPPERS if all(name.startswith(p) for name in names.values())), "")
-        if not prefix:
-            break
-        names = {old: name.removeprefix(prefix) for old, name in names.items()}
-        stripped += prefix
-    if set(names.values()) != set(model.state_dict()) or not stripped:
-        return weights, ""
-    return {names[old]: array for old, array in weights.items()}, f"\n\nLeft out before each name: {stripped}"
 
 
 def overview(weights: Mapping[str, np.ndarray]) -> str:
@@ -84,8 +90,9 @@ def overview(weights: Mapping[str, np.ndarray]) -> str:
 
 
 def hint(weights: Mapping[str, np.ndarray]) -> str:
-    for prefix in WRAPPERS:
-        if weights and all(name.startswith(prefix) for name in weights):
+    for part in WRAPPERS:
+        prefix = f"{part}."
+        if weights and all(name.startswith(prefix) or name == COUNT for name in weights):
             return (
                 f"\n\nAll names begin with {prefix!r}: a wrapper's, no layer's. --strip-prefix {prefix} leaves it out."
             )
@@ -111,14 +118,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.convert",
-        description="Convert weights between .safetensors and torch's .pt or .pth, names and bits unchanged.",
+        description="Convert weights of torch, Keras, Flax, NumPy or ONNX to .safetensors or torch's .pt or .pth.",
         allow_abbrev=False,
     )
     parser.add_argument("source", type=Path, metavar="A", help="a weights file, or a run folder")
     parser.add_argument("target", type=Path, metavar="B", help="a new file; its suffix says the format")
     parser.add_argument("--force", action="store_true", help="overwrite B")
     parser.add_argument(
-        "--model", choices=networks(), help="write only what this network can load; list all that does not fit"
+        "--model",
+        choices=networks(),
+        help="bring names to this network's, write only what it can load; list all that does not fit",
     )
     parser.add_argument("--strip-prefix", default="", metavar="PREFIX", help="leave this out of each name: module.")
     return parser

@@ -106,7 +106,7 @@ def gradcheck(
     module: Module, inputs: Any, *, max_elements: int = 100, seed: int = 0, raise_error: bool = False
 ) -> Report:
     """Compare `module.backward` with central differences of `module.forward`: for the
-    input and for every parameter.
+    input and for every parameter that is not frozen.
 
     `inputs` is the input, or a tuple of all that forward takes, such as (input, target)
     for a loss. The upstream gradient is random: ones would hide mistakes. Everything is
@@ -165,7 +165,7 @@ class _Check:
         self.module = _in_float64(module)
         self.random = random.get_state()  # each forward draws the same numbers, as dropout does
         self.inputs = [_float64(x, i) for i, x in enumerate(inputs if isinstance(inputs, tuple) else (inputs,))]
-        self.parameters = dict(self.module.named_parameters())
+        self.parameters = {name: p for name, p in self.module.named_parameters() if p.requires_grad}
         try:
             self.output = self.forward()
         except TypeError as error:

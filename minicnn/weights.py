@@ -48,16 +48,25 @@ def save(state_dict: Mapping[str, Any], path: str | Path) -> None:
         )
 
 
-def load(path: str | Path) -> dict[str, np.ndarray]:
+def load(path: str | Path, model: Any = None) -> dict[str, np.ndarray]:
     """Read the weights in a file: `model.load_state_dict(minicnn.load(path))`.
 
-    A safetensors file or what `torch.save(model.state_dict(), path)` wrote; the first bytes say
-    which, and reading either runs no code. Raises FileNotFoundError, ValueError that says why
-    a file will not do, or ImportError if torch's format needs torch.
+    Safetensors, whole or in parts with an index; what torch.save wrote of a state_dict, an
+    averaged model or a checkpoint with one; NumPy's .npz; Keras' .keras and .h5; Flax's
+    msgpack. The content says which, and reading it runs no code. float16 and bfloat16
+    become float32, which has all their numbers.
+
+    With a `model` (None by default) the arrays come under its names: without what wrappers
+    put before them, and for another framework's names matched by shape. A warning says
+    which. Kernels of Keras and Flax come in torch's order, and the rows of the first Dense
+    behind an image too.
+
+    Raises FileNotFoundError; ValueError that says why a file will not do, or what it is and
+    which command makes weights of it; ImportError that names the extra that reads it.
 
     https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html
     """
-    return load_weights(path)
+    return load_weights(path, model)
 
 
 def _is_array(value: Any) -> bool:

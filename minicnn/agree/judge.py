@@ -79,6 +79,11 @@ def _allowed(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray
         return list(bounds.of_pointwise(trial.operation, output, grad, dtype))
     if trial.operation in ("batch_norm", "layer_norm"):
         return _of_normalization(trial, names, dtype)
+    if trial.operation == "gelu":
+        return list(bounds.of_gelu(names["input"], grad, trial.options["approximate"], dtype))
+    if trial.operation in ("softmax", "log_softmax"):
+        *magnitudes, n = bounds.softmax_magnitudes(trial.operation, names["input"], grad, trial.options["dim"])
+        return [bounds.of_sums(magnitude, n, dtype) + np.finfo(dtype).tiny for magnitude in magnitudes]
     if not trial.terms:  # a loss
         arrays = {name: names[name] for name in trial.keywords}
         arguments = (names["input"], names["target"], {"ignore_index": -100, **trial.options, **arrays})

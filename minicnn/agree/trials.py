@@ -307,6 +307,33 @@ def cross_entropy(rng) -> Trial:
     return Trial("cross_entropy", arrays, options, keywords)
 
 
+def nll_loss(rng) -> Trial:
+    trial = cross_entropy(rng)
+    while "ignore_index" not in trial.options:  # the target is probabilities
+        trial = cross_entropy(rng)
+    options = {name: value for name, value in trial.options.items() if name != "label_smoothing"}
+    return trial._replace(operation="nll_loss", options=options)
+
+
+def _softmax(name: str) -> Callable[[np.random.Generator], Trial]:
+    def draw(rng) -> Trial:
+        shape = tuple(_int(rng, 1, _choice(rng, 5, 40)) for _ in range(_int(rng, 1, 3)))
+        dim = _int(rng, -len(shape), len(shape) - 1)
+        arrays = {"input": _reals(rng, shape, -2, 0.7), "grad_output": _grads(rng, shape)}
+        return Trial(name, arrays, {"dim": dim}, kept=f"output, dim={dim}")
+
+    return draw
+
+
+def leaky_relu(rng) -> Trial:
+    trial = _pointwise("leaky_relu")(rng)
+    return trial._replace(options={"negative_slope": _choice(rng, 0.01, 0.0, 0.3, -0.5)}, terms=(1, 1))
+
+
+def gelu(rng) -> Trial:
+    return _pointwise("gelu")(rng)._replace(options={"approximate": _choice(rng, "none", "tanh")})
+
+
 def _elementwise(name: str) -> Callable[[np.random.Generator], Trial]:
     def draw(rng) -> Trial:
         shape = tuple(_int(rng, 1, _choice(rng, 4, 30)) for _ in range(_int(rng, 1, 3)))
@@ -359,6 +386,10 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
     "batch_norm": batch_norm,
     "layer_norm": layer_norm,
     **{name: _pointwise(name) for name in ("relu", "sigmoid", "tanh")},
+    "leaky_relu": leaky_relu,
+    "gelu": gelu,
+    **{name: _softmax(name) for name in ("softmax", "log_softmax")},
+    "nll_loss": nll_loss,
     "cross_entropy": cross_entropy,
     **{name: _elementwise(name) for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss")},
     "Adam": adam,

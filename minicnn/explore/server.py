@@ -23,6 +23,7 @@ from . import cells, channels, costs, digits, layer_bench, matrix, open_run
 from .answer import encode
 from .ask import Refused
 from .open_run import RunFolder
+from .source import walk
 
 LARGEST_BODY = 2**18
 LONGEST_REQUEST = 60.0  # seconds that a request may take to arrive, however slowly it drips
@@ -59,6 +60,7 @@ class Server(ThreadingHTTPServer):
             "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": NO_RUN},
             "/api/run/filters": lambda: open_run.filters(self.needs_run()),
             "/api/run/confusion": lambda: open_run.confusion(self.needs_run()),
+            "/api/source/subjects": walk.listing,
             "/api/costs": lambda: costs.answer(self.run),
             "/api/about": lambda: {"version": __version__, "run": run.folder.name if run else None},
         }
@@ -68,6 +70,7 @@ class Server(ThreadingHTTPServer):
             "/api/channels": channels.answer,
             "/api/channels/cell": channels.cell,
             "/api/matrix": matrix.answer,
+            "/api/source": walk.answer,
             "/api/run/digit": lambda body: digits.answer(self.needs_run(), body),
             "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
             "/api/run/images": lambda body: open_run.images(self.needs_run(), body),

@@ -114,8 +114,13 @@ def not_together_message(name: str, x: Any, other: str, y: Any) -> str:
     return (
         f"{other} is {kinds[1]} but {name} is {kinds[0]}, and nothing is moved silently; "
         f"{_move(other, place(x))} or {_move(name, place(y))} brings them together, "
-        f"and a whole model is moved by model.to({place(x)!r}) or model.to({place(y)!r})."
+        f"and a whole model is moved by model.to({_place_to_write(x)}) or model.to({_place_to_write(y)})."
     )
+
+
+def _place_to_write(x: Any) -> str:
+    """What makes `Module.to` bring NumPy arrays there too: "cpu" leaves them arrays."""
+    return "torch.device('cpu')" if place(x) == "cpu" else repr(place(x))
 
 
 def _move(name: str, device: str) -> str:
@@ -191,6 +196,8 @@ def mover(device: Any) -> Callable[[Any], Any]:
     """x -> moved(x, device), for any name of a device; an error at once if it is not here."""
     if isinstance(device, str) and device == "numpy":
         return lambda x: moved(x, "numpy")
+    if isinstance(device, str) and device == "cpu":  # arrays that feed a NumPy model are there too, and stay arrays
+        return lambda x: moved(x, "cpu") if is_tensor(x) else x
     from .torch_gpu.devices import find_device
 
     found = find_device(device)

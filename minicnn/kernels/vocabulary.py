@@ -126,6 +126,20 @@ class KernelSet(Protocol):
     def tanh_grad(self, grad_output: Array, output: Array) -> Array:
         """grad_output and tanh's output, of one shape -> that shape."""
 
+    def gelu(self, x: Array, approximate: str) -> Array:
+        """x -> the same shape. `approximate` is "none" or "tanh"."""
+
+    def gelu_grad(self, grad_output: Array, x: Array, approximate: str) -> Array:
+        """grad_output and gelu's input, of one shape -> that shape."""
+
+    # -------------------------------------------------------------------------- softmax
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        """x, not empty -> the same shape. Along the axis the results add up to 1."""
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """x, not empty -> the same shape: the logarithms of `softmax`."""
+
     # --------------------------------------------------------------------------- losses
     #
     # `reduction` is "none", "sum" or "mean". With "none" a loss is an array, of the shape
@@ -160,6 +174,20 @@ class KernelSet(Protocol):
         reduction: str,
     ) -> Array:
         """Arguments as of `cross_entropy` -> (N, C, ...)."""
+
+    def nll_loss(self, log_p: Array, target: Array, weight: Array | None, ignore_index: int, reduction: str) -> Any:
+        """log_p (N, C, ...), class indices (N, ...) as of `cross_entropy` -> the losses."""
+
+    def nll_loss_grad(
+        self,
+        grad_output: Array,
+        log_p: Array,
+        target: Array,
+        weight: Array | None,
+        ignore_index: int,
+        reduction: str,
+    ) -> Array:
+        """Arguments as of `nll_loss` -> (N, C, ...)."""
 
     def binary_cross_entropy(self, p: Array, target: Array, weight: Array | None, reduction: str) -> Any:
         """p and target of one shape, in [0, 1]; weight None, or broadcasts to it."""

@@ -10,15 +10,17 @@ from .dropout import Dropout, Dropout2d
 from .flatten import Flatten, Unflatten
 from .identity import Identity
 from .linear import Linear
-from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
+from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module
 from .normalization import BatchNorm2d, LayerNorm
 from .parameter import Parameter
-from .pointwise import ReLU, Sigmoid, Tanh
+from .pointwise import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .pooling import MaxPool2d
 from .sequential import Sequential
+from .softmax import LogSoftmax, Softmax
 
 __all__ = [
+    "GELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCELoss",
@@ -32,14 +34,18 @@ __all__ = [
     "Flatten",
     "Identity",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "Softmax",
     "Tanh",
     "Unflatten",
     "functional",

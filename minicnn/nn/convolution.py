@@ -124,7 +124,8 @@ class Conv2d(Module):
             self.weight.data,
             **options,
             needs_input_grad=self.needs_input_grad,
-            needs_bias_grad=self.bias is not None,
+            needs_bias_grad=self.bias is not None and self.bias.requires_grad,
+            needs_weight_grad=self.weight.requires_grad,
         )
         self.weight.accumulate(grad_weight)
         if self.bias is not None:

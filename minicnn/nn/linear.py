@@ -59,7 +59,12 @@ class Linear(Module):
         """grad_input = grad @ weight; grad_weight += grad^T @ x."""
         (x,) = self.kept()
         grad_input, grad_weight, grad_bias = F.linear_backward(
-            grad_output, x, self.weight.data, self.needs_input_grad, self.bias is not None
+            grad_output,
+            x,
+            self.weight.data,
+            needs_input_grad=self.needs_input_grad,
+            needs_bias_grad=self.bias is not None and self.bias.requires_grad,
+            needs_weight_grad=self.weight.requires_grad,
         )
         self.weight.accumulate(grad_weight)
         if self.bias is not None:

@@ -93,6 +93,52 @@ class CrossEntropyLoss(_Loss):
         )
 
 
+class NLLLoss(_Loss):
+    """Minus the logarithm of the probability of the true class, which is given as such.
+
+        loss = - weight[y] input[y]        for the true class y
+
+        input   (N, C), (N, C, d1, ...) or (C,)    logarithms of probabilities, such as
+                                                   LogSoftmax gives; float32 or float64
+        target  (N,), (N, d1, ...) or ()           classes, int64 or uint8
+        output  one number, or with reduction 'none' one for each class asked for
+
+    >>> criterion = NLLLoss()
+    >>> print(criterion(np.log([[0.25, 0.5, 0.25]]), np.array([2])).round(4))  # log 4
+    1.3863
+    >>> criterion.backward()
+    array([[ 0.,  0., -1.]])
+
+    The gradient is -weight[y] at the true class, 0 at the others; with 'mean' it is divided as
+    the loss is. Cost: one product for each target; kept for backward: both arguments. Often
+    believed: it takes a logarithm. In fact that is for the layer before it: with probabilities
+    as its input it gives a negative number that means nothing.
+
+        weight         (C,), a factor for each class
+        ignore_index   targets equal to it do not count
+        reduction      'mean' (divides by the sum of the targets' weights), 'sum' or 'none'
+
+    Raises TypeError for what is not an array, ValueError for arguments, IndexError for
+    a class that does not exist, RuntimeError where shapes or dtypes do not fit.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
+    """
+
+    def __init__(self, weight: np.ndarray | None = None, ignore_index: int = -100, reduction: str = "mean"):
+        super().__init__(reduction)
+        self.weight: Any = weight
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Array, target: Array) -> Array:
+        """The loss: one number, or with reduction 'none' one for each target."""
+        self.keep(input, target)
+        return F.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+
+    def backward(self, grad_output: Any = 1.0) -> Any:
+        """The gradient with respect to the input, times `grad_output` (of the loss's shape)."""
+        input, target = self.kept()
+        return F.nll_loss_backward(grad_output, input, target, self.weight, self.ignore_index, self.reduction)
+
+
 class BCELoss(_Loss):
     """Cross-entropy for yes or no: -weight (y log p + (1 - y) log(1 - p)), each
     logarithm at least -100.

@@ -5,6 +5,7 @@ There is no tape: `forward(x)` keeps what `backward(grad_output)` will need. `pa
 has the rules of it.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..kernels import arrays
-from . import passes
+from . import names, passes
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -73,15 +74,15 @@ class Module:
         """(name, parameter): its own, then its children's if `recurse`.
 
         A name is built from the attributes that lead there: "cnn.0.weight". `prefix`
-        and a dot stand before each.
+        and a dot stand before each. A parameter that two layers share comes once, by
+        its first name; `state_dict` has both.
         """
-        start = f"{prefix}." if prefix else ""
-        for name, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield start + name, value
-        if recurse:
-            for name, child in self.named_children():
-                yield from child.named_parameters(start + name)
+        seen: set[Parameter] = set()
+        for where, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and value not in seen:
+                    seen.add(value)
+                    yield f"{where}.{name}" if where else name, value
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """The parameters alone, in the same order; what an optimizer takes."""
@@ -128,11 +129,19 @@ class Module:
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
         """(name, module): this one, called `prefix`, and all below it.
 
-        A module that stands in two places comes twice.
+        A module that stands in two places comes once, by its first name.
         """
+        seen: set[Module] = set()
+        for name, module in self.named_places(prefix):
+            if module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def named_places(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
+        """The same, but a module that stands in two places comes twice."""
         yield prefix, self
         for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child.named_places(f"{prefix}.{name}" if prefix else name)
 
     def modules(self) -> Iterator["Module"]:
         """This module and all below it, without their names."""
@@ -144,6 +153,24 @@ class Module:
             child.apply(function)
         function(self)
         return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Self":
+        """Learn all parameters, or with False freeze them. Returns self.
+
+        Backward computes nothing for a frozen parameter, and no optimizer changes it.
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = vars(self).get(name)
+        if isinstance(before, Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(
+                f"{type(self).__name__}: cannot assign {type(value).__name__} as parameter {name!r}, which is a "
+                f"Parameter; write .{name}.data = ... to change its numbers, .{name} = nn.Parameter(...) for another."
+            )
+        object.__setattr__(self, name, value)
 
     def zero_grad(self) -> None:
         """Forget all gradients: every `grad` becomes None."""
@@ -206,8 +233,9 @@ class Module:
         to a torch device, in place.
 
         There they are torch tensors, and so are inputs and outputs; what forward kept
-        is forgotten. "cpu", "cuda", "cuda:1", "mps" or a torch.device; "numpy" makes
-        NumPy arrays of them again.
+        is forgotten. "cuda", "cuda:1", "mps" or a torch.device; "numpy" makes NumPy
+        arrays of them again. "cpu" brings tensors to the CPU and leaves NumPy arrays, which
+        are there, what they are; torch.device("cpu") makes tensors of these too.
         """
         move = arrays.mover(device)
         passes.forget(self)
@@ -245,12 +273,16 @@ class Module:
 
         Keys and shapes that do not fit are listed all at once, and then nothing has
         been loaded. With strict=False missing and unexpected keys are allowed (and
-        returned), wrong shapes are not.
+        returned), wrong shapes are not. What DataParallel (`module.`) or torch.compile
+        (`_orig_mod.`) put into all names is left out where they fit then, with a warning.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict: expected names with arrays, got {type(state_dict).__name__}.")
         places = dict(self._places())
         own = {name: _array(getattr(*place)) for name, place in places.items()}
+        if state_dict.keys() != own.keys() and (fitting := names.unwrapped(list(state_dict), list(own))):
+            warnings.warn(f"load_state_dict: left out of the names: {names.left_out(fitting)}", stacklevel=2)
+            state_dict = {new: state_dict[old] for old, new in fitting.items()}
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         found = {name: state_dict[name] for name in own if name in state_dict}

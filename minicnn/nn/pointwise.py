@@ -5,6 +5,8 @@ Without them a stack of linear layers would be one linear layer.
 
 from ..kernels.arrays import Array
 from . import functional as F
+from .functional import checks
+from .functional.pointwise import check_approximate
 from .module import Module
 
 
@@ -110,3 +112,94 @@ class Tanh(Module):
         """grad_output * (1 - output^2)."""
         (output,) = self.kept()
         return F.tanh_backward(grad_output, output)
+
+
+class LeakyReLU(Module):
+    """x where x is positive, negative_slope * x elsewhere: a ReLU that lets a little through.
+
+    Any shape.
+
+    >>> import numpy as np
+    >>> leaky = LeakyReLU(0.1)
+    >>> leaky(np.array([-2.0, 0.0, 3.0]))
+    array([-0.2,  0. ,  3. ])
+    >>> leaky.backward(np.array([10.0, 10.0, 10.0]))
+    array([ 1.,  1., 10.])
+
+    The slope is 1 where x is positive and negative_slope where it is not, 0 and NaN included.
+    Kept for backward: the input; with `inplace` the output overwrites it, and its signs tell
+    the same. Cost: a comparison and a product for each number. Often believed: it cures
+    networks that do not learn. In fact it keeps a gradient in units that a ReLU would have
+    silenced for every image, and changes little elsewhere. (Maas, Hannun and Ng, 2013.)
+
+        negative_slope   a number; with `inplace` at least 0
+        inplace          write into the input, which must not be needed elsewhere
+
+    The output has the input's dtype, float32 or float64. Raises TypeError for what is not an
+    array or a number, ValueError for a negative slope with `inplace`, RuntimeError for another
+    dtype and for a gradient of another shape.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LeakyReLU.html
+    """
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
+        self.negative_slope = checks.number(negative_slope, "negative_slope", "LeakyReLU")
+        self.inplace = inplace
+        if inplace and not negative_slope >= 0:
+            raise ValueError(
+                f"LeakyReLU: inplace=True needs a negative_slope of at least 0, got {negative_slope}: "
+                "with a smaller one the output no longer tells the input's sign."
+            )
+
+    def forward(self, x: Array) -> Array:
+        """output = x * (1 or negative_slope)."""
+        output = F.leaky_relu(x, self.negative_slope, self.inplace)
+        self.keep(x)  # which has the output's signs, if that stands there now
+        return output
+
+    def backward(self, grad_output: Array) -> Array:
+        """grad_output * (1 or negative_slope)."""
+        (x,) = self.kept()
+        return F.leaky_relu_backward(grad_output, x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
+
+
+class GELU(Module):
+    """x P(x), where P(x) is the share of a normal distribution that lies below x: a ReLU with a
+    round corner. Any shape.
+
+        output = x (1 + erf(x / sqrt(2))) / 2
+
+    >>> import numpy as np
+    >>> GELU()(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+
+    The slope is P(x) + x P'(x), with P'(x) = exp(-x^2 / 2) / sqrt(2 pi), by the product rule.
+    Kept for backward: the input. Cost: an erf for each number, and backward an exponential
+    too. Often believed: it grows everywhere. In fact it falls to -0.17 near x = -0.75, and
+    comes back to 0 from below. (Hendrycks and Gimpel, 2016.)
+
+        approximate   "none", or "tanh": (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 for P
+
+    The output has the input's dtype, float32 or float64. Raises ValueError for another
+    `approximate`, TypeError for what is not an array, RuntimeError for another dtype and for a
+    gradient of another shape.
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
+    """
+
+    def __init__(self, approximate: str = "none"):
+        self.approximate = check_approximate(approximate, "GELU")
+
+    def forward(self, x: Array) -> Array:
+        """output = x P(x)."""
+        self.keep(x)  # both terms of the slope need it
+        return F.gelu(x, self.approximate)
+
+    def backward(self, grad_output: Array) -> Array:
+        """grad_output * (P(x) + x P'(x))."""
+        (x,) = self.kept()
+        return F.gelu_backward(grad_output, x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"

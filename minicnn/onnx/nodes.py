@@ -219,6 +219,44 @@ def _pointwise(op: str) -> Callable[["Graph", Call], None]:
     return add
 
 
+def _leaky_relu(graph: "Graph", call: Call) -> None:
+    layer: Any = call.module
+    graph.node("LeakyRelu", alpha=float(layer.negative_slope))
+
+
+def _gelu(graph: "Graph", call: Call) -> None:
+    """Step by step: the node Gelu came with opset 20."""
+    layer: Any = call.module
+    x = graph.latest
+
+    def number(value: float) -> str:
+        return graph.array(np.array(value, call.inputs[0].dtype))
+
+    if layer.approximate == "tanh":
+        (square,) = graph.node("Mul", x, x)
+        (cubic,) = graph.node("Mul", square, number(0.044715))
+        (sum_,) = graph.node("Add", cubic, number(1.0))
+        (inner,) = graph.node("Mul", sum_, x)
+        graph.node("Tanh", *graph.node("Mul", inner, number(math.sqrt(2 / math.pi))))
+    else:
+        graph.node("Erf", *graph.node("Mul", x, number(math.sqrt(0.5))))
+    (share,) = graph.node("Add", graph.latest, number(1.0))
+    graph.node("Mul", *graph.node("Mul", x, share), number(0.5))
+
+
+def _softmax(op: str) -> Callable[["Graph", Call], None]:
+    def add(graph: "Graph", call: Call) -> None:
+        layer: Any = call.module
+        dim = layer.dim
+        if dim is None:
+            dim = 0 if call.inputs[0].ndim in (0, 1, 3) else 1
+        if dim % call.inputs[0].ndim == 0:
+            raise ValueError(f"onnx.export: {call} adds up over the batch, so an example depends on the others.")
+        graph.node(op, axis=dim)
+
+    return add
+
+
 NODES: dict[type, Callable[["Graph", Call], None]] = {
     nn.Conv2d: _conv2d,
     nn.ConvTranspose2d: _conv_transpose2d,
@@ -234,6 +272,10 @@ NODES: dict[type, Callable[["Graph", Call], None]] = {
     nn.Flatten: _flatten,
     nn.Unflatten: _unflatten,
     nn.ReLU: _pointwise("Relu"),
+    nn.LeakyReLU: _leaky_relu,
+    nn.GELU: _gelu,
+    nn.Softmax: _softmax("Softmax"),
+    nn.LogSoftmax: _softmax("LogSoftmax"),
     nn.Sigmoid: _pointwise("Sigmoid"),
     nn.Tanh: _pointwise("Tanh"),
 }

@@ -313,6 +313,10 @@ def pointwise(kind: type[nn.Module]) -> Callable[[Node], nn.Module]:
     return lambda node: kind()
 
 
+def softmax(kind: type[nn.Softmax]) -> Callable[[Node], nn.Module]:
+    return lambda node: kind(node.attributes.get("axis", -1))
+
+
 MAKERS: dict[str, Callable[[Node], nn.Module]] = {
     "Conv": conv2d,
     "ConvTranspose": conv_transpose2d,
@@ -323,6 +327,10 @@ MAKERS: dict[str, Callable[[Node], nn.Module]] = {
     "MatMul": mat_mul,
     "Flatten": flatten,
     "Reshape": reshape,
+    "LeakyRelu": lambda node: nn.LeakyReLU(node.attributes.get("alpha", 0.01)),
+    "Gelu": lambda node: nn.GELU(node.attributes.get("approximate", b"none").decode()),
+    "Softmax": softmax(nn.Softmax),
+    "LogSoftmax": softmax(nn.LogSoftmax),
     "Relu": pointwise(nn.ReLU),
     "Sigmoid": pointwise(nn.Sigmoid),
     "Tanh": pointwise(nn.Tanh),

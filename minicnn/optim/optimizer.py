@@ -120,15 +120,15 @@ class Optimizer:
         raise NotImplementedError(f"{self._who} defines no update.")
 
     def step(self) -> None:
-        """Update every parameter that has a gradient; one without is left alone, its
-        step count too.
+        """Update every parameter that has a gradient; one without, or a frozen one, is left
+        alone, its step count too.
 
         Raises RuntimeError for a gradient of another shape, dtype or device than its
         parameter's, ValueError for read-only data and for a state that does not fit.
         """
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
+                if parameter.grad is not None and parameter.requires_grad:
                     self.update(parameter, self._grad(parameter), self._state(parameter, group), group)
                     parameter.version += 1
 

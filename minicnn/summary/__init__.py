@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import table
 from ..kernels import use_backend
-from ..nn import BatchNorm2d, Conv2d, ConvTranspose2d, LayerNorm, Linear, Module
+from ..nn import BatchNorm2d, Conv2d, ConvTranspose2d, LayerNorm, Linear, Module, Parameter
 from ..nn.functional import random
 from ..nn.watch import Call, watch
 
@@ -35,6 +35,7 @@ class Row(NamedTuple):
     multiply_adds: int | None  # of the forward pass, for one example
     kept_bytes: int  # for one example, until backward
     receptive_field: tuple[int, int] | None  # rows and columns of the model's input
+    frozen: int = 0  # of the parameters, those that are not learnt
 
 
 class Summary:
@@ -49,6 +50,11 @@ class Summary:
     @property
     def parameters(self) -> int:
         return sum(row.parameters for row in self.rows)
+
+    @property
+    def trainable(self) -> int:
+        """The parameters that are learnt: those with requires_grad."""
+        return self.parameters - sum(row.frozen for row in self.rows)
 
     @property
     def multiply_adds(self) -> int:
@@ -72,7 +78,9 @@ class Summary:
         totals = [f"{self.parameters:,}", "", f"{self.multiply_adds:,}", "", f"{self.kept_bytes:,}", "", ""]
         head, *body, total = table.lines([HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)], ALIGN)
         rule = "-" * max(map(len, [head, *body, total]))
-        return "\n".join([self.title, "", head, rule, *body, rule, total])
+        learnt = [f"{self.trainable:,} of the parameters are learnt, the others are frozen."]
+        frozen = learnt if self.trainable < self.parameters else []
+        return "\n".join([self.title, "", head, rule, *body, rule, total, *frozen])
 
     __repr__ = __str__  # so that a notebook shows the table
 
@@ -81,7 +89,7 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     """A table of the model's layers; `input_shape` is the shape of one example, without
     the batch dimension, as in `model.input_shape`.
 
-    parameters      numbers that are learnt
+    parameters      numbers that are learnt, or frozen; what two layers share counts once
     multiply-adds   the products that are summed in the forward pass of one example;
                     backward takes about twice as many. With every output O and input I of a
                     layer: O C/G KH KW for Conv2d (I O/G KH KW for ConvTranspose2d), O in
@@ -134,20 +142,22 @@ def summary(model: Module, input_shape: Sequence[int]) -> Summary:
     fields = _receptive_fields(watched.eval(), shape, dtype, len(calls))  # no image sees another one
     rows: list[Row] = []
     seen: set[int] = set()
+    counted: set[Parameter] = set()
     for call, field in zip(calls, fields, strict=True):
         module = call.module
         first = id(module) not in seen  # a layer that is used twice has its parameters once
-        own = _own_parameters(module) if first else 0
+        own, frozen = _own_parameters(module, counted) if first else (0, 0)
         size = kept.pop(id(module), 0)
         if any(module.children()) and not own and not size:
             continue  # a container: its layers have rows of their own
         seen.add(id(module))
         what = (call.name or "(model)", type(module).__name__, call.outputs[0].shape[1:], own)
-        rows.append(Row(*what, _multiply_adds(call), size, field))
+        rows.append(Row(*what, _multiply_adds(call), size, field, frozen))
     for name, module in watched.named_modules():
-        own = _own_parameters(module)
-        if own and id(module) not in seen:
-            rows.append(Row(name or "(model)", type(module).__name__, None, own, 0, 0, None))
+        if id(module) not in seen:
+            own, frozen = _own_parameters(module, counted)
+            if own:
+                rows.append(Row(name or "(model)", type(module).__name__, None, own, 0, 0, None, frozen))
     return Summary(f"{type(model).__name__} on an input of {_batched(shape)}, {dtype}", rows)
 
 
@@ -173,12 +183,18 @@ def _multiply_adds(call: Call) -> int | None:
         return call.outputs[0].size * math.prod(module.weight.shape[1:])
     if isinstance(module, ConvTranspose2d):
         return call.inputs[0].size * math.prod(module.weight.shape[1:])
+    has_parameters = next(module.parameters(recurse=False), None) is not None
     known = isinstance(module, (BatchNorm2d, LayerNorm))  # a product for each number, but no sum
-    return None if _own_parameters(module) and not known else 0
+    return None if has_parameters and not known else 0
 
 
-def _own_parameters(module: Module) -> int:
-    return sum(parameter.size for parameter in module.parameters(recurse=False))
+def _own_parameters(module: Module, counted: set[Parameter]) -> tuple[int, int]:
+    """How many numbers, and how many of them are frozen; without those that have been
+    counted.
+    """
+    own = [parameter for parameter in module.parameters(recurse=False) if parameter not in counted]
+    counted.update(own)
+    return sum(p.numel() for p in own), sum(p.numel() for p in own if not p.requires_grad)
 
 
 def _arrays(value: Any) -> Iterator[np.ndarray]:

@@ -151,7 +151,7 @@ def find_device(settings: Settings) -> Any:
 def load_initial_weights(model: Module, path: Path) -> None:
     """Weights from a file or a run folder in place of those from the seed."""
     try:
-        model.load_state_dict(load_weights(path / "model.safetensors" if path.is_dir() else path))
+        model.load_state_dict(load_weights(path / "model.safetensors" if path.is_dir() else path, model))
     except RuntimeError as error:
         raise ValueError(f"--weights {path} does not fit: {error}") from error
 

@@ -5,6 +5,7 @@ import pytest
 
 READY = {
     "bench": "#view-bench .stack.output td.cell",
+    "source": "#view-source .held td.cell",
     "channels": "#channels-explain .total",
     "matrix": "#matrix-why:not(:empty)",
     "run": "#predicted, #no-classes, #no-run",
@@ -12,10 +13,10 @@ READY = {
 }
 
 
-def values(page, label):
-    """The numbers of a grid as the page holds them."""
+def values(page, label, view=""):
+    """The numbers of a grid as the page holds them; `view` tells two of one name apart."""
     rows = page.eval_on_selector_all(
-        f'table[aria-label="{label}"] tbody tr',
+        f'{view} table[aria-label="{label}"] tbody tr',
         "rows => rows.map(row => [...row.querySelectorAll('td')].map(cell => cell.dataset.value))",
     )
     return np.array(rows, float)

@@ -49,7 +49,7 @@ import numpy as np, minicnn
 minicnn.set_num_threads(1)
 layer = minicnn.nn.Linear(2, 2).to("numpy")
 assert layer(np.ones((1, 2), np.float32)).shape == (1, 2)
-for call in (lambda: minicnn.set_backend("torch"), lambda: layer.to("cpu")):
+for call in (lambda: minicnn.set_backend("torch"), lambda: layer.to("cuda")):
     try:
         call()
     except ImportError as error:

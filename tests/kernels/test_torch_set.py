@@ -29,6 +29,7 @@ from tests.support import oracle, strategies
 from tests.support.oracle import torch
 
 WAYS = ("arrays", "tensors", pytest.param("cuda", marks=pytest.mark.gpu))
+CPU = torch.device("cpu")  # the string "cpu" leaves NumPy arrays arrays
 DEVICES = {"tensors": "cpu", "cuda": "cuda"}  # of the ways that take tensors
 GPU = WAYS[-1]
 
@@ -467,7 +468,7 @@ def train(data, dtype, device=None):
 
 
 @pytest.mark.parametrize("dtype, tolerance", [("float64", 1e-9), ("float32", 1e-5)])
-@pytest.mark.parametrize("device", [None, "cpu", GPU])
+@pytest.mark.parametrize("device", [None, CPU, GPU])
 def test_training_follows_the_textbook(device, dtype, tolerance):
     data = batches(10, 16, dtype)
     with minicnn.use_backend("numpy"):
@@ -498,7 +499,7 @@ def small_model():
     )
 
 
-@pytest.mark.parametrize("device", ["cpu", torch.device("cpu"), "auto", GPU])
+@pytest.mark.parametrize("device", [CPU, "auto", GPU])
 def test_moving_a_model_there_and_back_keeps_every_bit(device):
     model = small_model()
     model(np.ones((1, 1, 3, 3), np.float32))
@@ -520,15 +521,15 @@ def test_a_moved_model_does_not_share_memory_with_the_arrays_that_it_left():
     model = small_model()
     old = model.state_dict()["0.weight"]
     copy = old.copy()
-    model.to("cpu").state_dict()["0.weight"].fill_(7)
+    model.to(CPU).state_dict()["0.weight"].fill_(7)
     oracle.assert_identical(old, copy)
 
 
 def test_moving_forgets_what_forward_kept_and_takes_a_losss_weights_along():
     model, criterion = small_model(), nn.CrossEntropyLoss(weight=np.array([1.0, 3.0], np.float32))
     model(np.ones((1, 1, 3, 3), np.float32))
-    model.to("cpu")
-    criterion.to("cpu")
+    model.to(CPU)
+    criterion.to(CPU)
     with pytest.raises(RuntimeError, match="nothing was kept"):
         model.backward(torch.ones(1, 2))
     assert isinstance(criterion.weight, torch.Tensor)
@@ -537,7 +538,7 @@ def test_moving_forgets_what_forward_kept_and_takes_a_losss_weights_along():
 
 
 def test_layers_take_a_tensor_that_requires_grad_as_data():
-    model = small_model().to("cpu")
+    model = small_model().to(CPU)
     for layer in (model, nn.Flatten(), nn.Unflatten(3, (3, 1))):
         output = layer(torch.ones(1, 1, 3, 3, requires_grad=True))
         grad = layer.backward(torch.ones(output.shape, requires_grad=True))
@@ -545,7 +546,7 @@ def test_layers_take_a_tensor_that_requires_grad_as_data():
         assert not grad.requires_grad
 
 
-@pytest.mark.parametrize("to", ["numpy", "cpu"])
+@pytest.mark.parametrize("to", ["numpy", CPU])
 @pytest.mark.parametrize("given_as", ["arrays", "tensors", "parameters"])
 def test_a_state_dict_loads_to_where_the_parameters_live(given_as, to):
     kinds = {
@@ -565,7 +566,7 @@ def test_a_state_dict_loads_to_where_the_parameters_live(given_as, to):
 
 
 def test_what_does_not_fit_is_listed_for_tensors_too():
-    model = nn.Linear(2, 2).to("cpu")
+    model = nn.Linear(2, 2).to(CPU)
     with pytest.raises(
         RuntimeError, match=r"(?s)weight: expected shape \(2, 2\), got \(3, 2\).*got float16.*bias: missing"
     ):
@@ -580,7 +581,7 @@ def stepped(layer, optimizer, steps):
             optimizer.step()
 
 
-@pytest.mark.parametrize("source, target", [("cpu", "cpu"), ("cpu", "numpy"), ("numpy", "cpu"), ("numpy", "numpy")])
+@pytest.mark.parametrize("source, target", [(CPU, CPU), (CPU, "numpy"), ("numpy", CPU), ("numpy", "numpy")])
 @pytest.mark.parametrize("kind, options", [("Adam", {"amsgrad": True}), ("SGD", {"momentum": 0.9})])
 def test_an_optimisers_state_loads_to_where_the_parameters_live(kind, options, source, target):
     """And the next steps are those that the first optimiser takes, bit for bit."""
@@ -606,7 +607,7 @@ def test_a_state_follows_a_model_that_is_moved_later():
         minicnn.manual_seed(0)
         layer = nn.Linear(2, 2, bias=False)
         optimizer = minicnn.optim.Adam(layer.parameters())
-        for step, place in enumerate(["numpy", "cpu", "numpy"]):
+        for step, place in enumerate(["numpy", CPU, "numpy"]):
             layer.to(place if moved else "numpy")
             stepped(layer, optimizer, [step])
             assert type(optimizer.state[layer.weight]["exp_avg"]) is type(layer.weight.data)
@@ -615,7 +616,7 @@ def test_a_state_follows_a_model_that_is_moved_later():
 
 
 def test_zero_grad_leaves_zeros_of_the_gradients_kind():
-    layer = nn.Linear(2, 2).to("cpu")
+    layer = nn.Linear(2, 2).to(CPU)
     layer.weight.grad = torch.ones(2, 2)
     optimizer = minicnn.optim.SGD(layer.parameters())
     optimizer.zero_grad(set_to_none=False)
@@ -629,7 +630,7 @@ def test_zero_grad_leaves_zeros_of_the_gradients_kind():
 A, T = np.ones((1, 1, 3, 3), np.float32), torch.ones(1, 1, 3, 3)
 MIXES = {
     "array into a model on a device": (
-        lambda: small_model().to("cpu")(A),
+        lambda: small_model().to(CPU)(A),
         r"conv|pad|Conv2d",
         (
             r"input is a NumPy array but weight is a torch tensor on cpu.*torch.as_tensor\(input, device='cpu'\) or "
@@ -639,7 +640,7 @@ MIXES = {
     "tensor into a model of arrays": (
         lambda: small_model()(T),
         "conv2d",
-        r"input is a torch tensor on cpu but weight is a NumPy array.*input.numpy\(force=True\).*model.to\('cpu'\)",
+        r"input is a torch tensor on cpu but weight .*input.numpy\(force=True\).*model.to\(torch.device\('cpu'\)\)",
     ),
     "target": (
         lambda: F.cross_entropy(torch.zeros(1, 2), np.array([1])),
@@ -693,7 +694,7 @@ def test_what_does_not_live_together_is_refused_with_what_to_do(name):
 
 @pytest.mark.parametrize("on_device", [True, False])
 def test_an_optimiser_refuses_a_gradient_from_elsewhere(on_device):
-    layer = nn.Linear(2, 2).to("cpu" if on_device else "numpy")
+    layer = nn.Linear(2, 2).to(CPU if on_device else "numpy")
     layer.weight.grad = np.ones((2, 2), np.float32) if on_device else torch.ones(2, 2)
     kinds = ["a torch tensor on cpu", "a NumPy array"][:: 1 if on_device else -1]
     sentence = f"Adam: its parameter is {kinds[0]} but grad is {kinds[1]}, and nothing is moved silently"
@@ -739,7 +740,7 @@ REFUSED = {
         RuntimeError,
         r"output's shape \(1, 9\), got \(1, 1, 3, 3\)",
     ),
-    "SimpleCNN's input": (lambda: minicnn.models.SimpleCNN().to("cpu")(T), RuntimeError, r"got \(1, 1, 3, 3\)"),
+    "SimpleCNN's input": (lambda: minicnn.models.SimpleCNN().to(CPU)(T), RuntimeError, r"got \(1, 1, 3, 3\)"),
 }
 
 

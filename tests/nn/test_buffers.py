@@ -111,7 +111,7 @@ def test_a_buffer_may_be_registered_anew_and_filled_later():
 def test_buffers_move_with_the_module_and_come_back():
     module = make(nn)
     before = values(module.named_buffers())
-    module.to("cpu")
+    module.to(torch.device("cpu"))
     assert all(torch.is_tensor(buffer) for buffer in module.buffers())
     assert module.state_dict()["part.count"].dtype == torch.int64
     module.to("numpy")

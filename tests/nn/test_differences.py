@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicnn import nn
+from minicnn import nn, optim
 from minicnn.nn import functional as F
 from tests.support.oracle import rejects, torch
 
@@ -95,6 +95,34 @@ def means_of_integers():
     assert TF.avg_pool2d(torch.from_numpy(x), (1, 2)).tolist() == [[[1]]]  # of 1.5
 
 
+def wrapped_names():
+    theirs = torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict()
+    ours = nn.Linear(2, 3)
+    with pytest.warns(UserWarning, match="left out of the names: module."):
+        ours.load_state_dict(theirs)
+    assert np.array_equal(ours.weight.data, theirs["module.weight"])
+    with pytest.raises(RuntimeError, match="Missing key"):
+        torch.nn.Linear(2, 3).load_state_dict(theirs)
+
+
+def frozen_with_a_gradient():
+    ours, theirs = nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    moved = []
+    for layer, kind, ones in ((ours, optim.SGD, np.ones), (theirs, torch.optim.SGD, torch.ones)):
+        layer.load_state_dict({"weight": ones((1, 1)), "bias": ones(1)})
+        layer.weight.grad = ones((1, 1))
+        layer.weight.requires_grad = False
+        kind(layer.parameters(), lr=0.5).step()
+        moved.append(layer.weight.item() if layer is theirs else layer.weight.data.item())
+    assert moved == [1.0, 0.5]
+
+
+def truth_of_a_parameter():
+    with pytest.raises(TypeError, match="is not None"):
+        bool(nn.Parameter(np.zeros(1)))
+    assert not torch.nn.Parameter(torch.zeros(1))  # a bias of one 0 counts as none
+
+
 DIFFERENCES = {
     "`mse_loss` of shapes that differ": mse_shapes,
     "a bias of `linear` that is not (out,)": linear_bias,
@@ -104,8 +132,11 @@ DIFFERENCES = {
     "float16, bfloat16, complex": other_dtypes,
     "`load_state_dict` of another dtype": loaded_dtype,
     "`avg_pool2d` of integers": means_of_integers,
+    "`load_state_dict` of names with `module.` or `_orig_mod.`": wrapped_names,
     "a pooling window without an element of the image": window_without_element,
     "an infinite or NaN weight over the padding": zeros_of_the_padding,
+    "a frozen parameter that has a gradient": frozen_with_a_gradient,
+    "the truth value of a parameter": truth_of_a_parameter,
 }
 
 

@@ -34,6 +34,10 @@ READ = [
     (nn.AvgPool2d((3, 2), stride=(2, 1), padding=(1, 0)), IMAGE),
     (nn.AvgPool2d(3, padding=1, count_include_pad=False), IMAGE),
     (nn.AdaptiveAvgPool2d(1), IMAGE),
+    (nn.LeakyReLU(0.25), IMAGE),
+    (nn.Softmax(1), IMAGE),
+    (nn.Softmax(-1), (2, 5)),
+    (nn.LogSoftmax(1), (2, 5)),
 ]
 WRITTEN = [
     *READ,
@@ -43,6 +47,8 @@ WRITTEN = [
     (nn.AdaptiveAvgPool2d((3, 2)), IMAGE),
     (nn.AdaptiveAvgPool2d((None, 4)), IMAGE),
     (nn.Identity(3), IMAGE),
+    (nn.GELU(), IMAGE),
+    (nn.GELU("tanh"), IMAGE),
     (nn.Dropout(0.9), IMAGE),
     (nn.Dropout2d(0.9), IMAGE),
     (nn.LayerNorm((6, 8)), IMAGE),
@@ -101,6 +107,11 @@ def test_batch_normalisation_behind_a_convolution_is_loaded_as_one_layer(tmp_pat
 def test_windows_of_several_sizes_have_no_counterpart(size, tmp_path):
     with pytest.raises(ValueError, match="each size must divide the input's"):
         export(nn.AdaptiveAvgPool2d(size), tmp_path / "model.onnx", IMAGE)
+
+
+def test_a_softmax_over_the_batch_has_no_counterpart(tmp_path):
+    with pytest.raises(ValueError, match="adds up over the batch"):
+        export(nn.Softmax(0), tmp_path / "model.onnx", (2, 3))
 
 
 def test_batch_normalisation_without_running_numbers_has_no_counterpart(tmp_path):

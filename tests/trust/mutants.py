@@ -29,12 +29,14 @@ PADDING = ("tests/nn/test_padding.py", "-k", "modes_copy or pad_agrees")
 POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
 AVERAGES = ("tests/nn/test_average_pooling.py", "-k", "agree")
 DROPOUT = ("tests/nn/test_dropout.py", "-k", "mean or mask")
+ACTIVATIONS = ("tests/nn/test_activations.py", "-k", "agree")
 NORMALIZATION = ("tests/nn/test_normalization.py", "-k", "agrees or several_batches")
 LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
 LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
 LOSSES = ("tests/nn/test_losses.py", "-k", "every_argument or all_are_ignored or sum_of_the_targets")
 OPTIMISERS = ("tests/optim/test_optim.py", "-k", "every_option or no_gradient or dampening")
 INIT = ("tests/nn/test_init.py", "-k", "float32")
+CONTAINERS = ("tests/saved/test_containers.py", "-k", "outputs or every_number")
 MODULE = ("tests/nn/test_module.py",)
 LOADER = ("tests/data/test_loader.py",)
 KERNELS = "kernels/numpy_textbook"
@@ -57,6 +59,16 @@ WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling")
 SKIPPING = ("tests/kernels/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
 
 MUTANTS = {
+    # weights of others
+    "the rows behind a flattened image stay as Keras has them": Mutant(
+        "saved/formats/transposed.py",
+        "kernel.reshape(I // C, C, O).swapaxes(0, 1).reshape(I, O)",
+        "kernel",
+        CONTAINERS,
+    ),
+    "bfloat16 is taken for the lower half": Mutant(
+        "saved/formats/found.py", "(bits.astype(np.uint32) << 16)", "bits.astype(np.uint32)", CONTAINERS
+    ),
     # geometry
     "the output size rounds up": Mutant(
         "geometry.py",
@@ -184,7 +196,25 @@ MUTANTS = {
         "rest = grad_output - mean[:, None]",
         NORMALIZATION,
     ),
+    "the gradient of gelu forgets the product rule": Mutant(
+        f"{KERNELS}/pointwise.py",
+        "return grad_output * ((1 + erf(x * math.sqrt(0.5))) / 2 + x * density)",
+        "return grad_output * ((1 + erf(x * math.sqrt(0.5))) / 2)",
+        ACTIVATIONS,
+    ),
+    "the gradient of nll_loss has the other sign": Mutant(
+        f"{KERNELS}/losses.py",
+        "grad_y = np.where(counted, -weights * share",
+        "grad_y = np.where(counted, weights * share",
+        ACTIVATIONS,
+    ),
     # functional, layers
+    "the gradient of softmax forgets the sum": Mutant(
+        "nn/functional/softmax.py",
+        "return arrays.from_number(products - p * total)",
+        "return arrays.from_number(products)",
+        ACTIVATIONS,
+    ),
     "average pooling counts what ceil_mode reaches behind the padding": Mutant(
         "nn/functional/average_pooling.py",
         "end = np.minimum(start + K, size + P)",
@@ -230,6 +260,12 @@ MUTANTS = {
     "a gradient replaces the one before": Mutant(
         "nn/parameter.py", "self.grad = grad if self.grad is None else self.grad + grad", "self.grad = grad", LAYERS
     ),
+    "a frozen parameter takes a gradient": Mutant(
+        "nn/parameter.py",
+        "if self.requires_grad and grad is not None:",
+        "if grad is not None:",
+        ("tests/nn/test_parameter.py", "-k", "frozen_after"),
+    ),
     "backward serves twice": Mutant(
         "nn/passes.py",
         "kept = module.kept_for_backward\n    module.kept_for_backward = None",
@@ -266,7 +302,8 @@ MUTANTS = {
     ),
     "a step counts for parameters without a gradient": Mutant(
         "optim/optimizer.py",
-        "if parameter.grad is not None:\n                    self.update(parameter, self._grad(parameter),",
+        "if parameter.grad is not None and parameter.requires_grad:\n"
+        "                    self.update(parameter, self._grad(parameter),",
         "if (grad := 0 * parameter.data if parameter.grad is None else parameter.grad) is not None:\n"
         "                    self.update(parameter, grad,",
         OPTIMISERS,

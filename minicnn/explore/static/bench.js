@@ -1,36 +1,19 @@
 // View 1: one layer, every argument, forward and backward.
 
 import { ask, latest } from "./api.js";
-import { Controls, segments } from "./controls.js";
+import { press, segments } from "./controls.js";
 import { copyButton, el, replace, show, skipTo } from "./dom.js";
 import { Stack } from "./grid.js";
+import { argumentControls, chooseLayer, current, follow, GRIDS, LAYERS, link, otherNumbers, question } from "./setting.js";
 import { inParentheses, writtenGradient, writtenMaximum, writtenSum } from "./sums.js";
 
-const CONTROLS = {
-  Conv2d: ["size", "in_channels", "out_channels", "kernel_size", "stride", "padding", "padding_as", "dilation", "groups", "bias", "padding_mode", "dtype"],
-  MaxPool2d: ["size", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"],
-  ConvTranspose2d: ["size", "in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "ask_size", "output_size", "groups", "bias", "dilation", "padding_mode", "dtype"],
-};
-const START = {
-  Conv2d: { size: [5, 5], kernel_size: [3, 3], stride: [1, 1], padding: [1, 1] },
-  MaxPool2d: { size: [6, 6], kernel_size: [2, 2], stride: [2, 2], padding: [0, 0] },
-  ConvTranspose2d: { size: [3, 3], kernel_size: [3, 3], stride: [2, 2], padding: [1, 1] },
-};
-const GRIDS = ["input", "weight", "bias", "grad_output"];
-
 export function startBench(section) {
-  const state = { layer: "Conv2d", backward: false, seed: 0, shown: 0, given: {}, answer: null, pointed: null };
+  const state = Object.assign(current, { shown: 0, answer: null, pointed: null });
   const page = layout(section, state);
   const controls = page.controls;
 
-  const setting = () => {
-    const c = controls.values;
-    const padding = state.layer === "Conv2d" && c.padding_as !== "numbers" ? c.padding_as : c.padding;
-    const size = state.layer === "ConvTranspose2d" && c.ask_size ? c.output_size : null;
-    return { layer: state.layer, size: c.size, arguments: { ...c, padding }, output_size: size, seed: state.seed, backward: state.backward, ...state.given };
-  };
-  const refresh = latest(() => ask("/api/bench", setting()), receive, fail);
-  const explain = latest((grid, cell) => ask("/api/bench/cell", { ...setting(), grid, cell }), explained, fail);
+  const refresh = latest(() => ask("/api/bench", question()), receive, fail);
+  const explain = latest((grid, cell) => ask("/api/bench/cell", { ...question(), grid, cell }), explained, fail);
 
   function fail(error) {
     page.problem.hidden = false;
@@ -101,22 +84,29 @@ export function startBench(section) {
       else if (name === "weight") weightPlane(grid, c, state)[i][j] = text;
       else grid[c][i][j] = text;
       state.given[name] = grid;
+      state.edited = true;
+      remember();
       refresh();
     },
     change(name) {
       if (name === "layer") {
-        state.given = {};
         state.pointed = null;
         state.shown = 0;
-        for (const [control, value] of Object.entries(START[state.layer])) controls.write[control](value);
-        controls.show(CONTROLS[state.layer]);
+        follow(controls);
       }
+      remember();
       refresh();
     },
   });
-  controls.show(CONTROLS.Conv2d);
-  refresh();
+  section.addEventListener("show", () => {
+    follow(controls);
+    page.follow();
+    refresh();
+  });
 }
+
+/** The address says what is shown, so that it can be kept and passed on. */
+const remember = () => history.replaceState(null, "", link("bench"));
 
 // For one shown output channel o the kernel grids are weight[o, :], for a transposed convolution weight[:, o in its group].
 function weightPlane(weight, place, state) {
@@ -130,31 +120,17 @@ function cellOf(grid, c, i, j, state) {
 
 function layout(section, state) {
   const page = { handlers: null, connect: (handlers) => (page.handlers = handlers) };
-  page.controls = new Controls("Arguments", (name) => page.handlers.change(name));
-  page.controls
-    .pair("size", { min: 1, max: 12, value: [5, 5], label: "input size" })
-    .number("in_channels", { min: 0, max: 4, value: 1 })
-    .number("out_channels", { min: 0, max: 4, value: 1 })
-    .pair("kernel_size", { min: 0, max: 7, value: [3, 3] })
-    .pair("stride", { min: 0, max: 8, value: [1, 1] })
-    .pair("padding", { min: -1, max: 8, value: [1, 1] })
-    .select("padding_as", { options: ["numbers", "same", "valid"], value: "numbers", label: "padding in words" })
-    .pair("output_padding", { min: -1, max: 8, value: [0, 0] })
-    .check("ask_size", { value: false, label: "forward(x, output_size)" })
-    .pair("output_size", { min: 0, max: 40, value: [6, 6], label: "output_size" })
-    .pair("dilation", { min: 0, max: 8, value: [1, 1] })
-    .number("groups", { min: 0, max: 4, value: 1 })
-    .check("bias", { value: true })
-    .select("padding_mode", { options: ["zeros", "reflect", "replicate", "circular"], value: "zeros" })
-    .select("dtype", { options: ["float64", "float32"], value: "float64" })
-    .check("ceil_mode", { value: false })
-    .check("return_indices", { value: false });
-  const backward = el("input", { type: "checkbox", id: "backward", onchange: () => { state.backward = backward.checked; state.pointed = null; page.explain.dataset.cell = ""; page.handlers.refresh(); } });
-  const layers = segments("Layer", [["Conv2d", "Conv2d"], ["MaxPool2d", "MaxPool2d"], ["ConvTranspose2d", "ConvTranspose2d"]], "Conv2d", (name) => {
-    state.layer = name;
+  page.controls = argumentControls("Arguments", (name) => page.handlers.change(name));
+  const backward = el("input", { type: "checkbox", id: "backward", onchange: () => { state.backward = backward.checked; state.pointed = null; page.explain.dataset.cell = ""; page.handlers.change("backward"); } });
+  const layers = segments("Layer", LAYERS.map((name) => [name, name]), state.layer, (name) => {
+    chooseLayer(name);
     page.handlers.change("layer");
   });
-  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; state.given = {}; page.handlers.refresh(); } }, "Other numbers");
+  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); page.handlers.change("seed"); } }, "Other numbers");
+  page.follow = () => {
+    press(layers, state.layer);
+    backward.checked = state.backward;
+  };
 
   const point = (grid) => (c, i, j) => page.handlers.point(grid, c, i, j);
   const edit = (name) => (c, i, j, text) => page.handlers.edit(name, c, i, j, text);

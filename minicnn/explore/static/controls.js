@@ -106,12 +106,14 @@ function bounded(text, min, max) {
 /** Buttons of which one is pressed. */
 export function segments(label, options, value, choose) {
   const box = el("div", { class: "segments", role: "group", "aria-label": label });
-  const set = (chosen) => {
-    for (const button of box.children) button.setAttribute("aria-pressed", String(button.dataset.option === String(chosen)));
-  };
   for (const [option, text] of options) {
-    box.append(el("button", { type: "button", "data-option": option, onclick: () => { set(option); choose(option); } }, text));
+    box.append(el("button", { type: "button", "data-option": option, onclick: () => { press(box, option); choose(option); } }, text));
   }
-  set(value);
+  press(box, value);
   return box;
+}
+
+/** Shows which of the buttons is pressed, without choosing it. */
+export function press(box, chosen) {
+  for (const button of box.children) button.setAttribute("aria-pressed", String(button.dataset.option === String(chosen)));
 }

@@ -5,12 +5,16 @@ import { startChannels } from "./channels.js";
 import { startCosts } from "./costs.js";
 import { startMatrix } from "./matrix.js";
 import { startRun } from "./run.js";
+import { adopt } from "./setting.js";
+import { startSource } from "./source.js";
 
-const views = { bench: startBench, channels: startChannels, matrix: startMatrix, run: startRun, costs: startCosts };
+const views = { bench: startBench, source: startSource, channels: startChannels, matrix: startMatrix, run: startRun, costs: startCosts };
 const started = new Set();
 
 function showView() {
-  const name = location.hash.slice(1) in views ? location.hash.slice(1) : "bench";
+  const [asked, words] = location.hash.slice(1).split("?");
+  const name = asked in views ? asked : "bench";
+  const more = words === undefined ? new URLSearchParams() : adopt(words);
   for (const other of Object.keys(views)) {
     document.getElementById(`view-${other}`).hidden = other !== name;
     const link = document.querySelector(`nav a[href="#${other}"]`);
@@ -23,6 +27,7 @@ function showView() {
     started.add(name);
     views[name](section);
   }
+  section.dispatchEvent(new CustomEvent("show", { detail: more }));
 }
 
 const button = document.getElementById("theme");

@@ -25,12 +25,16 @@ from ..numpy_textbook.losses import (
     binary_cross_entropy_grad,
     binary_cross_entropy_with_logits,
     binary_cross_entropy_with_logits_grad,
+    log_softmax,
     mse_loss,
     mse_loss_grad,
+    nll_loss,
+    nll_loss_grad,
+    softmax,
 )
 from ..numpy_textbook.optimizers import sgd
 from ..numpy_textbook.padding import pad, pad_grad
-from ..numpy_textbook.pointwise import sigmoid, sigmoid_grad, tanh, tanh_grad
+from ..numpy_textbook.pointwise import gelu, gelu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from ..vocabulary import NAMES
 from .convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias
 from .engine.compilation import announce_compilation as announce_compilation

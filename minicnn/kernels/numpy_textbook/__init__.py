@@ -13,13 +13,17 @@ from .losses import (
     binary_cross_entropy_with_logits_grad,
     cross_entropy,
     cross_entropy_grad,
+    log_softmax,
     mse_loss,
     mse_loss_grad,
+    nll_loss,
+    nll_loss_grad,
+    softmax,
 )
 from .normalization import normalize, normalize_grad
 from .optimizers import adam, sgd
 from .padding import pad, pad_grad
-from .pointwise import relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
+from .pointwise import gelu, gelu_grad, relu, relu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from .pooling import max_pool2d, max_pool2d_grad
 
 __all__ = list(NAMES)

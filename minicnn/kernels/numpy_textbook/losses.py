@@ -50,31 +50,34 @@ def plain_cross_entropy(logits, target):
     For reading: tests hold it against `cross_entropy`. Not the logarithm of p: a small p is 0
     in the computer, and log 0 is -inf.
     """
-    log_p = _log_softmax(logits)  # (N, C)
+    log_p = log_softmax(logits, 1)  # (N, C)
     images = np.arange(len(target))  # (N,)
     return -log_p[images, target].mean()
 
 
 def plain_cross_entropy_grad(logits, target):
     """(N, C): p, less 1 at the true class, divided by N as the mean was."""
-    grad = _softmax(logits)  # (N, C)
+    grad = softmax(logits, 1)  # (N, C)
     images = np.arange(len(target))  # (N,)
     grad[images, target] -= 1
     return grad / len(target)
 
 
-def _softmax(logits):
-    return np.exp(_log_softmax(logits))
+@_silent
+def softmax(x, axis):
+    """p_c, along the axis of the classes."""
+    return np.exp(log_softmax(x, axis))
 
 
-def _log_softmax(logits):
+@_silent
+def log_softmax(x, axis):
     """log p_c.
 
     Shifting all logits by the largest changes no probability and keeps exp from
     overflowing.
     """
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 # ---------------------------------------------------------- cross-entropy: every option
@@ -95,18 +98,16 @@ def _log_softmax(logits):
 @_silent
 def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction):
     """Logits (N, C, ...) against class indices (N, ...) or probabilities (N, C, ...)."""
-    log_p = _log_softmax(logits)  # (N, C, ...)
+    log_p = log_softmax(logits, 1)  # (N, C, ...)
     if target.dtype.kind == "f":
         q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
         losses = -(q * log_p).sum(axis=1)  # (N, ...)
         return _reduce(losses, reduction, losses.size)
-    counted, classes, weights = _index_target(logits, target, weight, ignore_index)
-    zero = logits.dtype.type(0)
-    log_p_y = np.take_along_axis(log_p, classes, axis=1)[:, 0]  # (N, ...)
-    losses = np.where(counted, -weights * log_p_y, zero)  # (N, ...)
-    loss = _reduce(losses, reduction, weights.sum())
+    loss = nll_loss(log_p, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss
+    counted, _, weights = _index_target(logits, target, weight, ignore_index)
+    zero = logits.dtype.type(0)
     all_classes = -(_class_weights(logits, weight) * log_p).sum(axis=1)  # (N, ...)
     uniform = _reduce(np.where(counted, all_classes, zero), reduction, weights.sum())
     return (1 - label_smoothing) * loss + label_smoothing / logits.shape[1] * uniform
@@ -118,7 +119,7 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
 
     grad log_p = -q * grad_output, and 0 where the target is ignored.
     """
-    p = _softmax(logits)  # (N, C, ...)
+    p = softmax(logits, 1)  # (N, C, ...)
     if target.dtype.kind == "f":
         q = _probability_target(logits, target, weight, label_smoothing)  # (N, C, ...)
         counted = np.True_
@@ -135,6 +136,26 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
     grad_log_p = np.where(counted, -q * share, 0)  # (N, C, ...)
     grad = grad_log_p - p * grad_log_p.sum(axis=1, keepdims=True)
     return grad.astype(logits.dtype, copy=False)  # (N, C, ...)
+
+
+@_silent
+def nll_loss(log_p, target, weight, ignore_index, reduction):
+    """-weight[y] log_p[y], for class indices y: the second half of cross-entropy."""
+    counted, classes, weights = _index_target(log_p, target, weight, ignore_index)
+    log_p_y = np.take_along_axis(log_p, classes, axis=1)[:, 0]  # (N, ...)
+    losses = np.where(counted, -weights * log_p_y, log_p.dtype.type(0))  # (N, ...)
+    return _reduce(losses, reduction, weights.sum())
+
+
+@_silent
+def nll_loss_grad(grad_output, log_p, target, weight, ignore_index, reduction):
+    """(N, C, ...): -weight[y] at the class y, 0 elsewhere."""
+    counted, classes, weights = _index_target(log_p, target, weight, ignore_index)
+    share = _reduce_grad(grad_output, reduction, weights.sum())  # one number, or (N, ...)
+    grad_y = np.where(counted, -weights * share, log_p.dtype.type(0))  # (N, ...)
+    grad = np.zeros_like(log_p)  # (N, C, ...)
+    np.put_along_axis(grad, classes, grad_y[:, None], axis=1)
+    return grad
 
 
 def _class_weights(logits, weight):

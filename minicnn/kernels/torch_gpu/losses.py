@@ -39,16 +39,40 @@ def _probability_target(logits, target, weight, label_smoothing):
 
 
 @on_tensors
+def softmax(x, axis):
+    return torch.softmax(x, axis)
+
+
+@on_tensors
+def log_softmax(x, axis):
+    return torch.log_softmax(x, axis)
+
+
+@on_tensors
+def nll_loss(log_p, target, weight, ignore_index, reduction):
+    counts, classes, weights = _index_target(log_p, target, weight, ignore_index)
+    losses = (-weights * log_p.gather(1, classes)[:, 0]).masked_fill(~counts, 0)  # (N, ...)
+    return _reduce(losses, reduction, weights.sum())
+
+
+@on_tensors
+def nll_loss_grad(grad_output, log_p, target, weight, ignore_index, reduction):
+    counts, classes, weights = _index_target(log_p, target, weight, ignore_index)
+    share = _reduce_grad(grad_output, reduction, weights.sum())
+    grad_y = (-weights * share).masked_fill(~counts, 0)  # (N, ...)
+    return torch.zeros_like(log_p).scatter_(1, classes, grad_y[:, None])  # (N, C, ...)
+
+
+@on_tensors
 def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reduction):
     log_p = torch.log_softmax(logits, 1)  # (N, C, ...)
     if target.is_floating_point():
         losses = -(_probability_target(logits, target, weight, label_smoothing) * log_p).sum(1)  # (N, ...)
         return _reduce(losses, reduction, losses.numel())
-    counts, classes, weights = _index_target(logits, target, weight, ignore_index)
-    losses = (-weights * log_p.gather(1, classes)[:, 0]).masked_fill(~counts, 0)  # (N, ...)
-    loss = _reduce(losses, reduction, weights.sum())
+    loss = nll_loss(log_p, target, weight, ignore_index, reduction)
     if not label_smoothing:
         return loss
+    counts, _, weights = _index_target(logits, target, weight, ignore_index)
     uniform = (-(_class_weights(logits, weight) * log_p).sum(1)).masked_fill(~counts, 0)
     share = label_smoothing / logits.shape[1]
     return (1 - label_smoothing) * loss + share * _reduce(uniform, reduction, weights.sum())

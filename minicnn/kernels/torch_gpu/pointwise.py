@@ -38,3 +38,13 @@ def tanh(x):
 @on_tensors
 def tanh_grad(grad_output, output):
     return grad_output * (1 - output * output)
+
+
+@on_tensors
+def gelu(x, approximate):
+    return torch.nn.functional.gelu(x, approximate=approximate)
+
+
+@on_tensors
+def gelu_grad(grad_output, x, approximate):
+    return torch.ops.aten.gelu_backward(grad_output, x, approximate=approximate)

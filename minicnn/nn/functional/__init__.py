@@ -28,8 +28,20 @@ from .losses import (
 )
 from .normalization import batch_norm, batch_norm_backward, layer_norm, layer_norm_backward
 from .padding import fold, fold_backward, pad, pad_backward, unfold, unfold_backward
-from .pointwise import relu, relu_backward, sigmoid, sigmoid_backward, tanh, tanh_backward
+from .pointwise import (
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
 from .pooling import max_pool2d, max_pool2d_backward
+from .softmax import log_softmax, log_softmax_backward, nll_loss, nll_loss_backward, softmax, softmax_backward
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -54,20 +66,30 @@ __all__ = [
     "dropout_backward",
     "fold",
     "fold_backward",
+    "gelu",
+    "gelu_backward",
     "layer_norm",
     "layer_norm_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
     "linear",
     "linear_backward",
+    "log_softmax",
+    "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "mse_loss",
     "mse_loss_backward",
+    "nll_loss",
+    "nll_loss_backward",
     "pad",
     "pad_backward",
     "relu",
     "relu_backward",
     "sigmoid",
     "sigmoid_backward",
+    "softmax",
+    "softmax_backward",
     "tanh",
     "tanh_backward",
     "unfold",

@@ -23,6 +23,8 @@ def of_any_dtype(value, name: str, who: str) -> Any:
     value = arrays.from_number(value)
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{who}: {name} is a masked array, and masks are not obeyed here; {name}.filled(0) has none.")
+    if not arrays.is_array(value) and arrays.is_array(getattr(value, "data", None)):
+        raise TypeError(f"{who}: {name} must be an array, got a {type(value).__name__}; its array is .data.")
     if not arrays.is_array(value):
         raise TypeError(
             f"{who}: {name} must be a NumPy array, got {type(value).__name__}; np.asarray makes one. "

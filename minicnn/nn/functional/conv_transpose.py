@@ -77,7 +77,8 @@ def conv_transpose2d_backward(
     dilation: IntPair = 1,
     needs_input_grad: bool = True,
     needs_bias_grad: bool = True,
-) -> tuple[Array | None, Array, Array | None]:
+    needs_weight_grad: bool = True,
+) -> tuple[Array | None, Array | None, Array | None]:
     """(grad_input, grad_weight, grad_bias), from the gradient of conv_transpose2d's output.
 
     grad_output (N, O, OH, OW), or (O, OH, OW) for one image; the other arguments as
@@ -104,11 +105,12 @@ def conv_transpose2d_backward(
     )
     grad = checks.grad(grad_output, g.input_shape[single:], x, who).reshape(g.input_shape)
     kernels = kernels_for(x)
-    grad_input = grad_bias = None
+    grad_input = grad_weight = grad_bias = None
     if needs_input_grad:
         grad_input = kernels.conv2d(grad, weight, None, g)  # (N, C, H, W)
         grad_input = grad_input[0] if single else grad_input
-    grad_weight = kernels.conv2d_grad_weight(x, grad, g)  # (C, O / groups, KH, KW)
+    if needs_weight_grad:
+        grad_weight = kernels.conv2d_grad_weight(x, grad, g)  # (C, O / groups, KH, KW)
     if needs_bias_grad:
         grad_bias = kernels.grad_bias(grad)  # (O,)
     return grad_input, grad_weight, grad_bias

@@ -64,7 +64,8 @@ def conv2d_backward(
     groups: int = 1,
     needs_input_grad: bool = True,
     needs_bias_grad: bool = True,
-) -> tuple[Array | None, Array, Array | None]:
+    needs_weight_grad: bool = True,
+) -> tuple[Array | None, Array | None, Array | None]:
     """(grad_input, grad_weight, grad_bias): the gradients of conv2d, from that of its output.
 
     grad_output (N, O, OH, OW), or (O, OH, OW) for one image; the other arguments as conv2d took
@@ -93,11 +94,12 @@ def conv2d_backward(
     x, weight, single, g = _conv2d_arguments(input, weight, stride, padding, dilation, groups, who)
     grad = checks.grad(grad_output, g.output_shape[single:], x, who).reshape(g.output_shape)
     kernels = kernels_for(x)
-    grad_input = grad_bias = None
+    grad_input = grad_weight = grad_bias = None
     if needs_input_grad:
         grad_input = kernels.conv2d_grad_input(grad, weight, g)  # (N, C, H, W)
         grad_input = grad_input[0] if single else grad_input
-    grad_weight = kernels.conv2d_grad_weight(grad, x, g)  # (O, C / groups, KH, KW)
+    if needs_weight_grad:
+        grad_weight = kernels.conv2d_grad_weight(grad, x, g)  # (O, C / groups, KH, KW)
     if needs_bias_grad:
         grad_bias = kernels.grad_bias(grad)  # (O,)
     return grad_input, grad_weight, grad_bias

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np  # noqa: F401 - for the examples
+
 from ...kernels import arrays
 from ...kernels.arrays import Array
 from . import checks

@@ -54,8 +54,13 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Array:
 
 
 def linear_backward(
-    grad_output: Array, input: Array, weight: Array, needs_input_grad: bool = True, needs_bias_grad: bool = True
-) -> tuple[Array | None, Array, Array | None]:
+    grad_output: Array,
+    input: Array,
+    weight: Array,
+    needs_input_grad: bool = True,
+    needs_bias_grad: bool = True,
+    needs_weight_grad: bool = True,
+) -> tuple[Array | None, Array | None, Array | None]:
     """(grad_input, grad_weight, grad_bias), from the gradient (..., out) of linear's output.
 
         grad_input = grad_output @ weight                  (..., in)
@@ -74,10 +79,11 @@ def linear_backward(
     x, weight, output_shape = _linear_arguments(input, weight, "linear_backward")
     grad = checks.grad(grad_output, output_shape, x, "linear_backward").reshape(len(x), len(weight))  # (M, out)
     kernels = kernels_for(x)
-    grad_input = grad_bias = None
+    grad_input = grad_weight = grad_bias = None
     if needs_input_grad:
         grad_input = kernels.linear_grad_input(grad, weight).reshape(input.shape)  # (..., in)
-    grad_weight = kernels.linear_grad_weight(grad, x)  # (out, in)
+    if needs_weight_grad:
+        grad_weight = kernels.linear_grad_weight(grad, x)  # (out, in)
     if needs_bias_grad:
         grad_bias = kernels.grad_bias(grad)  # (out,)
     return grad_input, grad_weight, grad_bias

@@ -28,7 +28,7 @@ def check_label_smoothing(label_smoothing: float, who: str) -> float:
     return max(float(label_smoothing), 0.0)
 
 
-def _grad(grad_output, x, loss_shape, reduction, who):
+def loss_grad(grad_output, x, loss_shape, reduction, who):
     """The gradient with respect to the loss as an array of the input's dtype.
 
     One number, or one for each loss.
@@ -48,7 +48,7 @@ def _grad(grad_output, x, loss_shape, reduction, who):
 # ------------------------------------------------------------------------ cross-entropy
 
 
-def _classes(input, target, weight, ignore_index, reduction, label_smoothing, who):
+def class_arguments(input, target, weight, ignore_index, reduction, label_smoothing, who):
     """The kernel's arguments, checked and with a batch dimension; the shape of the losses."""
     x = checks.array(input, "input", who)
     if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
@@ -111,7 +111,9 @@ def cross_entropy(
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
-    arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, "cross_entropy")
+    arguments, loss_shape = class_arguments(
+        input, target, weight, ignore_index, reduction, label_smoothing, "cross_entropy"
+    )
     loss = kernels_for(arguments[0]).cross_entropy(*arguments)
     return loss.reshape(loss_shape) if reduction == "none" else loss
 
@@ -138,9 +140,9 @@ def cross_entropy_backward(
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
     who = "cross_entropy_backward"
-    arguments, loss_shape = _classes(input, target, weight, ignore_index, reduction, label_smoothing, who)
+    arguments, loss_shape = class_arguments(input, target, weight, ignore_index, reduction, label_smoothing, who)
     x = arguments[0]
-    grad = _grad(grad_output, x, loss_shape, reduction, who)
+    grad = loss_grad(grad_output, x, loss_shape, reduction, who)
     grad = grad.reshape(x.shape[0], *x.shape[2:]) if reduction == "none" else grad
     return kernels_for(x).cross_entropy_grad(grad, *arguments).reshape(input.shape)
 
@@ -220,7 +222,7 @@ def binary_cross_entropy_backward(
     """
     who = "binary_cross_entropy_backward"
     arguments = _probabilities(input, target, weight, reduction, who)
-    grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
+    grad = loss_grad(grad_output, arguments[0], input.shape, reduction, who)
     return kernels_for(arguments[0]).binary_cross_entropy_grad(grad, *arguments)
 
 
@@ -274,7 +276,7 @@ def binary_cross_entropy_with_logits_backward(
     """
     who = "binary_cross_entropy_with_logits_backward"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
-    grad = _grad(grad_output, arguments[0], input.shape, reduction, who)
+    grad = loss_grad(grad_output, arguments[0], input.shape, reduction, who)
     return kernels_for(arguments[0]).binary_cross_entropy_with_logits_grad(grad, *arguments)
 
 
@@ -323,5 +325,5 @@ def mse_loss_backward(
     """
     _same_shape(input, weight, "mse_loss_backward")
     arguments = _elements(input, target, reduction, "mse_loss_backward", weight=weight)
-    grad = _grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")
+    grad = loss_grad(grad_output, arguments[0], input.shape, reduction, "mse_loss_backward")
     return kernels_for(arguments[0]).mse_loss_grad(grad, *arguments)

@@ -1,6 +1,7 @@
-"""ReLU, sigmoid and tanh without state.
+"""ReLU and its relatives, sigmoid and tanh without state.
 
-Each gradient takes the output: it is computed most easily from that.
+Each gradient takes what it is computed most easily from: the output, or the input for
+leaky_relu and gelu.
 """
 
 import numpy as np  # noqa: F401 - for the examples
@@ -113,6 +114,98 @@ def tanh_backward(grad_output: Array, output: Array) -> Array:
     """
     output, grad = _output_and_grad(output, grad_output, "tanh_backward")
     return arrays.from_number(kernels_for(output).tanh_grad(grad, output))
+
+
+def _slopes(x, negative_slope: float):
+    """1 where x is positive, negative_slope elsewhere, of x's dtype."""
+    positive = arrays.cast(x > 0, x.dtype)
+    return positive + negative_slope * (1 - positive)
+
+
+def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False) -> Array:
+    """x where x is positive, negative_slope * x elsewhere: any shape, float32 or float64.
+
+    So is the output. It is a product with 1 or the slope, and so is the gradient. `inplace`
+    writes the result into the input and returns that.
+
+    >>> leaky_relu(np.array([-2.0, 0.0, 3.0]), 0.1)
+    array([-0.2,  0. ,  3. ])
+
+    Raises TypeError for what is not an array or a number; RuntimeError for another dtype, and
+    for `inplace` with a read-only array.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+    """
+    who = "leaky_relu"
+    x = checks.array(input, "input", who)
+    output = arrays.from_number(x * _slopes(x, checks.number(negative_slope, "negative_slope", who)))
+    if not inplace:
+        return output
+    if not arrays.is_writeable(input):
+        raise RuntimeError(f"{who}: inplace=True writes into the input, but the input is read-only; pass a copy.")
+    return arrays.overwrite(input, output)
+
+
+def leaky_relu_backward(grad_output: Array, input: Array, negative_slope: float = 0.01) -> Array:
+    """grad_output where the input is positive, negative_slope * grad_output elsewhere.
+
+    grad_output and leaky_relu's input have one shape and one dtype, float32 or float64; so has
+    the gradient with respect to the input.
+
+    >>> leaky_relu_backward(np.array([10.0, 10.0]), np.array([-2.0, 3.0]), 0.1)
+    array([ 1., 10.])
+
+    Raises TypeError for what is not an array, RuntimeError where dtypes or shapes do not fit.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.leaky_relu.html
+    """
+    x = checks.array(input, "input", "leaky_relu_backward")
+    grad = checks.grad(grad_output, x.shape, x, "leaky_relu_backward")
+    return arrays.from_number(grad * _slopes(x, negative_slope))
+
+
+def check_approximate(approximate: str, who: str) -> str:
+    """`approximate`, if it is one of the two words."""
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"{who}: approximate must be 'none' or 'tanh', got {approximate!r}.")
+    return approximate
+
+
+def gelu(input: Array, approximate: str = "none") -> Array:
+    """x P(x) for each element, where P(x) is the share of a normal distribution below x.
+
+    Any shape, float32 or float64, and so is the output. With approximate="tanh" P is computed
+    by tanh, which changes the result by 0.0005 at most.
+
+    >>> gelu(np.array([-1.0, 0.0, 1.0])).round(4)
+    array([-0.1587,  0.    ,  0.8413])
+
+    Raises TypeError for what is not an array; ValueError for another `approximate`;
+    RuntimeError for another dtype.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+    """
+    x = checks.array(input, "input", "gelu")
+    return arrays.from_number(kernels_for(x).gelu(x, check_approximate(approximate, "gelu")))
+
+
+def gelu_backward(grad_output: Array, input: Array, approximate: str = "none") -> Array:
+    """grad_output * (P(x) + x P'(x)).
+
+    grad_output and gelu's input have one shape and one dtype, float32 or float64; so has the
+    gradient with respect to the input.
+
+    >>> gelu_backward(np.array([1.0, 1.0]), np.array([0.0, 1.0])).round(4)
+    array([0.5   , 1.0833])
+
+    Raises what gelu raises, and RuntimeError where dtypes or shapes do not fit.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.gelu.html
+    """
+    who = "gelu_backward"
+    x = checks.array(input, "input", who)
+    grad = checks.grad(grad_output, x.shape, x, who)
+    return arrays.from_number(kernels_for(x).gelu_grad(grad, x, check_approximate(approximate, who)))
 
 
 def _output_and_grad(output, grad_output, who):

@@ -1,0 +1,1 @@
+"""Every sentence that students read, one file for each language (`minicnn.messages`)."""

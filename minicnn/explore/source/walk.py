@@ -1,0 +1,211 @@
+"""A recording as JSON: the sources, the steps, and every value once."""
+
+from typing import Any
+
+import numpy as np
+
+from ...geometry import Geometry
+from .. import ask, layer_bench
+from ..ask import Refused
+from . import lines, notation, record, subjects
+
+
+def answer(body: Any) -> dict[str, Any]:
+    """POST /api/source: a setting as for /api/bench, and `subject`: which function."""
+    subject = subjects.SUBJECTS[ask.choice(body, "subject", subjects.SUBJECTS)]
+    setting = layer_bench.read(body)
+    if subject.layer not in ("", setting.layer):
+        raise Refused(f"{subject.name} runs in {subject.layer}, and the setting is a {setting.layer}'s.")
+    try:
+        bench = layer_bench.Bench(setting)
+    except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
+        return {"problem": layer_bench.problem(error)}
+    recording = recorded(bench, subject)
+    if not recording.stops:
+        sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
+        return {"problem": {"kind": "Not called", "sentence": sentence}}
+    return {"problem": None} | as_json(recording, subject.name)
+
+
+def recorded(bench: layer_bench.Bench, subject: subjects.Subject) -> record.Recording:
+    return record.record(subject.prepare(bench), subject.root, subjects.FILES)
+
+
+def listing() -> dict[str, Any]:
+    """GET /api/source/subjects: what can be chosen, and what the names mean."""
+    chosen = [{"name": s.name, "group": s.group, "layer": s.layer} for s in subjects.SUBJECTS.values()]
+    return {"subjects": chosen, "names": notation.NAMES, "letters": notation.LETTERS}
+
+
+class _Values:
+    """Every value once; a step names it by its number."""
+
+    def __init__(self) -> None:
+        self.values: list[dict[str, Any]] = []
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, value: Any, unset: np.ndarray | None = None) -> int:
+        if isinstance(value, np.ndarray):  # the recording has each array once
+            key: Any = (id(value), b"" if unset is None else unset.tobytes())
+        else:
+            key = text_of(value)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            self.values.append(shown_value(value, unset))
+        return self._numbers[key]
+
+
+def shown_value(value: Any, unset: np.ndarray | None = None) -> dict[str, Any]:
+    """An array as its numbers (None where none has been written), all else as a text."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+        return {"text": text_of(value)}
+    data = value.astype(np.int64) if value.dtype == bool else value
+    flat = data.reshape(-1).tolist()
+    if unset is not None:
+        flat = [None if missing else number for number, missing in zip(flat, unset.reshape(-1).tolist(), strict=True)]
+    return {"shape": value.shape, "dtype": value.dtype.name, "data": flat}
+
+
+def text_of(value: Any) -> str:
+    if isinstance(value, Geometry):
+        return ", ".join(f"{letter}={size}" for letter, size in value._asdict().items())
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, slice):
+        return f"{value.start}:{value.stop}:{value.step}".replace("None", "")
+    if isinstance(value, np.ndarray):
+        return f"array of {value.dtype}"
+    if isinstance(value, tuple):
+        inside = ", ".join(map(text_of, value))
+        return f"({inside}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}: {text_of(part)}" for name, part in value.items()) + "}"
+    return value if isinstance(value, str) else repr(value)
+
+
+def as_json(recording: record.Recording, title: str) -> dict[str, Any]:
+    values = _Values()
+    sources: dict[Any, dict[str, Any]] = {}
+    frames = []
+    for frame in recording.frames:
+        if frame.code not in sources:
+            sources[frame.code] = source(frame.code) | {"number": len(sources)}
+        frames.append({"source": sources[frame.code]["number"], "parent": frame.parent})
+    loops = rounds(recording)
+    before: dict[int, dict[str, tuple[int, str]]] = {}
+    known: dict[int, dict[str, int]] = {}
+    stops = []
+    for place, stop in enumerate(recording.stops):
+        code = recording.frames[stop.frame].code
+        margin = sources[code]["margin"]
+        letters = known.setdefault(stop.frame, notation.sizes(stop.holds))
+        held = before.setdefault(stop.frame, {})
+        now: dict[str, tuple[int, str]] = {}
+        for name, value in stop.holds.items():
+            number = values.number(value, stop.unset.get(name))
+            if name in held and held[name][0] == number:
+                now[name] = held[name]
+            else:
+                now[name] = (number, in_letters(code, name, value, margin, letters))
+        changed = {name: both for name, both in now.items() if held.get(name) != both}
+        entry: dict[str, Any] = {"frame": stop.frame, "kind": stop.kind, "set": changed}
+        entry["lines"] = [stop.statement.first, stop.statement.last]
+        gone = [name for name in held if name not in now]
+        if gone:
+            entry["gone"] = gone
+        if place in loops:
+            entry["loops"] = loops[place]
+        if stop.kind in ("return", "yield"):
+            parts = stop.result if isinstance(stop.result, tuple) and _has_array(stop.result) else (stop.result,)
+            entry["result"] = [
+                (values.number(part), in_letters(code, "return", part, margin, letters)) for part in parts
+            ]
+        term = notation.part(code.co_name, text(code, stop.statement))
+        if term and stop.kind != "enter":
+            entry["part"] = term
+        before[stop.frame] = now
+        stops.append(entry)
+    shown = [{key: value for key, value in one.items() if key not in ("number", "margin")} for one in sources.values()]
+    return {
+        "title": title,
+        "sources": shown,
+        "frames": frames,
+        "stops": stops,
+        "values": values.values,
+        "cut": recording.cut,
+    }
+
+
+def _has_array(values: tuple) -> bool:
+    return any(isinstance(value, np.ndarray) for value in values)
+
+
+def text(code: Any, statement: lines.Statement) -> str:
+    return lines.read(code.co_filename).lines[statement.first - 1].strip()
+
+
+def source(code: Any) -> dict[str, Any]:
+    """A function as the page shows it: its lines with their colours, its formula."""
+    file = lines.read(code.co_filename)
+    first, last = lines.function_lines(code)
+    formula, _ = notation.FORMULAS.get(code.co_name, ("", []))
+    return {
+        "name": getattr(code, "co_qualname", code.co_name),
+        "file": _short(code.co_filename),
+        "first": first,
+        "lines": file.coloured[first - 1 : last],
+        "formula": formula,
+        "margin": notation.shapes_in_margin(file, first, last),
+    }
+
+
+def _short(filename: str) -> str:
+    parts = filename.replace("\\", "/").split("/")
+    return "/".join(parts[len(parts) - parts[::-1].index("minicnn") - 1 :]) if "minicnn" in parts else parts[-1]
+
+
+def in_letters(code: Any, name: str, value: Any, margin: dict[str, list[str]], known: dict[str, int]) -> str:
+    """The shape in the field's letters; "" where none that is said for this name fits."""
+    if not isinstance(value, np.ndarray):
+        return ""
+    own = notation.SHAPES.get(code.co_name, {}).get(name)
+    said = own.split("|") if own else []
+    said += margin.get(name, [])
+    if not said and name in notation.COMMON:
+        said = [notation.COMMON[name]]
+    return next((f"({letters})" for letters in said if notation.fits(letters, value.shape, known)), "")
+
+
+def rounds(recording: record.Recording) -> dict[int, list[dict[str, Any]]]:
+    """step -> for each loop around it: what a round is called, its number, and of how many."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    open_loops: dict[int, dict[int, list[dict[str, Any]]]] = {}
+    for place, stop in enumerate(recording.stops):
+        code = recording.frames[stop.frame].code
+        headers = lines.enclosing(lines.read(code.co_filename), stop.statement.first)
+        running = open_loops.setdefault(stop.frame, {})
+        around = {header.first for header in headers}
+        for line in [line for line in running if line not in around]:
+            _close(running.pop(line), found)
+        if stop.kind == "enter":
+            continue
+        for header in headers:
+            passes = running.setdefault(header.first, [])
+            if stop.statement is header or not passes:
+                passes.append({"places": []})
+            passes[-1]["places"].append(place)
+            passes[-1]["word"] = "tap" if "tap" in text(code, header) else "round"
+    for running in open_loops.values():
+        for passes in running.values():
+            _close(passes, found, complete=not recording.cut)
+    return found
+
+
+def _close(passes: list[dict[str, Any]], found: dict[int, list[dict[str, Any]]], complete: bool = True) -> None:
+    """A loop has ended: its last look at the header found nothing more."""
+    ended = complete and len(passes[-1]["places"]) == 1 and len(passes) > 1
+    total = len(passes) - 1 if ended else len(passes)
+    for number, one in enumerate(passes[:total], 1):
+        for place in one["places"]:
+            entry = {"word": one["word"], "number": number, "of": total if complete else None}
+            found.setdefault(place, []).append(entry)

@@ -1,0 +1,80 @@
+// View "Source": a function's real lines on the layer bench's numbers.
+
+import { ask, latest } from "./api.js";
+import { press, segments } from "./controls.js";
+import { el, replace, skipTo } from "./dom.js";
+import { argumentControls, chooseLayer, current, follow, LAYERS, link, otherNumbers, question } from "./setting.js";
+import { Walker } from "./walker.js";
+
+export async function startSource(section) {
+  const state = { subject: "im2col", step: null };
+  const problem = el("p", { class: "problem", role: "alert", hidden: true });
+  const fail = (error) => {
+    problem.hidden = false;
+    replace(problem, el("strong", {}, "Not answered: "), error.message);
+  };
+  let words = null; // what a link says, until the list of functions is there
+  section.addEventListener("show", (event) => {
+    words = event.detail;
+  }, { once: true });
+  section.append(problem);
+  let listing;
+  try {
+    listing = await ask("/api/source/subjects");
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  const byName = new Map(listing.subjects.map((subject) => [subject.name, subject]));
+  const controls = argumentControls("Numbers and arguments, as on the layer bench", () => refresh());
+  controls.element.open = false;
+  const layers = segments("Layer at the front of the chain", LAYERS.map((name) => [name, name]), current.layer, (name) => {
+    chooseLayer(name);
+    follow(controls);
+    refresh();
+  });
+  const groups = [...new Set(listing.subjects.map((subject) => subject.group))];
+  const choice = el("select", { id: "source-subject", onchange: () => open(choice.value) },
+    groups.map((group) => el("optgroup", { label: group }, listing.subjects.filter((subject) => subject.group === group).map(({ name }) => el("option", { value: name }, name)))));
+  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); refresh(); } }, "Other numbers");
+  const bench = el("a", { href: "#bench" }, "These numbers on the layer bench");
+  const walker = new Walker({ words: listing, moved: remember });
+  section.append(
+    skipTo(() => walker.code, "Skip to the source"),
+    el("div", { class: "actions" }, el("label", { for: "source-subject" }, "Function"), choice, layers, fresh, bench),
+    controls.element, walker.element);
+
+  const refresh = latest(() => ask("/api/source", { ...question(), subject: state.subject }), (answer) => {
+    problem.hidden = !answer.problem;
+    walker.element.classList.toggle("stale", Boolean(answer.problem));
+    if (answer.problem) replace(problem, el("strong", {}, `This layer cannot be. minicnn says ${answer.problem.kind}: `), answer.problem.sentence);
+    else walker.open(answer, state.step);
+    state.step = null;
+  }, fail);
+
+  function open(name, step = null) {
+    const { layer } = byName.get(name);
+    Object.assign(state, { subject: name, step });
+    if (layer && layer !== current.layer) chooseLayer(layer);
+    choice.value = name;
+    layers.hidden = Boolean(layer);
+    press(layers, current.layer);
+    follow(controls);
+    refresh();
+  }
+
+  let waiting = 0;
+  /** The address says where the reader stands. Browsers refuse to be told at every move of a slider. */
+  function remember(place) {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => section.hidden || history.replaceState(null, "", link("source", { function: state.subject, step: place + 1 })), 250);
+  }
+
+  function shown(detail) {
+    const asked = detail.get("function");
+    const step = Number.parseInt(detail.get("step"), 10);
+    open(byName.has(asked) ? asked : state.subject, Number.isNaN(step) ? null : step - 1);
+  }
+  section.addEventListener("show", (event) => shown(event.detail));
+  shown(words ?? new URLSearchParams());
+}

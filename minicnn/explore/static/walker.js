@@ -1,0 +1,216 @@
+// Draws a walk: the line on the left, what every name holds on the right, and the ways to step.
+
+import { el, replace } from "./dom.js";
+import { NumberGrid } from "./grid.js";
+import { planes, Walk } from "./walk.js";
+
+const PLANES = 18; // of one array, drawn at once
+const ROWS = 64;
+const SAID = { enter: "Entered: nothing has run yet.", yield: "gives", return: "returns", resume: "Goes on behind its yield.", line: "" };
+
+export class Walker {
+  /**
+   * words: { names, letters } of the notation; moved(place) after each step; origin(place, name, at), where given, is asked for
+   * the number that is pointed at.
+   */
+  constructor({ words, moved = () => {}, origin = null }) {
+    Object.assign(this, { words, moved, origin, walk: null, place: 0, held: new Map() });
+    const button = (text, title, find) => el("button", { type: "button", title, onclick: () => this.go(find()) }, text);
+    this.buttons = {
+      back: button("← Back", "The step before (left arrow)", () => this.walk.over(this.place, -1)),
+      next: button("Next →", "The next step of this function (right arrow)", () => this.walk.over(this.place)),
+      into: button("Into ↓", "Into the function that is called (down arrow, in the code)", () => this.walk.into(this.place)),
+      out: button("Out ↑", "To the end of this call (up arrow, in the code)", () => this.walk.out(this.place)),
+    };
+    this.buttons.next.classList.add("strong");
+    this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.count = el("output", {});
+    this.which = el("select", { "aria-label": "Name whose next change is looked for", onchange: () => this.#buttons() });
+    this.change = button("Next change of", "To the next step that changes this name", () => this.walk.change(this.place, this.which.value));
+    this.calls = el("p", { class: "calls" });
+    this.code = el("pre", { class: "code", tabindex: 0, "aria-label": "Source" });
+    this.formula = el("p", { class: "formula-line" });
+    this.said = el("p", { class: "said", "aria-live": "polite" });
+    this.holds = el("div", { class: "holds" });
+    this.explain = el("div", { class: "explain", "aria-live": "polite", id: "source-explain" });
+    this.cut = el("p", { class: "problem", hidden: true });
+    const steps = el("div", { class: "transport" }, Object.values(this.buttons), this.change, this.which);
+    const position = el("div", { class: "transport" }, this.slider, this.count);
+    this.element = el("div", {}, steps, position, this.cut,
+      el("div", { class: "walk" },
+        el("div", { class: "reading" }, this.calls, this.formula, this.code),
+        el("div", {}, this.said, this.holds, this.explain)));
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
+  }
+
+  /** A new recording. Where the reader stood in the old one is kept if the same line is there too. */
+  open(recording, place = null) {
+    const before = this.walk && this.walk.title === recording.title ? this.place : 0;
+    this.walk = new Walk(recording);
+    this.shown = null;
+    this.slider.max = this.walk.stops.length - 1;
+    this.cut.hidden = !recording.cut;
+    this.cut.textContent = recording.cut;
+    this.go(Math.max(0, Math.min(place ?? before, this.walk.stops.length - 1)));
+  }
+
+  go(place) {
+    if (place === null || !this.walk) return;
+    this.place = place;
+    const stop = this.walk.stops[place];
+    this.slider.value = place;
+    this.slider.setAttribute("aria-valuetext", `step ${place + 1} of ${this.walk.stops.length}, line ${stop.lines[0]}`);
+    this.count.textContent = `step ${place + 1} of ${this.walk.stops.length}`;
+    this.#showCalls();
+    this.#showCode();
+    this.#showFormula(stop);
+    this.#say(stop);
+    this.#showHolds(stop);
+    this.#buttons();
+    replace(this.explain, el("p", { class: "note" }, this.origin ? "Point at a number to see where it came from; click a name for its meaning." : "Click a name for its meaning."));
+    this.moved(place);
+  }
+
+  #buttons() {
+    const { walk, place } = this;
+    const names = walk.names(place);
+    const chosen = names.includes(this.which.value) ? this.which.value : names.find((name) => walk.change(place, name) !== null) ?? names[0];
+    if (String(names) !== this.listed) replace(this.which, names.map((name) => el("option", { value: name }, name)));
+    this.listed = String(names);
+    if (chosen) this.which.value = chosen;
+    const enabled = { back: walk.over(place, -1), next: walk.over(place), into: walk.into(place), out: walk.out(place) };
+    for (const [name, to] of Object.entries(enabled)) this.buttons[name].disabled = to === null;
+    this.change.disabled = !names.length || walk.change(place, this.which.value) === null;
+  }
+
+  #onKey(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest("input, select, table")) return;
+    const { walk, place } = this;
+    const inCode = event.target === this.code;
+    const to = { ArrowRight: () => walk.over(place), ArrowLeft: () => walk.over(place, -1), ...(inCode && { ArrowDown: () => walk.into(place), ArrowUp: () => walk.out(place), Home: () => 0, End: () => walk.stops.length - 1 }) }[event.key];
+    if (!to) return;
+    event.preventDefault();
+    this.go(to());
+  }
+
+  #showCalls() {
+    const calls = this.walk.calls(this.place);
+    const parts = calls.flatMap((frame, depth) => {
+      const { name } = this.walk.sources[this.walk.frames[frame].source];
+      const last = depth === calls.length - 1;
+      const part = last ? el("strong", {}, name) : el("button", { type: "button", title: "Out to here", onclick: () => this.#outTo(frame) }, name);
+      return depth ? [" › ", part] : [part];
+    });
+    const { file } = this.walk.source(this.place);
+    replace(this.calls, parts, el("span", { class: "note" }, `  ${file}`));
+  }
+
+  #outTo(frame) {
+    const to = this.walk.stops.findIndex((stop, place) => place > this.place && stop.frame === frame);
+    this.go(to < 0 ? null : to);
+  }
+
+  #showCode() {
+    const source = this.walk.source(this.place);
+    if (this.shown !== source) {
+      this.shown = source;
+      this.lines = source.lines.map((pieces, i) => el("span", { class: "line" }, el("i", {}, source.first + i), pieces.map(([kind, text]) => this.#piece(kind, text)), "\n"));
+      replace(this.code, this.lines);
+    }
+    const stop = this.walk.stops[this.place];
+    const calling = this.walk.into(this.place) !== null;
+    this.lines.forEach((line, i) => {
+      const now = source.first + i >= stop.lines[0] && source.first + i <= stop.lines[1];
+      line.className = `line${now ? " now" : ""}`;
+      if (now) line.setAttribute("aria-current", "step");
+      else line.removeAttribute("aria-current");
+    });
+    this.code.classList.toggle("before-call", calling);
+    const line = this.lines[stop.lines[0] - source.first];
+    const { offsetTop } = line;
+    if (offsetTop < this.code.scrollTop + 20 || offsetTop > this.code.scrollTop + this.code.clientHeight - 60) this.code.scrollTop = offsetTop - this.code.clientHeight / 3;
+  }
+
+  #piece(kind, text) {
+    if (kind !== "name" || !this.#meaning(text)) return el("span", { class: kind === "name" ? null : kind }, text);
+    return el("span", { class: "known", onclick: () => this.#tell(text) }, text);
+  }
+
+  #meaning(name) {
+    return this.words.names[name] ?? this.words.letters[name] ?? this.words.names[name.split(".").at(-2)] ?? null;
+  }
+
+  /** A name's meaning, and that of the letters in its shape. */
+  #tell(name) {
+    const [, letters] = this.walk.states[this.place][name] ?? [0, ""];
+    const inShape = [...new Set(letters.match(/[A-Za-z]+/g) ?? [])].filter((letter) => letter in this.words.letters);
+    replace(this.explain,
+      el("p", {}, el("b", {}, name), `: ${this.#meaning(name) ?? "a name of this function alone; the line that sets it says what it is"}.`),
+      inShape.length ? el("p", { class: "note" }, `${letters}: ${inShape.map((letter) => `${letter} is ${this.words.letters[letter]}`).join("; ")}.`) : null);
+  }
+
+  #showFormula(stop) {
+    const { formula } = this.walk.source(this.place);
+    this.formula.hidden = !formula;
+    const at = stop.part ? formula.indexOf(stop.part) : -1;
+    replace(this.formula, at < 0 ? formula : [formula.slice(0, at), el("mark", {}, stop.part), formula.slice(at + stop.part.length)]);
+  }
+
+  #say(stop) {
+    const loops = (stop.loops ?? []).map(({ word, number, of }) => `${word} ${number}${of ? ` of ${of}` : ""}`);
+    const lines = stop.lines[0] === stop.lines[1] ? `Line ${stop.lines[0]}` : `Lines ${stop.lines.join(" to ")}`;
+    const what = stop.result ? `${SAID[stop.kind]} what stands first below.` : SAID[stop.kind] || "has run.";
+    replace(this.said, el("strong", {}, lines), " ", what, loops.length ? el("b", { class: "loops" }, ` ${loops.join(", ")}`) : null);
+  }
+
+  #showHolds(stop) {
+    const state = this.walk.states[this.place];
+    const changes = new Map(Object.keys(state).map((name) => [name, stop.kind === "enter" ? null : this.walk.changed(this.place, name)]));
+    const results = (stop.result ?? []).map((pair, i, all) => this.#held(all.length > 1 ? `result ${i}` : "result", pair, null, true));
+    const changed = Object.keys(state).filter((name) => changes.get(name) !== null);
+    const rest = Object.keys(state).filter((name) => changes.get(name) === null);
+    replace(this.holds, results,
+      changed.map((name) => this.#held(name, state[name], changes.get(name))),
+      changed.length + results.length && rest.length ? el("p", { class: "view-rule" }, "as before") : null,
+      rest.map((name) => this.#held(name, state[name], null)));
+  }
+
+  #held(name, [number, letters], change, result = false) {
+    const value = this.walk.values[number];
+    const title = result ? el("span", {}, name) : el("button", { type: "button", title: "What this name means", onclick: () => this.#tell(name) }, name);
+    const head = el("h3", {}, title);
+    const box = el("div", { class: `held${change ? " changed" : ""}`, "data-name": name }, head);
+    if (!value.data) {
+      box.classList.add("plain");
+      box.append(el("p", {}, value.text));
+      return box;
+    }
+    head.append(el("span", { class: "shape" }, `${letters ? `${letters} = ` : ""}(${value.shape.join(", ")})`), el("span", {}, value.dtype));
+    const all = planes(value, letters);
+    const size = all.length ? all[0].columns * all[0].values.length : 0;
+    const wanted = all.filter((plane) => change instanceof Set && [...change].some((at) => at >= plane.first && at < plane.first + size));
+    const drawn = all.length <= PLANES ? all : [...new Set([...wanted, ...all])].slice(0, PLANES).sort((a, b) => a.first - b.first);
+    const grids = drawn.map((plane) => this.#grid(name, plane, change));
+    if (grids.length) box.append(el("div", { class: "planes" }, grids));
+    else box.append(el("p", { class: "note" }, "empty"));
+    if (drawn.length < all.length) box.append(el("p", { class: "note" }, `Drawn: ${drawn.length} of its ${all.length} planes.`));
+    if (drawn.some((plane) => plane.values.length > ROWS)) box.append(el("p", { class: "note" }, `Drawn: the first ${ROWS} of ${drawn[0].values.length} rows.`));
+    if (value.data.includes(null)) box.append(el("p", { class: "note" }, "A dot: not written yet. np.empty takes memory as it finds it."));
+    return box;
+  }
+
+  #grid(name, plane, change) {
+    const label = `${name} ${plane.name}`.trim();
+    const at = (i, j) => plane.first + i * plane.columns + j;
+    const grid = new NumberGrid({ label, caption: plane.name, onPoint: this.origin && ((i, j) => this.origin(this.place, name, at(i, j))) });
+    grid.update(plane.values.slice(0, ROWS), {
+      classes: (i, j) => (plane.values[i][j] === null ? "unset" : change === "new" || change?.has(at(i, j)) ? "changed" : ""),
+    });
+    plane.values.slice(0, ROWS).forEach((row, i) => row.forEach((number, j) => {
+      if (number !== null) return;
+      grid.cells[i][j].textContent = "·";
+      grid.cells[i][j].setAttribute("aria-label", "not written yet");
+    }));
+    return grid.element;
+  }
+}
