@@ -127,6 +127,30 @@ def _move(name: str, device: str) -> str:
     return f"{name}.numpy(force=True)" if device == "numpy" else f"torch.as_tensor({name}, device={device!r})"
 
 
+# ------------------------------------------------------------ the same array, unchanged
+
+
+def is_reshaped(x: Any, y: Any) -> bool:
+    """Whether x is y in another shape: the same memory, number for number in the same order."""
+    if not (is_array(x) and is_array(y)) or is_tensor(x) != is_tensor(y) or x.dtype != y.dtype:
+        return False
+    if is_tensor(x):
+        rows = x.is_contiguous() and y.is_contiguous()
+        return rows and x.device == y.device and x.numel() == y.numel() and x.data_ptr() == y.data_ptr()
+    rows = x.flags.c_contiguous and y.flags.c_contiguous
+    return rows and x.size == y.size and x.ctypes.data == y.ctypes.data
+
+
+def witness(x: Any) -> Any:
+    """What `is_unchanged` compares with: torch counts what is written into a tensor."""
+    return x._version if is_tensor(x) else x.copy()
+
+
+def is_unchanged(x: Any, before: Any) -> bool:
+    """Whether nothing was written into x since `witness(x)` gave `before`."""
+    return x._version == before if is_tensor(x) else np.array_equal(x, before, equal_nan=x.dtype.kind in "fc")
+
+
 # --------------------------------------------------------------- writing and new arrays
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..kernels import arrays
-from . import names, passes
+from . import chain, names, passes
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class KeysReport(NamedTuple):
 
 
 class Module:
-    """The base of all layers and networks: subclasses define `forward(x)` and
-    `backward(grad_output)`.
+    """The base of all layers and networks: subclasses define `forward(x)`, and
+    `backward(grad_output)` where forward is more than a chain of layers.
 
     Parameters and modules that are attributes are found automatically; not those inside
     a list (use Sequential). Parameters come first, each in the order in which they were
@@ -184,7 +184,7 @@ class Module:
         is kept.
         """
         with passes.forward_pass(self):
-            return self.forward(*inputs, **options)
+            return chain.follow(self, inputs, options)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """The output for these inputs. Every subclass defines it."""
@@ -192,13 +192,21 @@ class Module:
 
     def backward(self, *grad_output: Any, **options: Any) -> Any:
         """The gradient with respect to the input, from that with respect to the output.
-        Every subclass defines it.
 
         `grad_output` has the shape of the output, what is returned that of the input;
-        the gradients of the parameters are added to their `grad`. Raises RuntimeError
-        where no forward came before, or not the right one.
+        the gradients of the parameters are added to their `grad`. A class that defines
+        none has it where its forward is a chain of layers, of reshapes and of functions
+        without parameters; `nn.chain` tells how that is found out. Raises RuntimeError
+        where no forward came before, or not the right one; NotImplementedError, with
+        the lines to write, where the forward is no chain.
         """
-        raise NotImplementedError(f"{type(self).__name__} defines no backward.")
+        if type(self).forward is Module.forward or len(grad_output) != 1 or options:
+            raise NotImplementedError(f"{type(self).__name__} defines no backward.")
+        return chain.backward(self, *grad_output)
+
+    def needs_following(self) -> bool:
+        """Whether backward has to be worked out from what forward does."""
+        return type(self).backward is Module.backward
 
     def keep(self, *values: Any) -> None:
         """For forward: put aside what backward needs. After `eval()` nothing is kept."""

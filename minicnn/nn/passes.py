@@ -3,7 +3,8 @@ to it is noticed.
 
 There is no tape. A layer's forward keeps what its backward will need, and backward uses
 that up: it belongs to the latest forward, and may be called once for it. So one layer
-object cannot stand twice in a network that learns. The arrays themselves are kept, not
+object can stand twice only where somebody notes what each call kept, as Sequential and
+`nn.chain` do. The arrays themselves are kept, not
 copies: do not change them between the two.
 
 Three things can go wrong without a trace, and each becomes an error: backward without a
@@ -27,6 +28,9 @@ class Forward:
     # The layer that was called again although this pass's backward was still to come.
     superseded_by: str | None = None
 
+    def __init__(self, outermost: "Module"):
+        self.outermost = outermost
+
 
 class Kept(NamedTuple):
     """What one layer's forward kept."""
@@ -34,6 +38,7 @@ class Kept(NamedTuple):
     values: tuple[Any, ...]
     versions: list[int]  # of the layer's own parameters, at the time
     forward: Forward
+    again: bool  # whether the layer had been called in this forward before
 
 
 # Like a global, but each thread has its own.
@@ -45,7 +50,7 @@ def forward_pass(module: "Module") -> Iterator[None]:
     """Around the forward of each module. After an error nothing is kept, and the
     innermost layer signs its message.
     """
-    outermost = _under_way.set(Forward()) if _under_way.get() is None else None
+    outermost = _under_way.set(Forward(module)) if _under_way.get() is None else None
     try:
         yield
     except BaseException as error:
@@ -66,11 +71,12 @@ def keep(module: "Module", values: tuple[Any, ...]) -> None:
     if not module.training:
         module.kept_for_backward = None
         return
-    forward = _under_way.get() or Forward()  # a new one where forward() was called directly
+    forward = _under_way.get() or Forward(module)  # a new one where forward() was called directly
     before = module.kept_for_backward
     if before is not None and before.forward is not forward:
         before.forward.superseded_by = repr(module)
-    module.kept_for_backward = Kept(values, _versions(module), forward)
+    again = before is not None and before.forward is forward
+    module.kept_for_backward = Kept(values, _versions(module), forward, again)
 
 
 def take_kept(module: "Module") -> tuple[Any, ...]:
@@ -90,6 +96,8 @@ def take_kept(module: "Module") -> tuple[Any, ...]:
             f"{who} {again} was called on its own after the network's forward pass and replaced what that pass "
             "had stored. Call the whole network again before backward."
         )
+    if kept.again:
+        raise RuntimeError(f"{who} {_places(module, kept.forward.outermost)}")
     # Without grad_input backward reads no weights, so changed ones do no harm.
     if kept.versions != _versions(module) and module.needs_input_grad:
         raise RuntimeError(
@@ -103,6 +111,16 @@ def forget(module: "Module") -> None:
     """Nothing is kept any more, in `module` and in all below it."""
     for one in module.modules():
         one.kept_for_backward = None
+
+
+def _places(module: "Module", outermost: "Module") -> str:
+    """Where a layer stands that was called twice."""
+    names = [f"'{name}'" for name, one in outermost.named_places() if one is module]
+    where = f"stands at {' and '.join(names)}" if len(names) > 1 else f"{' '.join(names) or 'it'} is called twice"
+    return (
+        f"{where} in one forward pass of {type(outermost).__name__}, and only the latest call is kept. Make a layer "
+        "of its own for each place. (In one Sequential, or a class without a backward of its own, it may stand twice.)"
+    )
 
 
 def _versions(module: "Module") -> list[int]:

@@ -64,9 +64,16 @@ class Sequential(Module):
 
     def backward(self, grad_output: Any) -> Any:
         """Each layer's grad_input is the grad_output of the one before it."""
+        if self.needs_following():  # each call of a layer that stands twice has been noted
+            return super().backward(grad_output)
         for module in reversed(list(self.children())):
             grad_output = module.backward(grad_output)
         return grad_output
+
+    def needs_following(self) -> bool:
+        """Whether a layer stands twice, so that it keeps something for each call."""
+        modules = list(self.children())
+        return len(set(modules)) < len(modules)
 
     def __iter__(self) -> Iterator[Module]:
         return self.children()

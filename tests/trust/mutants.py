@@ -266,6 +266,18 @@ MUTANTS = {
         "if grad is not None:",
         ("tests/nn/test_parameter.py", "-k", "frozen_after"),
     ),
+    "a chain does not notice what is written between two layers": Mutant(
+        "nn/chain.py",
+        "if self.witness is None or is_unchanged(self.value, self.witness):",
+        "if True:",
+        ("tests/nn/test_chain.py", "-k", "no_chain"),
+    ),
+    "a transposed array counts as reshaped": Mutant(
+        "kernels/arrays.py",
+        "rows = x.flags.c_contiguous and y.flags.c_contiguous",
+        "rows = True",
+        ("tests/nn/test_chain.py", "-k", "no_chain"),
+    ),
     "backward serves twice": Mutant(
         "nn/passes.py",
         "kept = module.kept_for_backward\n    module.kept_for_backward = None",

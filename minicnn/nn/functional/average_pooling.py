@@ -14,6 +14,7 @@ from ...geometry import Geometry, IntPair
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 
 
 def _planes(g: Geometry) -> Geometry:
@@ -50,6 +51,7 @@ def _check_divisor(divisor_override: int | None, who: str) -> None:
         raise RuntimeError(f"{who}: divisor_override must not be 0.")
 
 
+@linked
 def avg_pool2d(
     input: Array,
     kernel_size: IntPair,
@@ -137,6 +139,7 @@ def _adaptive_parts(input_shape, output_size, who: str) -> tuple[list[tuple[int,
     return _parts(H, OH), _parts(W, OW)
 
 
+@linked
 def adaptive_avg_pool2d(input: Array, output_size: int | None | tuple[int | None, int | None]) -> Array:
     """Input (N, C, H, W) or (C, H, W) -> the means of OH x OW windows that cover the image.
 

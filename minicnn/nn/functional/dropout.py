@@ -8,6 +8,7 @@ import numpy as np  # noqa: F401 - for the examples
 from ...kernels import arrays
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 from .random import generator
 
 
@@ -43,6 +44,7 @@ def _dropped(input, p, training, inplace, return_mask, whole, who):
     return (output, mask) if return_mask else output
 
 
+@linked
 def dropout(
     input: Array, p: float = 0.5, training: bool = True, inplace: bool = False, return_mask: bool = False
 ) -> Any:
@@ -82,6 +84,7 @@ def dropout_backward(grad_output: Array, mask: Array) -> Array:
     return arrays.from_number(checks.grad(grad_output, mask.shape, mask, "dropout_backward", "mask") * mask)
 
 
+@linked
 def dropout2d(
     input: Array, p: float = 0.5, training: bool = True, inplace: bool = False, return_mask: bool = False
 ) -> Any:

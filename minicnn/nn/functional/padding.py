@@ -10,6 +10,7 @@ from ...geometry import IntPair
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 
 
 def _widths(pad, who):
@@ -49,6 +50,7 @@ def _fill(value, x):
     return value
 
 
+@linked
 def pad(input: Array, pad: tuple[int, int, int, int], mode: str = "constant", value: float | None = 0) -> Array:
     """Input (N, C, H, W) -> (N, C, top + H + bottom, left + W + right).
 

@@ -9,8 +9,10 @@ import numpy as np  # noqa: F401 - for the examples
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 
 
+@linked
 def relu(input: Array, inplace: bool = False) -> Array:
     """max(x, 0) for each element, NaN stays NaN: any shape and dtype, which the output has too.
 
@@ -50,6 +52,7 @@ def relu_backward(grad_output: Array, output: Array) -> Array:
     return arrays.from_number(kernels_for(output).relu_grad(grad, output))
 
 
+@linked
 def sigmoid(input: Array) -> Array:
     """1 / (1 + exp(-x)) for each element: any shape, float32 or float64, and so is the output.
 
@@ -83,6 +86,7 @@ def sigmoid_backward(grad_output: Array, output: Array) -> Array:
     return arrays.from_number(kernels_for(output).sigmoid_grad(grad, output))
 
 
+@linked
 def tanh(input: Array) -> Array:
     """(exp(x) - exp(-x)) / (exp(x) + exp(-x)) for each element.
 
@@ -122,6 +126,7 @@ def _slopes(x, negative_slope: float):
     return positive + negative_slope * (1 - positive)
 
 
+@linked
 def leaky_relu(input: Array, negative_slope: float = 0.01, inplace: bool = False) -> Array:
     """x where x is positive, negative_slope * x elsewhere: any shape, float32 or float64.
 
@@ -171,6 +176,7 @@ def check_approximate(approximate: str, who: str) -> str:
     return approximate
 
 
+@linked
 def gelu(input: Array, approximate: str = "none") -> Array:
     """x P(x) for each element, where P(x) is the share of a normal distribution below x.
 

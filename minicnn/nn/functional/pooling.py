@@ -9,6 +9,7 @@ from ...geometry import IntPair
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 
 
 @overload
@@ -36,6 +37,7 @@ def max_pool2d(
 ) -> tuple[Array, Array]: ...
 
 
+@linked
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
     """Input (N, C, H, W) or (C, H, W) -> the maxima, (N, C, OH, OW) or (C, OH, OW).
 

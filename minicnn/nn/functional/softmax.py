@@ -8,6 +8,7 @@ import numpy as np  # noqa: F401 - for the examples
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 from .losses import class_arguments, loss_grad
 
 
@@ -34,6 +35,7 @@ def _along(kernel: str, input, dim, dtype, who: str) -> Any:
     return getattr(kernels_for(x), kernel)(x, axis)
 
 
+@linked
 def softmax(input: Array, dim: int | None = None, dtype: Any = None) -> Array:
     """exp(x_k) divided by the sum of exp(x_c) along the dimension `dim`.
 
@@ -74,6 +76,7 @@ def softmax_backward(grad_output: Array, output: Array, dim: int | None = None) 
     return arrays.from_number(products - p * total)
 
 
+@linked
 def log_softmax(input: Array, dim: int | None = None, dtype: Any = None) -> Array:
     """x_k - log(sum of exp(x_c)) along the dimension `dim`: the logarithm of softmax.
 
