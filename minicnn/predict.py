@@ -16,7 +16,7 @@ import numpy as np
 
 import minicnn
 from minicnn.command import STDOUT, output_file, same_file, say_if_compiling, start, write_csv
-from minicnn.data.images import SIDE, TILT, Digit, is_mnist, read_digits
+from minicnn.data.images import SIDE, TILT, Digit, is_mnist, read_digits, read_pictures
 from minicnn.data.opening import open_images
 from minicnn.tasks import Classifier
 from minicnn.trained import Trained
@@ -24,6 +24,8 @@ from minicnn.trained import Trained
 IN_FULL = 8  # more images than these get a line each
 ON_SHEET = 40  # more images than these do not fit into a picture
 BAR = 30  # characters
+WIDEST = 40  # characters: a picture stands beside its table
+ROWS = 12  # lines at least, for the table of ten classes beside a small picture
 SHADES = " .:-=+*#%@"
 SOLID = "█"
 SURE = 0.8  # a network that is less sure is asked about the digit turned by 15 degrees, too
@@ -41,8 +43,14 @@ def answers(trained: Trained, path: Path, as_is: bool, split: bool, digits: bool
     """Ask the network about each digit in one image. `digits` says whether it learnt
     digits such as MNIST's.
 
-    A network that learnt other images takes those of 28x28 pixels as they are.
+    A network that learnt other images takes those of 28x28 pixels as they are; one that
+    reads another size or colours takes all as they are, brought to that size.
     """
+    shape = trained.model.input_shape
+    if shape != (1, SIDE, SIDE):
+        for picture in read_pictures(path, shape):
+            yield ask(trained, path, picture)
+        return
     for digit in read_digits(path, as_is or (None if not digits else False), split):
         if not digits and digit.how not in ("taken as it is", "inverted"):
             remark = "the network learnt other images than digits, and this was fitted as a digit is"
@@ -65,20 +73,23 @@ def ask(trained: Trained, path: Path, digit: Digit) -> Answer:
     return Answer(path, digit, each[best])
 
 
-def check_size(trained: Trained) -> None:
-    """ValueError unless the network reads grey images of 28x28."""
-    channels, height, width = trained.model.input_shape
-    if (channels, height, width) != (1, SIDE, SIDE):
+def check_flags(trained: Trained, as_is: bool, split: bool) -> None:
+    """ValueError for what is said of digits to a network that reads other images."""
+    C, H, W = trained.model.input_shape
+    if (C, H, W) != (1, SIDE, SIDE) and (as_is or split):
+        flag = "--as-is" if as_is else "--split"
         raise ValueError(
-            f"{trained.folder} reads images of {channels}x{height}x{width} (channels, height, width); expected one that"
-            f" reads 1x{SIDE}x{SIDE}. python -m minicnn.evaluate reads whole data sets of any size."
+            f"{flag} is for networks that read 1x{SIDE}x{SIDE} (channels, height, width); {trained.folder} reads "
+            f"{C}x{H}x{W}, and takes each picture whole."
         )
 
 
 def learnt_digits(trained: Trained) -> bool:
-    """Were the training images digits such as MNIST's? Yes, unless they can be looked at
-    and are not.
+    """Were the training images digits such as MNIST's? Yes if they have that size, unless
+    they can be looked at and are not.
     """
+    if trained.model.input_shape != (1, SIDE, SIDE):
+        return False
     data = trained.config.get("data")
     if not isinstance(data, str):
         return True
@@ -93,14 +104,16 @@ def learnt_digits(trained: Trained) -> bool:
 
 
 def describe(found: Answer, classes: Sequence[str], solid: bool) -> str:
-    """The digit as the network sees it, beside the table of its probabilities."""
-    width = max(map(len, classes))
-    bar = SOLID if solid else "#"
-    table = [
-        f"{name:>{width}} {share:8.2%}  {bar * round(BAR * share)}".rstrip()
-        for name, share in zip(classes, found.probabilities.tolist(), strict=True)
-    ]
+    """The digit as the network sees it, beside the table of its probabilities; of more
+    classes than lines the likeliest.
+    """
     left = picture(found.digit.pixels, solid)
+    left += [" " * len(left[0])] * (ROWS - len(left))
+    shares = found.probabilities
+    shown = range(len(classes)) if len(classes) <= len(left) else np.argsort(-shares, kind="stable")[: len(left)]
+    width = max(len(classes[k]) for k in shown)
+    bar = SOLID if solid else "#"
+    table = [f"{classes[k]:>{width}} {shares[k]:8.2%}  {bar * round(BAR * shares[k])}".rstrip() for k in shown]
     above = (len(left) - len(table)) // 2
     right = [""] * above + table + [""] * (len(left) - len(table) - above)
     rows = (f"  {a}   {b}".rstrip() for a, b in zip(left, right, strict=True))
@@ -120,10 +133,15 @@ def name(found: Answer) -> str:
 
 
 def picture(pixels: np.ndarray, solid: bool) -> list[str]:
-    """28x28 grey levels in a frame of 30x16 characters: each stands for two pixels, one
-    above the other.
+    """Grey levels (H, W), or (3, H, W) colours as their mean, in a frame: each character
+    stands for two pixels, one above the other. 28x28 become 30x16 characters; of a
+    picture wider than a terminal's half every second pixel is shown, or every third ...
     """
-    upper, lower = pixels[0::2].astype(int), pixels[1::2].astype(int)
+    grey = pixels if pixels.ndim == 2 else pixels.mean(axis=0)
+    step = -(-max(grey.shape) // WIDEST)
+    grey = grey[::step, ::step]
+    grey = np.pad(grey, ((0, len(grey) % 2), (0, 0)))
+    upper, lower = grey[0::2].astype(int), grey[1::2].astype(int)
     mean = (upper + lower) / 2
     if solid:
         halves = np.array([" ", "▄", "▀", SOLID])[2 * (upper > 127) + (lower > 127)]
@@ -132,7 +150,7 @@ def picture(pixels: np.ndarray, solid: bool) -> list[str]:
     else:
         cells = np.array(list(SHADES))[(mean * len(SHADES) / 256).astype(int)]
         corners, across, upright = "++++", "-", "|"
-    line = across * pixels.shape[1]
+    line = across * grey.shape[1]
     body = [upright + "".join(row) + upright for row in cells]
     return [corners[0] + line + corners[1], *body, corners[2] + line + corners[3]]
 
@@ -173,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not args.no_plots:
             from . import plots  # noqa: F401 - only now: Matplotlib takes its time to import
         trained = Trained(args.run, Classifier)
-        check_size(trained)
+        check_flags(trained, args.as_is, args.split)
         minicnn.set_backend(args.backend or trained.backend(minicnn.get_backend()))
     except (ImportError, OSError, ValueError) as error:
         parser.error(str(error))
@@ -237,8 +255,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m minicnn.predict",
         usage="%(prog)s RUN image [image ...] [options]",
-        description="""Say which digit is on an image, with a network that `python -m minicnn.train`
-left in RUN.
+        description="""Say which digit is on an image, or what else the network learnt to tell apart,
+with a network that `python -m minicnn.train` left in RUN.
 
 Any image of one digit will do: any size, colours, dark on light or light on
 dark. It is cropped to its ink, brought to 28x28 pixels as MNIST's were, and
@@ -246,7 +264,8 @@ shown as the network sees it. Images that are such already are not changed.
 The network answers whatever it sees, be it a digit or a cat; what looks
 doubtful (two digits, ink at the border) is said beside the answer.
 All pages of a TIFF or GIF are read. A network that learnt other images than
-digits gets those of 28x28 pixels as they are.""",
+digits gets those of 28x28 pixels as they are. One that reads another size, or
+colours, gets each picture whole, brought to its size.""",
         epilog="""examples:
   python -m minicnn.predict runs/simplecnn-seed0 seven.png
   python -m minicnn.predict runs/simplecnn-seed0 scans/*.jpg --csv answers.csv

@@ -56,8 +56,11 @@ class Trained:
         return next(self.model.parameters()).dtype
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """The probability of each class, (N, K), for (N, 28, 28) uint8."""
-        return self.task.probabilities(self.model(to_float(images, self.dtype)))
+        """The probability of each class, (N, K), for uint8 images (N, H, W), in colour
+        (N, 3, H, W).
+        """
+        x = to_float(images, self.dtype)  # (N, 1, H, W), or (N, 3, 1, H, W)
+        return self.task.probabilities(self.model(x.reshape(-1, *self.model.input_shape)))
 
     def backend(self, default: str) -> str:
         """The kernel set that trained it, if every installation has that."""

@@ -18,7 +18,7 @@ a page of our own would be one more thing to prove.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +31,18 @@ from .pictures.ink import find_ink
 from .pictures.pieces import find_digits
 from .pictures.sheet import find_sheet
 
-__all__ = ["BOX", "SIDE", "Digit", "centre_of_mass", "find_ink", "is_mnist", "normalise", "read_digit", "read_digits"]
+__all__ = [
+    "BOX",
+    "SIDE",
+    "Digit",
+    "centre_of_mass",
+    "find_ink",
+    "is_mnist",
+    "normalise",
+    "read_digit",
+    "read_digits",
+    "read_pictures",
+]
 
 TILT = 15  # degrees to either side, in which a network that is unsure may look again
 
@@ -39,7 +50,7 @@ TILT = 15  # degrees to either side, in which a network that is unsure may look 
 class Digit(NamedTuple):
     """What the network gets, and where it comes from."""
 
-    pixels: np.ndarray  # (28, 28) uint8, light on dark
+    pixels: np.ndarray  # (28, 28) uint8, light on dark; of `read_pictures` (H, W) or (3, H, W)
     original: np.ndarray  # (H, W, 3 or 4) uint8, upright and small, to show it
     how: str  # what was done, for people
     where: str = ""  # the page, and with `split` the digit's number: "page 2, digit 1"
@@ -72,6 +83,26 @@ def read_digits(path: str | os.PathLike, as_is: bool | None = False, split: bool
         except ValueError as error:
             named = str(error).startswith(str(path))
             raise ValueError(str(error) if named else f"{path}: {error}") from None
+
+
+def read_pictures(path: str | os.PathLike, shape: Sequence[int]) -> Iterator[Digit]:
+    """Each page of a picture as it is, for a network that reads images of `shape` (C, H, W):
+    grey or in colour as that asks, and brought to its size, with a remark, if it has another.
+    """
+    C, H, W = shape
+    path = Path(path)
+    pages = list(open_pages(path))
+    for number, page in enumerate(pages, 1):
+        image, _ = simplify(page, path)
+        picture = image.convert("RGB" if C == 3 else "L")
+        remark = ""
+        if page.size != (W, H):
+            picture = picture.resize((W, H), Image.Resampling.BOX if page.width >= W else Image.Resampling.BILINEAR)
+            remark = f"{page.width}x{page.height} became {W}x{H}, whatever its proportions"
+        pixels = np.asarray(picture)
+        pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1)) if C == 3 else pixels  # (3, H, W) or (H, W)
+        where = f"page {number}" if len(pages) > 1 else ""
+        yield Digit(pixels, thumbnail(image), "brought to the size" if remark else "taken as it is", where, remark)
 
 
 def digits_on(page: Image.Image, path: Path, where: str, as_is: bool | None, split: bool) -> Iterator[Digit]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, nn
+from .. import kernels
 from ..kernels.threads import cores, get_num_threads, set_num_threads
 from ..models import SimpleCNN
 from ..summary import summary
@@ -21,7 +21,7 @@ BUDGET = 3.0  # seconds of measuring
 _busy = threading.Lock()
 
 
-def _model(run: RunFolder | None) -> nn.Module:
+def _model(run: RunFolder | None) -> Any:
     """A network of the run's kind with weights of its own, so that nobody waits for it;
     without a run SimpleCNN.
     """
@@ -31,7 +31,7 @@ def _model(run: RunFolder | None) -> nn.Module:
 def answer(run: RunFolder | None) -> dict[str, Any]:
     """GET /api/costs."""
     model = _model(run)
-    found = summary(model, SimpleCNN.input_shape)
+    found = summary(model, model.input_shape)
     names = dict(layers_of(model))
     total = {name: getattr(found, name) for name in ("parameters", "multiply_adds", "kept_bytes")}
     layers = [
@@ -83,13 +83,13 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
     }
 
 
-def _measure(model: nn.Module, batch: int) -> list[np.ndarray]:
+def _measure(model: Any, batch: int) -> list[np.ndarray]:
     """One array (layers, 2) of seconds for each round; the first round warms up (and
     compiles) and does not count.
     """
     layers = [layer for _, layer in layers_of(model)]
     generator = np.random.default_rng(0)
-    images = generator.random((batch, *SimpleCNN.input_shape), np.float32)
+    images = generator.random((batch, *model.input_shape), np.float32)
     rounds: list[np.ndarray] = []
     started = None
     while started is None or len(rounds) < 3 or (len(rounds) < 15 and time.perf_counter() - started < BUDGET):

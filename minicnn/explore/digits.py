@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..data.images import SIDE, from_ink
 from ..data.mnist import to_float
@@ -19,14 +20,14 @@ CANVAS = 280
 
 
 def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
-    """(28, 28) float32 and the label: from a canvas (CANVAS x CANVAS bytes in base64),
+    """(C, H, W) float32 and the label: from a canvas (CANVAS x CANVAS bytes in base64),
     or a test image's index.
     """
     digit = ask.field(body, "digit")
     if isinstance(digit, dict) and "index" in digit:
         index = ask.integer(digit, "index", 0, len(run.test) - 1)
         image, _ = run.test[index]
-        return image[0], int(run.truth()[index])
+        return image, int(run.truth()[index])
     pixels = ask.field(digit, "pixels")
     try:
         drawn = base64.b64decode(pixels, validate=True) if isinstance(pixels, str) else b""
@@ -35,7 +36,16 @@ def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
     if len(drawn) != CANVAS * CANVAS:
         raise Refused(f"pixels must be {CANVAS} x {CANVAS} bytes in base64, got {len(drawn)} bytes.")
     ink = np.frombuffer(drawn, np.uint8).reshape(CANVAS, CANVAS)
-    return to_float(drawn_digit(ink))[0], None
+    if run.shape != (1, SIDE, SIDE):
+        return to_float(drawn_image(ink, run.shape))[:, 0], None
+    return to_float(drawn_digit(ink)), None
+
+
+def drawn_image(ink: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """A drawing as it is, brought to (C, H, W) uint8, the same in all channels."""
+    C, H, W = shape
+    small = Image.fromarray(ink).resize((W, H), Image.Resampling.BOX)
+    return np.repeat(np.asarray(small)[None], C, axis=0)
 
 
 def drawn_digit(ink: np.ndarray) -> np.ndarray:
@@ -61,7 +71,7 @@ class Walk:
         self.chosen = None if body.get("target") is None else ask.integer(body, "target", 0, len(self.classes) - 1)
         self.loss = None
         with run.lock:
-            self.steps, self.grad_image = walk(trained.model, self.image[None, None], self._start)
+            self.steps, self.grad_image = walk(trained.model, self.image[None], self._start)
 
     def _start(self, output: np.ndarray) -> np.ndarray:
         """The gradient at the network's end: of the chosen class's logit, or of the
@@ -73,7 +83,7 @@ class Walk:
             self.chosen = self.predicted
         criterion = self.task.criterion()
         # A digit of the chosen class has its number: 0 is even, 1 is odd.
-        self.loss = criterion(output, self.task.targets(self.image[None, None], np.array([self.chosen])))
+        self.loss = criterion(output, self.task.targets(self.image[None], np.array([self.chosen])))
         if self.of == "loss":
             return criterion.backward()
         if output.shape[1] == 1:  # a probability of "odd"; that of "even" is 1 minus it
@@ -116,7 +126,7 @@ def answer(run: RunFolder, body: Any) -> dict[str, Any]:
     """
     walked = Walk(run, body)
     return {
-        "image": shades(walked.image[None], signed=False),
+        "image": shades(walked.image, signed=False),
         "image_gradient": shades(planes(walked.grad_image), signed=True),
         "label": walked.label,
         "predicted": walked.predicted,
@@ -136,7 +146,7 @@ def plane(run: RunFolder, body: Any) -> dict[str, Any]:
     layer = ask.integer(body, "layer", -1, len(walked.steps) - 1)
     what = ask.choice(body, "what", ("activation", "gradient"))
     if layer < 0:
-        array = walked.image[None, None] if what == "activation" else walked.grad_image
+        array = walked.image[None] if what == "activation" else walked.grad_image
     else:
         array = walked.steps[layer].output if what == "activation" else walked.steps[layer].grad
     values = planes(array)

@@ -1,5 +1,6 @@
 """A run folder as the page sees it: what is read, and nothing else than its own files."""
 
+import base64
 import csv
 import io
 import threading
@@ -46,8 +47,9 @@ class RunFolder:
             )
         self.data = data or own_data(self.folder)
         self.test = open_images(self.data, train=False)
-        most = len(self.test.classes)
-        check_readable(self.test, (1, 28, 28), most, "This page shows", f"--data {self.data}")
+        self.shape = own_shape(self.folder)
+        name = f"--data {self.data}" if self.data else "the bundled set, as the run's own is not there,"
+        check_readable(self.test, self.shape, len(self.test.classes), "This run reads", name)
         self.lock = threading.RLock()  # layers keep what backward needs: one walk at a time
         self._trained: Any = None
         self._version: Any = None  # of its files
@@ -150,6 +152,16 @@ def own_data(folder: Path) -> Path | None:
     return Path(used) if isinstance(used, str) and Path(used).exists() else None
 
 
+def own_shape(folder: Path) -> tuple[int, int, int]:
+    """(C, H, W) of the images that the run's network reads."""
+    model: Any
+    try:
+        _, model = rebuild(folder, read_config(folder), Task)
+        return model.input_shape
+    except (AttributeError, ValueError):
+        return (1, 28, 28)  # the page says what is wrong with the file
+
+
 def refuse(read: Callable[..., Any], *arguments: Any) -> Any:
     """What `read` reads; a file that it cannot take is a sentence for the page."""
     try:
@@ -170,6 +182,7 @@ def overview(run: RunFolder) -> dict[str, Any]:
         )
     task, _ = run.rebuild()
     classes = list(task.classes) if isinstance(task, Classifier) else []
+    about["shape"] = run.shape
     return about | {"question": task.question, "classes": classes, "note": note}
 
 
@@ -212,7 +225,9 @@ def images(run: RunFolder, body: Any) -> dict[str, Any]:
             {
                 "index": int(index),
                 "label": int(run.test.labels[index]),
-                "pixels": run.test.images[index].reshape(-1),
+                "name": run.test.classes[run.test.labels[index]],
+                "shape": run.shape,
+                "pixels": base64.b64encode(run.test.images[index].tobytes()).decode(),
                 "probability": None if probabilities is None else probabilities[index].max(),
             }
             for index in page

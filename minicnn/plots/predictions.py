@@ -11,6 +11,8 @@ from ..data.images import Digit
 from .picture import save
 from .training import OTHER, RIGHT
 
+MOST_BARS = 10  # more classes than these have no room: the likeliest are drawn
+
 
 def draw_predictions(
     path: Path, answers: Sequence[tuple[Path, Digit, np.ndarray]], classes: Sequence[str], total: int
@@ -31,10 +33,14 @@ def draw_predictions(
         left.set(xticks=[], yticks=[], facecolor="#cfd3da")  # what is transparent shows the grey
         left.spines[:].set_color("#dddddd")
         middle.set_axis_off()
-        middle.imshow(digit.pixels, cmap="gray", vmin=0, vmax=255)
+        seen = digit.pixels if digit.pixels.ndim == 2 else digit.pixels.transpose(1, 2, 0)  # (H, W, 3)
+        middle.imshow(seen, cmap="gray", vmin=0, vmax=255)
         middle.set_title("as the network sees it", fontsize=9)
         best = int(probabilities.argmax())
-        right.bar(classes, probabilities, color=[RIGHT if k == best else OTHER for k in range(len(classes))])
+        shown = np.sort(np.argsort(-probabilities, kind="stable")[:MOST_BARS])
+        names = [classes[k] if len(classes[k]) <= 12 else f"{classes[k][:11]}." for k in shown]
+        right.bar(range(len(shown)), probabilities[shown], color=[RIGHT if k == best else OTHER for k in shown])
+        right.set_xticks(range(len(shown)), names, rotation=0 if max(map(len, names)) <= 2 else 60)
         right.set_box_aspect(1 / 1.3)  # as high as the images
         right.set(ylim=(0, 1), yticks=[0, 0.5, 1], yticklabels=["0", "50%", "100%"])
         right.set_title(f"{classes[best]}: {probabilities[best]:.2%}", fontsize=9)

@@ -18,6 +18,8 @@ from minicnn.explore.open_run import RunFolder
 from minicnn.nn import functional as F
 from minicnn.saved.weights import load_weights, save_weights
 
+from .conftest import keep
+
 
 @pytest.fixture(autouse=True)
 def textbook():
@@ -39,6 +41,35 @@ def trained(run_folder):
 
 def values(told):
     return np.frombuffer(base64.b64decode(told["bytes"]), np.uint8).reshape(told["shape"])
+
+
+@pytest.mark.parametrize("shape", [(1, 9, 12), (3, 12, 9)])
+def test_a_network_of_another_size_or_in_colour_is_shown_as_it_is(tmp_path, shape):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (14, *shape), np.uint8)
+    stored = images.transpose(0, 2, 3, 1) if shape[0] == 3 else images[:, 0]
+    labels = np.arange(14) % 2
+    np.savez(tmp_path / "data.npz", x_train=stored, y_train=labels, x_test=stored, y_test=labels)
+    model = models.SimpleCNN(2, shape)
+    names = {"outputs": 2, "input_shape": shape, "classes": ["cat", "dog"], "data": str(tmp_path / "data.npz")}
+    run = RunFolder(keep(tmp_path, "digits", model, **names))
+    assert open_run.overview(run)["shape"] == shape
+    told = digits.answer(run, {"digit": {"index": 3}, "of": "logit"})
+    x, _ = run.test.batch([3])
+    shares = run.trained().task.probabilities
+    assert told["image"]["shape"] == shape
+    np.testing.assert_allclose(told["probabilities"], shares(model(x))[0], rtol=1e-5)
+    assert values(told["image_gradient"]).shape == shape
+    last = digits.plane(
+        run, {"digit": {"index": 3}, "of": "logit", "layer": -1, "what": "activation", "channel": shape[0] - 1}
+    )
+    np.testing.assert_array_equal(last["values"], x[0, -1])
+    shown = open_run.images(run, {"start": 0})["images"]
+    assert [one["name"] for one in shown[:2]] == [run.test.classes[label] for label in run.test.labels[:2]]
+    drawn = base64.b64encode(bytes([255]) * 280 * 280).decode()
+    told = digits.answer(run, {"digit": {"pixels": drawn}, "of": "logit"})
+    np.testing.assert_allclose(told["probabilities"], shares(model(np.ones((1, *shape), "f")))[0], rtol=1e-5)
+    assert costs.answer(run)["layers"][0]["name"] == "cnn.0"
 
 
 def test_the_overview_is_the_files(run, run_folder):
@@ -186,7 +217,8 @@ def test_the_confusion_matrix_and_the_images_behind_its_cells(run, trained):
     assert len(behind["images"]) == 40
     for one in behind["images"]:
         assert one["label"] == 7
-        np.testing.assert_array_equal(one["pixels"], data.images[one["index"]].reshape(-1))
+        assert base64.b64decode(one["pixels"]) == data.images[one["index"]].tobytes()
+        assert one["shape"] == (1, 28, 28)
     assert open_run.images(run, {"start": 990})["total"] == 1000
 
 
@@ -207,7 +239,7 @@ def test_training_that_goes_on_is_seen(run_folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "words", "status"),
     [
-        ("model.safetensors", b"{}", "model.safetensors is neither a whole safetensors file", 422),
+        ("model.safetensors", b"{}", "model.safetensors is a JSON file without weights", 422),
         ("model.safetensors", None, "The run folder has no model.safetensors yet", 404),
         ("metrics.csv", b"epoch\nx\n", "metrics.csv is damaged", 422),
         ("metrics.csv", "\u00e9poca\n1\n".encode("latin-1"), "metrics.csv is damaged: 'utf-8' codec can't decode", 422),
@@ -276,7 +308,7 @@ def test_a_folder_that_is_no_run_is_refused_at_the_start(tmp_path):
     ("shape", "words"),
     [
         ((0, 28, 28), "--data .* holds no test images; expected at least one"),
-        ((2, 28, 27), "This page shows grey images of 28x28 pixels .*; --data .* has grey images of 28x27"),
+        ((2, 28, 27), "This run reads grey images of 28x28 pixels .*; --data .* has grey images of 28x27"),
     ],
 )
 def test_images_that_the_page_cannot_show_are_refused_at_the_start(run_folder, tmp_path, shape, words):

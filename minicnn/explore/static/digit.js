@@ -4,7 +4,7 @@ import { ask, latest } from "./api.js";
 import { segments } from "./controls.js";
 import { el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
-import { bytesOf, plane, textOf, thumbnails } from "./planes.js";
+import { bytesOf, coloured, plane, textOf, thumbnails } from "./planes.js";
 
 const SIZE = 280;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -109,9 +109,11 @@ export function startDigit(box) {
 
   function receive(answer) {
     problem.hidden = true;
-    if ("index" in state.digit && !state.drawn) drawPicked(bytesOf(answer.image.bytes));
-    paint([image], answer.image, "activation", 5);
-    paint([imageGradient], answer.image_gradient, "gradient", 5);
+    if ("index" in state.digit && !state.drawn) drawPicked(answer.image);
+    if (images.length !== answer.image.shape[0]) makeSeen(answer.image.shape);
+    const scale = Math.max(1, 140 / answer.image.shape[2]);
+    paint(images, answer.image, "activation", scale);
+    paint(imageGradients, answer.image_gradient, "gradient", scale);
     showVerdict(answer);
     showBars(answer);
     replace(softmaxBox, answer.steps.kind === "softmax" ? softmaxTable(answer) : sigmoidTable(answer));
@@ -119,13 +121,22 @@ export function startDigit(box) {
     state.newest = answer; // the verdict first; the many maps in the next frame
   }
 
-  function drawPicked(bytes) {
-    const small = new OffscreenCanvas(28, 28);
-    const image = new ImageData(28, 28);
-    bytes.forEach((byte, place) => image.data.set([byte, byte, byte, 255], 4 * place));
-    small.getContext("2d").putImageData(image, 0, 0);
+  function drawPicked(image) {
     context.imageSmoothingEnabled = true;
-    context.drawImage(small, 0, 0, SIZE, SIZE);
+    context.drawImage(coloured(bytesOf(image.bytes), image.shape), 0, 0, SIZE, SIZE);
+  }
+
+  let images = [];
+  let imageGradients = [];
+  /** The image and its gradient, a map for each channel: one, or red, green and blue. */
+  function makeSeen([channels, height, width]) {
+    images = Array.from({ length: channels }, (_, c) => mapButton(-1, c, "activation"));
+    imageGradients = Array.from({ length: channels }, (_, c) => mapButton(-1, c, "gradient"));
+    const buttons = (maps) => maps.map((map) => map.button);
+    replace(seen,
+      el("h3", {}, "What the network sees"), buttons(images),
+      el("h3", {}, "Gradient at the pixels"), buttons(imageGradients),
+      el("p", { class: "note" }, `${height} × ${width}${channels === 3 ? " in red, green and blue" : ""}; blue pixels raise it`));
   }
 
   function showVerdict(answer) {
@@ -210,9 +221,6 @@ export function startDigit(box) {
     replace(strip, thumbnails(answer.images, pick), el("div", { class: "actions" }, move(start - 40, "Back"), move(start + 40, "More"), el("span", { class: "note" }, `test images ${start} to ${start + answer.images.length - 1} of ${answer.total}`)));
   }
 
-  const image = mapButton(-1, 0, "activation");
-  const imageGradient = mapButton(-1, 0, "gradient");
-  seen.append(el("h3", {}, "What the network sees"), image.button, el("h3", {}, "Gradient at the pixels"), imageGradient.button, el("p", { class: "note" }, "28 × 28; blue pixels raise it"));
   blank();
   box.append(problem,
     el("div", { class: "digit" },

@@ -72,11 +72,33 @@ export function plane(bytes, height, width, { signed = false, scale = 2, label =
   return picture;
 }
 
+/** An image (C, H, W) of bytes, flat, in its own colours on a canvas of its own size: grey, or red, green and blue. */
+export function coloured(bytes, [channels, height, width]) {
+  const canvas = new OffscreenCanvas(width, height);
+  const image = new ImageData(width, height);
+  const size = height * width;
+  const last = channels - 1;
+  for (let place = 0; place < size; place++) {
+    image.data.set([bytes[place], bytes[Math.min(1, last) * size + place], bytes[last * size + place], 255], 4 * place);
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** A test image (C, H, W) as a picture about 42 pixels wide. */
+function small(bytes, [channels, height, width]) {
+  if (channels === 1) return plane(bytes, height, width, { scale: 42 / width });
+  const canvas = el("canvas", { class: "plane", width, height });
+  canvas.style.width = "42px";
+  canvas.getContext("2d").drawImage(coloured(bytes, [channels, height, width]), 0, 0);
+  return canvas;
+}
+
 /** Small pictures of test images, each a button. */
 export function thumbnails(images, pick) {
   return el("div", { class: "thumbnails" }, images.map((image) => {
-    const text = image.probability === null ? `${image.label}` : `${show(100 * image.probability, 3)} %`;
-    const name = `test image ${image.index}, a ${image.label}`;
-    return el("button", { type: "button", class: "picture", "aria-label": name, onclick: () => pick(image.index) }, plane(Uint8Array.from(image.pixels), 28, 28, { scale: 1.5 }), el("span", {}, text));
+    const text = image.probability === null ? image.name : `${show(100 * image.probability, 3)} %`;
+    const name = `test image ${image.index}, a ${image.name}`;
+    return el("button", { type: "button", class: "picture", "aria-label": name, onclick: () => pick(image.index) }, small(bytesOf(image.pixels), image.shape), el("span", {}, text));
   }));
 }

@@ -81,7 +81,7 @@ async function showFilters(box) {
     const { epoch, filters } = answer.epochs[slider.value];
     label.textContent = name(epoch);
     filters.forEach((filter, o) => {
-      const [values] = filter;
+      const values = filter.flat(); // of several channels (red, green, blue) one below the other
       // From number to byte: a matter of drawing; the numbers themselves are the server's.
       const bytes = Uint8Array.from(values.flat(), (value) => (typeof value === "number" ? Math.round(127.5 + (127.5 * value) / answer.largest) : 127));
       const button = pictures.children[o] ?? pictures.appendChild(el("button", { type: "button", class: "picture", onclick: () => { chosen = o; draw(); } }));
@@ -93,7 +93,7 @@ async function showFilters(box) {
     detail.hidden = chosen === null;
     if (chosen !== null) {
       numbers.caption.textContent = `filter ${chosen}, ${name(epoch)}`;
-      numbers.update(filters[chosen][0]);
+      numbers.update(filters[chosen].flat());
     }
   };
   slider.addEventListener("input", draw);
