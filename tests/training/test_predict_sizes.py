@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import minicnn
 from minicnn import predict, train
 from minicnn.data.images import read_pictures
 from minicnn.trained import Trained
@@ -26,8 +27,10 @@ def sized(request, tmp_path_factory):
     labels = np.arange(len(images)) % CLASSES
     np.savez(folder / "data.npz", x_train=stored, y_train=labels, x_test=stored, y_test=labels)
     flags = ["--data", str(folder / "data.npz"), "--epochs", "1", "--backend", "numpy", "--quiet", "--no-plots"]
+    before = minicnn.get_backend()
     assert train.main([*flags, "--out", str(folder / "run")]) == 0
-    return folder / "run", images
+    yield folder / "run", images
+    minicnn.set_backend(before)
 
 
 def save(images, folder):
