@@ -77,6 +77,19 @@ def softmax_magnitudes(name: str, x: np.ndarray, grad_output: np.ndarray, axis: 
         return np.abs(np.log(p)) + 1, g + p * g.sum(axis, keepdims=True), 4 * n
 
 
+# --------------------------------------------------------------------------- resizing
+
+
+def around(output: np.ndarray, grad_input: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
+    """The magnitudes where a rounded place may have crossed a pixel: then the pixel beside it
+    is read, too. So the largest of |x|, and the sum over the pixels around.
+    """
+    H, W = grad_input.shape[-2:]
+    wide = np.pad(grad_input, [(0, 0), (0, 0), (1, 1), (1, 1)])
+    total = sum(wide[:, :, i : i + H, j : j + W] for i in range(3) for j in range(3))
+    return [np.full(output.shape, x.max(initial=0)), np.asarray(total)]
+
+
 # ------------------------------------------------------------------------ normalisation
 
 

@@ -96,7 +96,10 @@ def _allowed(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray
         magnitudes = differentiate(names["theirs"], leaves, np.abs(grad))
     else:  # the textbook is the judge
         with use_backend("numpy"):
-            magnitudes = list(names["ours"](*leaves, np.abs(grad)).values())
+            given = {**names, **dict(zip(trial.leaves, leaves, strict=True)), "grad_output": np.abs(grad)}
+            magnitudes = list(names["ours"](*(given[name] for name in trial.arrays)).values())
+    if trial.operation == "interpolate":
+        magnitudes = bounds.around(magnitudes[0], magnitudes[1], leaves[0])
     found = [bounds.of_sums(size, n, dtype) for size, n in zip(magnitudes, trial.terms, strict=True)]
     return [np.zeros(output.shape), found[1]] if pooling else found  # a maximum is not rounded
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..nn.functional.resizing import sizes
 from .backwards import channels, window
 
 HEAD = """import numpy as np
@@ -253,6 +254,33 @@ def _means(rng, name: str, shape: tuple, output: tuple, options: dict) -> Trial:
     return trial._replace(kept=f"input.shape{trial.call()}")
 
 
+def interpolate(rng) -> Trial:
+    N, C, (H, W) = _int(rng, 1, 3), _int(rng, 1, 4), _pair(rng, 1, _choice(rng, 5, 20))
+    mode = _choice(rng, "nearest", "nearest-exact", "bilinear")
+    options: dict[str, Any] = {"size": _pair(rng, 1, 20)}
+    if rng.random() < 0.5:
+        options = {"scale_factor": _choice(rng, 2.0, 1.3, (1.7, 3.0), (2.5, 1.0))}
+    options |= {"mode": mode} | ({"align_corners": bool(rng.random() < 0.5)} if mode == "bilinear" else {})
+    shape = (N, C, H, W)
+    (OH, OW), _ = sizes(shape, options.get("size"), options.get("scale_factor"), None, "interpolate")
+    arrays = {"input": _reals(rng, shape), "grad_output": _grads(rng, (N, C, OH, OW))}
+    rounded = 2 * max(H, W, OH, OW) + 8  # a place near W is off by up to W eps
+    trial = Trial("interpolate", arrays, options, terms=(rounded, rounded + OH * OW))
+    return trial._replace(kept=f"input.shape{trial.call()}")
+
+
+def max_unpool2d(rng) -> Trial:
+    """The indices of a max pooling side by side: each window holds one place, drawn here."""
+    N, C, (KH, KW), (H, W) = _int(rng, 1, 3), _int(rng, 1, 4), _pair(rng, 1, 3), _pair(rng, 1, 6)
+    shape = (N, C, H, W)
+    row = f"(np.arange({H})[:, None] * {KH} + rng.integers(0, {KH}, {shape}))"
+    column = f"np.arange({W}) * {KW} + rng.integers(0, {KW}, {shape})"
+    arrays = {"input": _reals(rng, shape), "indices": f"{row} * {W * KW} + {column}"}
+    arrays["grad_output"] = _grads(rng, (N, C, H * KH, W * KW))
+    options = {"kernel_size": (KH, KW)}
+    return Trial("max_unpool2d", arrays, options, terms=(0, 0), kept=f"indices, kernel_size={(KH, KW)}")
+
+
 def _dropout(name: str) -> Callable[[np.random.Generator], Trial]:
     def draw(rng) -> Trial:
         shape = tuple(_int(rng, 1, _choice(rng, 5, 12)) for _ in range(_int(rng, 2, 4)))
@@ -381,6 +409,8 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
     "max_pool2d": max_pool2d,
     "avg_pool2d": avg_pool2d,
     "adaptive_avg_pool2d": adaptive_avg_pool2d,
+    "interpolate": interpolate,
+    "max_unpool2d": max_unpool2d,
     "linear": linear,
     **{name: _dropout(name) for name in ("dropout", "dropout2d")},
     "batch_norm": batch_norm,

@@ -18,6 +18,8 @@ from .pointwise import GELU, LeakyReLU, ReLU, Sigmoid, Tanh
 from .pooling import MaxPool2d
 from .sequential import Sequential
 from .softmax import LogSoftmax, Softmax
+from .unpooling import MaxUnpool2d
+from .upsampling import Upsample
 
 __all__ = [
     "GELU",
@@ -39,6 +41,7 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MaxPool2d",
+    "MaxUnpool2d",
     "Module",
     "NLLLoss",
     "Parameter",
@@ -48,5 +51,6 @@ __all__ = [
     "Softmax",
     "Tanh",
     "Unflatten",
+    "Upsample",
     "functional",
 ]

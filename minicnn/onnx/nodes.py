@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import geometry, nn
 from ..nn.functional.average_pooling import divisor_of
+from ..nn.functional.resizing import Tap, grid, sizes
 from ..nn.watch import Call
 
 if TYPE_CHECKING:
@@ -219,6 +220,44 @@ def _pointwise(op: str) -> Callable[["Graph", Call], None]:
     return add
 
 
+def _upsample(graph: "Graph", call: Call) -> None:
+    """Resize, where each pixel becomes several; else as it is defined.
+
+    Resize takes factors, and which pixels are read then depends on how they are rounded.
+    Indices for each axis, or a matrix, leave nothing to rounding.
+    """
+    layer: Any = call.module
+    x = call.inputs[0]
+    rows, columns = grid(x.shape, layer.options, x, "onnx.export")
+    (H, W), (OH, OW) = x.shape[2:], call.outputs[0].shape[2:]
+    _, steps = sizes(x.shape, layer.size, layer.scale_factor, layer.recompute_scale_factor, "onnx.export")
+    if OH % H == OW % W == 0 and steps == (H / OH, W / OW) and layer.mode != "nearest-exact":
+        options: dict[str, Any] = {
+            "mode": "nearest",
+            "coordinate_transformation_mode": "asymmetric",
+            "nearest_mode": "floor",
+        }
+        if layer.mode == "bilinear":
+            places = "align_corners" if layer.align_corners else "half_pixel"
+            options = {"mode": "linear", "coordinate_transformation_mode": places}
+        factors = graph.array(np.array([1, 1, OH // H, OW // W], np.float32))
+        graph.node("Resize", graph.latest, "", factors, **options)
+    elif layer.mode == "bilinear":
+        graph.node("MatMul", graph.array(_matrix(rows, H)), graph.latest)
+        graph.node("MatMul", graph.latest, graph.array(_matrix(columns, W).T.copy()))
+    else:
+        graph.node("Gather", graph.latest, graph.array(rows[0].pixel), axis=2)
+        graph.node("Gather", graph.latest, graph.array(columns[0].pixel), axis=3)
+
+
+def _matrix(taps: Sequence[Tap], size: int) -> np.ndarray:
+    """(outputs, pixels): the share of each pixel of an axis in each output."""
+    matrix = np.zeros((len(taps[0].pixel), size), taps[0].share.dtype)
+    for tap in taps:
+        matrix[np.arange(len(tap.pixel)), tap.pixel] += tap.share
+    return matrix
+
+
 def _leaky_relu(graph: "Graph", call: Call) -> None:
     layer: Any = call.module
     graph.node("LeakyRelu", alpha=float(layer.negative_slope))
@@ -272,6 +311,7 @@ NODES: dict[type, Callable[["Graph", Call], None]] = {
     nn.Flatten: _flatten,
     nn.Unflatten: _unflatten,
     nn.ReLU: _pointwise("Relu"),
+    nn.Upsample: _upsample,
     nn.LeakyReLU: _leaky_relu,
     nn.GELU: _gelu,
     nn.Softmax: _softmax("Softmax"),

@@ -202,6 +202,28 @@ def avg_pool2d(node: Node) -> nn.Module:
     )
 
 
+def upsample(node: Node) -> nn.Module:
+    """Resize to sizes or by factors, with the places that torch has."""
+    constants = [array for array in node.constants if array.size]  # a region of interest is empty
+    mode = node.attributes.get("mode", b"nearest").decode()
+    places = node.attributes.get("coordinate_transformation_mode", b"half_pixel").decode()
+    nearest = node.attributes.get("nearest_mode", b"round_prefer_floor").decode()
+    half = ("half_pixel", "pytorch_half_pixel")  # which differ for an output of one pixel alone
+    read = {
+        **{("linear", name): ("bilinear", False) for name in half},
+        ("linear", "align_corners"): ("bilinear", True),
+        ("nearest", "asymmetric"): ("nearest", None),
+    }
+    if (mode, places) not in read or (mode == "nearest" and nearest != "floor") or len(constants) != 1:
+        raise node.refuse(f"resizes by mode {mode}, {places}, {nearest}, which no layer here does.")
+    kind, align_corners = read[mode, places]
+    last: list[Any] = constants[0].tolist()
+    if len(last) != 4 or (isinstance(last[0], float) and last[:2] != [1, 1]):
+        raise node.refuse(f"resizes by {last}; expected height and width alone.")
+    given: dict[str, Any] = {"size" if isinstance(last[0], int) else "scale_factor": tuple(last[2:])}
+    return nn.Upsample(**given, mode=kind, align_corners=align_corners)
+
+
 def linear(weight: np.ndarray, bias: np.ndarray | None = None) -> nn.Module:
     O, I = weight.shape
     layer = nn.Linear(I, O, bias=bias is not None, dtype=weight.dtype)
@@ -323,6 +345,7 @@ MAKERS: dict[str, Callable[[Node], nn.Module]] = {
     "MaxPool": max_pool2d,
     "AveragePool": avg_pool2d,
     "GlobalAveragePool": lambda node: nn.AdaptiveAvgPool2d(1),
+    "Resize": upsample,
     "Gemm": gemm,
     "MatMul": mat_mul,
     "Flatten": flatten,

@@ -123,6 +123,20 @@ def truth_of_a_parameter():
     assert not torch.nn.Parameter(torch.zeros(1))  # a bias of one 0 counts as none
 
 
+def pictures():
+    x = np.zeros((1, 1, 2, 2), np.uint8)
+    with pytest.raises(RuntimeError, match="interpolate: input has dtype uint8"):
+        F.interpolate(x, 4)
+    assert TF.interpolate(torch.from_numpy(x), 4).shape == (1, 1, 4, 4)
+
+
+def unpooling_to_nothing():
+    x, indices = np.ones((1, 1, 1)), np.zeros((1, 1, 1), np.int64)
+    with pytest.raises(RuntimeError, match="the output would be 0 x 2; each must be at least 1"):
+        F.max_unpool2d(x, indices, 2, padding=(1, 0))
+    assert TF.max_unpool2d(torch.from_numpy(x), torch.from_numpy(indices), 2, padding=(1, 0)).shape == (1, 0, 2)
+
+
 DIFFERENCES = {
     "`mse_loss` of shapes that differ": mse_shapes,
     "a bias of `linear` that is not (out,)": linear_bias,
@@ -133,6 +147,8 @@ DIFFERENCES = {
     "`load_state_dict` of another dtype": loaded_dtype,
     "`avg_pool2d` of integers": means_of_integers,
     "`load_state_dict` of names with `module.` or `_orig_mod.`": wrapped_names,
+    "`interpolate` of uint8": pictures,
+    "`max_unpool2d` to an image without pixels": unpooling_to_nothing,
     "a pooling window without an element of the image": window_without_element,
     "an infinite or NaN weight over the padding": zeros_of_the_padding,
     "a frozen parameter that has a gradient": frozen_with_a_gradient,

@@ -24,7 +24,8 @@ NAMES = {
         set_num_threads summary use_backend""",
     "minicnn.nn": """AdaptiveAvgPool2d AvgPool2d BCELoss BCEWithLogitsLoss BatchNorm2d Conv2d ConvTranspose2d
         CrossEntropyLoss Dropout Dropout2d Flatten GELU Identity LayerNorm LeakyReLU Linear LogSoftmax
-        MSELoss MaxPool2d Module NLLLoss Parameter ReLU Sequential Sigmoid Softmax Tanh Unflatten functional""",
+        MSELoss MaxPool2d MaxUnpool2d Module NLLLoss Parameter ReLU Sequential Sigmoid Softmax Tanh
+        Unflatten Upsample functional""",
     "minicnn.nn.functional": " ".join(
         f"{name} {name}_backward"
         for name in [
@@ -40,11 +41,13 @@ NAMES = {
             "dropout2d",
             "fold",
             "gelu",
+            "interpolate",
             "layer_norm",
             "leaky_relu",
             "linear",
             "log_softmax",
             "max_pool2d",
+            "max_unpool2d",
             "mse_loss",
             "nll_loss",
             "pad",
@@ -63,6 +66,7 @@ NAMES = {
 # Arguments of torch's that mean nothing here, and those that differ for a reason.
 OMITTED = {"device", "size_average", "reduce", "_stacklevel", "foreach", "capturable", "differentiable", "fused"}
 DIFFERENT = {
+    ("interpolate", "antialias"): "made for shrinking images; Upsample does not take it either",
     ("dropout", "return_mask"): "torch keeps the mask on its tape; here the gradient takes it",
     ("dropout2d", "return_mask"): "the same",
     ("pad", "value"): "None means 0 in torch; here it says 0",

@@ -134,6 +134,7 @@ def test_what_the_layers_say_they_keep_is_what_summary_measures():
         (nn.Dropout2d(), image, 4 * 2),
         (nn.AdaptiveAvgPool2d(2), image, 0),
         (nn.Identity(), image, 0),
+        (nn.Upsample(scale_factor=2), image, 0),
         (nn.LayerNorm(6), image, 4 * 72),
         (nn.Flatten(), image, 0),
         (nn.Unflatten(1, (8, 9)), (72,), 0),

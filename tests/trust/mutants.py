@@ -30,6 +30,7 @@ POINTWISE = ("tests/nn/test_pointwise.py", "-k", "negative_zero or special")
 AVERAGES = ("tests/nn/test_average_pooling.py", "-k", "agree")
 DROPOUT = ("tests/nn/test_dropout.py", "-k", "mean or mask")
 ACTIVATIONS = ("tests/nn/test_activations.py", "-k", "agree")
+RESIZING = ("tests/nn/test_resizing.py", "-k", "agree")
 NORMALIZATION = ("tests/nn/test_normalization.py", "-k", "agrees or several_batches")
 LINEAR = ("tests/nn/test_linear.py", "-k", "integers_agree")
 LAYERS = ("tests/nn/test_layers.py", "-k", "every_gradient or add_up")
@@ -209,6 +210,18 @@ MUTANTS = {
         ACTIVATIONS,
     ),
     # functional, layers
+    "bilinear upsampling begins half a pixel further": Mutant(
+        "nn/functional/resizing.py",
+        "(place + dtype.type(0.5)) * dtype.type(step) - dtype.type(0.5)",
+        "place * dtype.type(step)",
+        RESIZING,
+    ),
+    "unpooling adds what it must put": Mutant(
+        "nn/functional/unpooling.py",
+        "output[planes, places] = x.reshape(places.shape)",
+        "np.add.at(output, (planes, places), x.reshape(places.shape))",
+        RESIZING,
+    ),
     "the gradient of softmax forgets the sum": Mutant(
         "nn/functional/softmax.py",
         "return arrays.from_number(products - p * total)",

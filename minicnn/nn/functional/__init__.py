@@ -41,7 +41,9 @@ from .pointwise import (
     tanh_backward,
 )
 from .pooling import max_pool2d, max_pool2d_backward
+from .resizing import interpolate, interpolate_backward
 from .softmax import log_softmax, log_softmax_backward, nll_loss, nll_loss_backward, softmax, softmax_backward
+from .unpooling import max_unpool2d, max_unpool2d_backward
 
 __all__ = [
     "adaptive_avg_pool2d",
@@ -68,6 +70,8 @@ __all__ = [
     "fold_backward",
     "gelu",
     "gelu_backward",
+    "interpolate",
+    "interpolate_backward",
     "layer_norm",
     "layer_norm_backward",
     "leaky_relu",
@@ -78,6 +82,8 @@ __all__ = [
     "log_softmax_backward",
     "max_pool2d",
     "max_pool2d_backward",
+    "max_unpool2d",
+    "max_unpool2d_backward",
     "mse_loss",
     "mse_loss_backward",
     "nll_loss",
