@@ -9,7 +9,7 @@ import numpy as np
 
 from ..kernels import use_backend
 from . import bounds, on_device
-from .trials import Trial
+from .programs import Trial
 
 
 class Verdict(NamedTuple):

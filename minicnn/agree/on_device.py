@@ -7,7 +7,7 @@ error follows from the largest elements around it, and such a row says WRONG.
 Not yet run on a GPU; on the CPU it is run in the tests.
 """
 
-from .trials import Trial, forward_and_backward, steps
+from .programs import Trial, forward_and_backward, steps
 
 HEAD = """import numpy as np
 import torch
