@@ -25,8 +25,8 @@ def _output_size(shape, kernel_size, stride, padding, output_size, who: str) -> 
             wanted = [operator.index(n) for n in output_size][-2:]
         except TypeError:
             raise TypeError(f"{who}: output_size must be a tuple of ints, got {output_size!r}.") from None
-        if len(output_size) not in (2, len(shape)):
-            raise ValueError(f"{who}: output_size must be (height, width) or a whole shape, got {output_size!r}.")
+        if len(output_size) not in (2, 4):
+            raise ValueError(f"{who}: output_size must be (height, width) or (N, C, H, W), got {output_size!r}.")
         least = [n - s + 1 for n, s in zip(usual, S, strict=True)]
         most = [n + s - 1 for n, s in zip(usual, S, strict=True)]
         if not all(low <= n <= high for low, n, high in zip(least, wanted, most, strict=True)):
