@@ -71,6 +71,7 @@ class Server(ThreadingHTTPServer):
             "/api/channels/cell": channels.cell,
             "/api/matrix": matrix.answer,
             "/api/source": walk.answer,
+            "/api/source/cell": walk.cell,
             "/api/run/digit": lambda body: digits.answer(self.needs_run(), body),
             "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
             "/api/run/images": lambda body: open_run.images(self.needs_run(), body),

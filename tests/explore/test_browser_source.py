@@ -72,7 +72,8 @@ def test_the_numbers_and_the_link_are_the_layer_benchs(server, visit):
     page.locator("#view-source .code").focus()
     page.keyboard.press("End")
     np.testing.assert_array_equal(values(page, "result"), output)
-    until(page, "location.hash.includes('function=conv2d')")
+    last = page.inner_text(".transport output").split()[-1]
+    until(page, f"location.hash.endsWith('function=conv2d&step={last}')")
     address = page.url
     page.goto("about:blank")
     page.goto(address)  # as somebody does who was given the link
@@ -94,6 +95,27 @@ def test_a_name_tells_its_meaning(server, visit):
     assert "W is the columns of the input (width, never weight)" in told
     page.locator("#view-source .code .known", has_text="padded").first.click()
     assert "the image with its padding around it" in page.inner_text("#source-explain")
+
+
+def test_pointing_at_a_number_marks_what_it_was_made_from(server, visit):
+    page = visit(server, "source")
+    page.get_by_label("Function").select_option("conv2d")
+    until(page, "document.querySelector('.calls strong').textContent === 'conv2d'")
+    page.get_by_label("Name whose next change is looked for").select_option("output")
+    page.get_by_role("button", name="Next change of").click()
+    cell(page, "output", 1, 2).hover()
+    page.wait_for_selector("#source-explain .total")
+    output = values(page, "output")
+    assert float(page.get_attribute("#source-explain .total", "data-value")) == output[1, 2]
+    products = page.eval_on_selector_all("#source-explain .term", "all => all.map(one => Number(one.dataset.product))")
+    assert sum(products) == output[1, 2]
+    assert page.locator('[aria-label="rows"] .mark-input').count() == 9
+    column = page.eval_on_selector_all('[aria-label="cols"] .mark-input', "all => all.map(one => one.dataset.place)")
+    assert column == [f"{row},{1 * 5 + 2}" for row in range(9)]
+    cell(page, "rows", 0, 0).hover()  # set by a line before: it can be gone to
+    page.get_by_role("button", name="line 1", exact=False).wait_for()
+    page.locator("#source-explain button").click()
+    assert "rows = " in page.evaluate(LINE)
 
 
 def test_another_layer_comes_with_its_function(server, visit):

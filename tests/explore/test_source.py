@@ -173,6 +173,66 @@ def test_memory_that_nobody_wrote_is_not_shown_as_numbers():
     np.testing.assert_allclose(left[:7], np.arange(6, -1, -1) / 6)
 
 
+@given(settings_that_fit(), st.data())
+def test_where_a_number_came_from_gives_that_number(body, data):
+    """A copy is bit for bit its cell; a sum is, in small integers, exactly its terms'; and
+    only cells that the name really held before the line are named.
+    """
+    fitting = [name for name, s in subjects.SUBJECTS.items() if s.layer == body["layer"]]
+    body = body | {"subject": data.draw(st.sampled_from(fitting))}
+    told = answer(body)
+    if told["problem"] or told["cut"]:
+        return
+    told = jsonable(told)
+    held = {}
+    for step, stop in enumerate(told["stops"]):
+        before = held.get(stop["frame"], {})
+        held[stop["frame"]] = now = before | {name: told["values"][number] for name, (number, _) in stop["set"].items()}
+        arrays = [name for name in stop["set"] if "data" in now[name] and now[name]["data"]]
+        if not arrays or stop["kind"] not in ("line", "return"):
+            continue
+        name = data.draw(st.sampled_from(arrays))
+        at = data.draw(st.integers(0, len(now[name]["data"]) - 1))
+        made = jsonable(walk.cell(body | {"step": step, "name": name, "at": at}))
+        for cell in made.get("cells", []):
+            assert before[cell["name"]]["data"][cell["at"]] == cell["value"]
+            assert np.ravel_multi_index(tuple(cell["index"] or [0]), before[cell["name"]]["shape"] or [1]) == cell["at"]
+        if made["kind"] == "unset":
+            assert now[name]["data"][at] is None
+        elif made["kind"] == "copy":
+            assert [cell["value"] for cell in made["cells"]] == [now[name]["data"][at]] == [made["value"]]
+        elif made["kind"] == "sum" and not made["left_out"]:
+            total = sum(float(term["product"]) for term in made["terms"])
+            assert total == pytest.approx(float(now[name]["data"][at]), rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("padding", [[0, 0], [2, 1]])
+def test_a_number_of_the_output_comes_from_its_window(padding):
+    """conv2d's matrix product multiplies the weights with the patch of that pixel."""
+    body = asked("conv2d", in_channels=2, padding=padding)
+    told = answer(body)
+    (step,) = [step for step, stop in enumerate(told["stops"]) if stop["frame"] == 0 and "output" in stop["set"]]
+    output = told["values"][told["stops"][step]["set"]["output"][0]]
+    pixel = len(output["data"]) // 2
+    made = walk.cell(body | {"step": step, "name": "output", "at": pixel})
+    assert made["kind"] == "sum"
+    assert [[factor["at"] for factor in term["factors"]] for term in made["terms"]] == [
+        [[0, 0, row], [0, 0, row, pixel]] for row in range(2 * 3 * 3)
+    ]
+
+
+def test_what_cannot_be_shown_exactly_is_not_shown():
+    """np.isnan and comparisons forget; so max_pool2d's `wins` has no origin, its `best` has."""
+    body = asked("max_pool2d")
+    told = answer(body)
+    kinds = {}
+    for step, stop in enumerate(told["stops"]):
+        for name in ("wins", "best"):
+            if stop["frame"] == 0 and name in stop["set"]:
+                kinds.setdefault(name, set()).add(walk.cell(body | {"step": step, "name": name, "at": 0})["kind"])
+    assert kinds == {"wins": {"unknown"}, "best": {"copy"}}
+
+
 def test_loops_count():
     told = answer(asked("im2col"))
     taps = [

@@ -39,6 +39,7 @@ LETTERS = {
 NAMES = {
     "g": "the Geometry of this call: all its sizes",
     "self": "the layer",
+    "_": "what is not needed here",
     "x": "the input",
     "input": "the input",
     "output": "what the function gives",
@@ -228,18 +229,21 @@ FORMULAS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("return ", "grad_input"),
         ],
     ),
-    "_log_softmax": (
+    "log_softmax": (
         "log p_c = (x_c - max x) - log sum over k of exp(x_k - max x)",
         [("shifted = ", "x_c - max x"), ("return shifted", "log sum over k of exp(x_k - max x)")],
     ),
     "cross_entropy": (
+        "loss = - mean over n of weight[y] log p_y,  log p = log_softmax(logits)",
+        [("log_p = ", "log p = log_softmax(logits)"), ("loss = ", "- mean over n of weight[y] log p_y")],
+    ),
+    "nll_loss": (
         "loss = - mean over n of weight[y] log p_y",
         [
-            ("log_p = ", "log p_y"),
             ("counted, classes, weights = ", "weight[y]"),
             ("log_p_y = ", "log p_y"),
             ("losses = np.where", "weight[y] log p_y"),
-            ("loss = ", "mean over n of weight[y] log p_y"),
+            ("return ", "- mean over n of weight[y] log p_y"),
         ],
     ),
     "cross_entropy_grad": (

@@ -1,13 +1,16 @@
 """A recording as JSON: the sources, the steps, and every value once."""
 
+import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ...geometry import Geometry
+from ...kernels import use_backend
 from .. import ask, layer_bench
 from ..ask import Refused
-from . import lines, notation, record, subjects
+from . import lines, notation, origin, record, subjects
 
 
 def answer(body: Any) -> dict[str, Any]:
@@ -25,6 +28,30 @@ def answer(body: Any) -> dict[str, Any]:
         sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
         return {"problem": {"kind": "Not called", "sentence": sentence}}
     return {"problem": None} | as_json(recording, subject.name)
+
+
+def cell(body: Any) -> dict[str, Any]:
+    """POST /api/source/cell: a request as for /api/source; `step`, `name` and `at`, the place
+    in row order. Where that number came from, or {"kind": "unknown"}.
+    """
+    ask.choice(body, "subject", subjects.SUBJECTS)
+    layer_bench.read(body)  # refuses what is not a setting
+    step = ask.integer(body, "step", 0, record.STOPS)
+    at = ask.integer(body, "at", 0, record.NUMBERS)
+    name = ask.field(body, "name")
+    walked = {key: value for key, value in body.items() if key not in ("step", "name", "at")}
+    recording = _again(json.dumps(walked, sort_keys=True))
+    if step >= len(recording.stops) or not isinstance(name, str):
+        raise Refused(f"step must be below {len(recording.stops)}, and name a name that the function holds there.")
+    return origin.origin(recording, step, name, at) or {"kind": "unknown"}
+
+
+@lru_cache(maxsize=4)
+def _again(body: str) -> record.Recording:
+    """The recording of a request: who points at its numbers asks often."""
+    asked = json.loads(body)
+    with use_backend("numpy"):
+        return recorded(layer_bench.make(layer_bench.read(asked)), subjects.SUBJECTS[asked["subject"]])
 
 
 def recorded(bench: layer_bench.Bench, subject: subjects.Subject) -> record.Recording:

@@ -38,7 +38,8 @@ export async function startSource(section) {
     groups.map((group) => el("optgroup", { label: group }, listing.subjects.filter((subject) => subject.group === group).map(({ name }) => el("option", { value: name }, name)))));
   const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); refresh(); } }, "Other numbers");
   const bench = el("a", { href: "#bench" }, "These numbers on the layer bench");
-  const walker = new Walker({ words: listing, moved: remember });
+  const walker = new Walker({ words: listing, moved: remember, origin: (step, name, at) => point(step, name, at) });
+  const point = latest((step, name, at) => ask("/api/source/cell", { ...question(), subject: state.subject, step, name, at }), (answer, _, name, at) => walker.told(answer, name, at), fail);
   section.append(
     skipTo(() => walker.code, "Skip to the source"),
     el("div", { class: "actions" }, el("label", { for: "source-subject" }, "Function"), choice, layers, fresh, bench),

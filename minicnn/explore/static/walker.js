@@ -1,7 +1,8 @@
 // Draws a walk: the line on the left, what every name holds on the right, and the ways to step.
 
-import { el, replace } from "./dom.js";
+import { el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
+import { writtenSum } from "./sums.js";
 import { planes, Walk } from "./walk.js";
 
 const PLANES = 18; // of one array, drawn at once
@@ -10,8 +11,8 @@ const SAID = { enter: "Entered: nothing has run yet.", yield: "gives", return: "
 
 export class Walker {
   /**
-   * words: { names, letters } of the notation; moved(place) after each step; origin(place, name, at), where given, is asked for
-   * the number that is pointed at.
+   * words: { names, letters } of the notation; moved(place) after each step; origin(step, name, at), where given, is asked for
+   * what a number was made from by a step, and answers through `told`.
    */
   constructor({ words, moved = () => {}, origin = null }) {
     Object.assign(this, { words, moved, origin, walk: null, place: 0, held: new Map() });
@@ -38,8 +39,8 @@ export class Walker {
     const position = el("div", { class: "transport" }, this.slider, this.count);
     this.element = el("div", {}, steps, position, this.cut,
       el("div", { class: "walk" },
-        el("div", { class: "reading" }, this.calls, this.formula, this.code),
-        el("div", {}, this.said, this.holds, this.explain)));
+        el("div", { class: "reading" }, this.calls, this.formula, this.code, this.explain),
+        el("div", {}, this.said, this.holds)));
     this.element.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
@@ -48,6 +49,7 @@ export class Walker {
     const before = this.walk && this.walk.title === recording.title ? this.place : 0;
     this.walk = new Walk(recording);
     this.shown = null;
+    this.pointed = null;
     this.slider.max = this.walk.stops.length - 1;
     this.cut.hidden = !recording.cut;
     this.cut.textContent = recording.cut;
@@ -67,7 +69,7 @@ export class Walker {
     this.#say(stop);
     this.#showHolds(stop);
     this.#buttons();
-    replace(this.explain, el("p", { class: "note" }, this.origin ? "Point at a number to see where it came from; click a name for its meaning." : "Click a name for its meaning."));
+    replace(this.explain, el("p", { class: "note hint" }, this.origin ? "Point at a number to see where it came from; click a name for its meaning." : "Click a name for its meaning."));
     this.moved(place);
   }
 
@@ -149,6 +151,56 @@ export class Walker {
       inShape.length ? el("p", { class: "note" }, `${letters}: ${inShape.map((letter) => `${letter} is ${this.words.letters[letter]}`).join("; ")}.`) : null);
   }
 
+  #point(name, at, label) {
+    if (this.pointed?.name === name && this.pointed.at === at) return;
+    const step = name.startsWith("result") ? this.place : this.walk.setBy(this.place, name, at);
+    this.pointed = { name, at, label, step };
+    for (const { grid } of this.grids) grid.unmark();
+    if (step === null) return;
+    if (this.walk.stops[step].kind === "enter") this.told({ kind: "argument" }, name, at);
+    else this.origin(step, name, at);
+  }
+
+  /** What the number that is pointed at was made from; an answer about another one comes too late. */
+  told(answer, name, at) {
+    if (this.pointed?.name !== name || this.pointed.at !== at) return;
+    const { step } = this.pointed;
+    for (const { grid } of this.grids) grid.unmark();
+    for (const cell of answer.cells ?? []) this.#mark(cell, "mark-input");
+    this.#mark({ name, at }, "here");
+    const line = this.walk.stops[step].lines[0];
+    const set = el("p", {}, el("b", {}, this.#written(name, at)), " was set by ", step === this.place ? "this line" : el("button", { type: "button", class: "quiet", onclick: () => this.go(step) }, `line ${line}, step ${step + 1}`), ".");
+    replace(this.explain, answer.kind === "argument" ? el("p", {}, el("b", {}, this.#written(name, at)), " came with the call.") : set, this.#made(answer));
+  }
+
+  #made(answer) {
+    const cells = answer.cells ?? [];
+    const list = cells.slice(0, 12).map(({ name, index, value }) => `${name}[${index.join(", ")}] = ${show(value)}`).join(", ");
+    if (answer.kind === "copy") return el("p", {}, `It is a copy of ${list}.`);
+    if (answer.kind === "sum") return [writtenSum(answer.terms, null, answer.value), answer.left_out ? el("p", { class: "note" }, `and ${answer.left_out} more terms`) : null];
+    if (answer.kind === "computed") return el("p", {}, `Computed from ${list}${cells.length > 12 ? ` and ${cells.length - 12} more` : ""}.`);
+    return { constant: el("p", {}, "It is a constant that the line puts there."), unset: el("p", {}, "Nothing has been written here yet."), unknown: el("p", { class: "note" }, "Where it came from cannot be shown exactly for this line.") }[answer.kind] ?? null;
+  }
+
+  /** name[i, j]: a flat place as an index. */
+  #written(name, at) {
+    const stop = this.walk.stops[this.place];
+    const pair = name.startsWith("result") ? stop.result[Number(name.split(" ")[1] ?? 0)] : this.walk.states[this.place][name];
+    const index = [];
+    for (const size of this.walk.values[pair[0]].shape.toReversed()) {
+      index.unshift(at % size);
+      at = Math.floor(at / size);
+    }
+    return `${name}[${index.join(", ")}]`;
+  }
+
+  #mark({ name, at }, mark) {
+    for (const { grid, first, columns, rows, name: shown } of this.grids) {
+      const place = at - first;
+      if (shown === name && place >= 0 && place < rows * columns) grid.mark(mark, [[Math.floor(place / columns), place % columns]]);
+    }
+  }
+
   #showFormula(stop) {
     const { formula } = this.walk.source(this.place);
     this.formula.hidden = !formula;
@@ -164,15 +216,25 @@ export class Walker {
   }
 
   #showHolds(stop) {
+    this.grids = [];
+    this.pointed = null;
     const state = this.walk.states[this.place];
     const changes = new Map(Object.keys(state).map((name) => [name, stop.kind === "enter" ? null : this.walk.changed(this.place, name)]));
     const results = (stop.result ?? []).map((pair, i, all) => this.#held(all.length > 1 ? `result ${i}` : "result", pair, null, true));
     const changed = Object.keys(state).filter((name) => changes.get(name) !== null);
-    const rest = Object.keys(state).filter((name) => changes.get(name) === null);
+    const read = this.#read(stop);
+    const rest = Object.keys(state).filter((name) => changes.get(name) === null).sort((a, b) => read.has(b) - read.has(a));
     replace(this.holds, results,
       changed.map((name) => this.#held(name, state[name], changes.get(name))),
       changed.length + results.length && rest.length ? el("p", { class: "view-rule" }, "as before") : null,
       rest.map((name) => this.#held(name, state[name], null)));
+  }
+
+  /** The names in the line: what it reads stands before what it leaves alone. */
+  #read(stop) {
+    const source = this.walk.source(this.place);
+    const pieces = source.lines.slice(stop.lines[0] - source.first, stop.lines[1] - source.first + 1).flat();
+    return new Set(pieces.filter(([kind]) => kind === "name").map(([, text]) => text));
   }
 
   #held(name, [number, letters], change, result = false) {
@@ -202,7 +264,8 @@ export class Walker {
   #grid(name, plane, change) {
     const label = `${name} ${plane.name}`.trim();
     const at = (i, j) => plane.first + i * plane.columns + j;
-    const grid = new NumberGrid({ label, caption: plane.name, onPoint: this.origin && ((i, j) => this.origin(this.place, name, at(i, j))) });
+    const grid = new NumberGrid({ label, caption: plane.name, onPoint: this.origin && ((i, j) => this.#point(name, at(i, j), label)) });
+    this.grids.push({ ...plane, grid, name, rows: plane.values.length });
     grid.update(plane.values.slice(0, ROWS), {
       classes: (i, j) => (plane.values[i][j] === null ? "unset" : change === "new" || change?.has(at(i, j)) ? "changed" : ""),
     });
