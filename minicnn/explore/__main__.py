@@ -23,6 +23,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="PATH", help="a data set whose test images are shown (default: the run's own)"
     )
     parser.add_argument(
+        "--layer",
+        metavar="FILE.py:NAME",
+        help="a layer of your own, opened in the view Source: a class, or a function that makes one",
+    )
+    parser.add_argument(
         "--port", type=whole_number(0, 65535), default=0, metavar="N", help="port to listen on (default: a free one)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
@@ -35,13 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ..kernels.threads import set_num_threads  # only now: --help answers at once
     from .open_run import RunFolder
     from .server import Server
+    from .source.own import Own
 
     try:
         run = RunFolder(args.run, args.data) if args.run else None
+        own = Own(args.layer) if args.layer else None
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
-        server = Server(args.port, run)
+        server = Server(args.port, run, own)
     except OSError as error:
         print(
             f"Port {args.port} cannot be had: {error.strerror}. Leave --port out to take a free one.", file=sys.stderr

@@ -23,7 +23,8 @@ from . import cells, channels, costs, digits, layer_bench, matrix, open_run
 from .answer import encode
 from .ask import Refused
 from .open_run import RunFolder
-from .source import walk
+from .source.own import Own
+from .source.walk import Walks
 
 LARGEST_BODY = 2**18
 LONGEST_REQUEST = 60.0  # seconds that a request may take to arrive, however slowly it drips
@@ -52,15 +53,16 @@ class Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128  # a browser opens six connections at once for each tab
 
-    def __init__(self, port: int = 0, run: RunFolder | None = None):
+    def __init__(self, port: int = 0, run: RunFolder | None = None, own: Own | None = None):
         self.run = run
+        walks = Walks(own)
         self.files = static_files()
         self.arriving: dict[socket.socket, float] = {}  # connections that wait for a request, and since when
         self.get: dict[str, Callable[[], Any]] = {
             "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": NO_RUN},
             "/api/run/filters": lambda: open_run.filters(self.needs_run()),
             "/api/run/confusion": lambda: open_run.confusion(self.needs_run()),
-            "/api/source/subjects": walk.listing,
+            "/api/source/subjects": walks.listing,
             "/api/costs": lambda: costs.answer(self.run),
             "/api/about": lambda: {"version": __version__, "run": run.folder.name if run else None},
         }
@@ -70,8 +72,8 @@ class Server(ThreadingHTTPServer):
             "/api/channels": channels.answer,
             "/api/channels/cell": channels.cell,
             "/api/matrix": matrix.answer,
-            "/api/source": walk.answer,
-            "/api/source/cell": walk.cell,
+            "/api/source": walks.answer,
+            "/api/source/cell": walks.cell,
             "/api/run/digit": lambda body: digits.answer(self.needs_run(), body),
             "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
             "/api/run/images": lambda body: open_run.images(self.needs_run(), body),

@@ -27,9 +27,12 @@ def asked(subject, **arguments):
     return setting(layer, **(plain | arguments)) | {"subject": subject}
 
 
+WALKS = walk.Walks()
+
+
 def answer(body):
     with use_backend("numpy"):
-        return walk.answer(body)
+        return WALKS.answer(body)
 
 
 def held_at_the_end(function, body):
@@ -125,7 +128,7 @@ def test_each_step_of_each_function_holds_what_the_function_held(subject):
             run()
         finally:
             sys.settrace(None)
-        recording = walk.recorded(layer_bench.make(layer_bench.read(body)), chosen)
+        recording = WALKS.recorded(layer_bench.make(layer_bench.read(body)), chosen)
     assert not recording.cut
     stops = [stop for stop in recording.stops if stop.frame == 0]
     after = 0
@@ -154,7 +157,7 @@ def test_recorded_values_are_copies():
     """Adam changes its arrays in place: the first step still holds what came in."""
     body = asked("adam")
     with use_backend("numpy"):
-        recording = walk.recorded(layer_bench.make(layer_bench.read(body)), subjects.SUBJECTS["adam"])
+        recording = WALKS.recorded(layer_bench.make(layer_bench.read(body)), subjects.SUBJECTS["adam"])
     first, last = recording.stops[0].holds, recording.stops[-1].holds
     for name in ("param", "exp_avg", "exp_avg_sq"):
         assert not np.array_equal(first[name], last[name])
@@ -193,7 +196,7 @@ def test_where_a_number_came_from_gives_that_number(body, data):
             continue
         name = data.draw(st.sampled_from(arrays))
         at = data.draw(st.integers(0, len(now[name]["data"]) - 1))
-        made = jsonable(walk.cell(body | {"step": step, "name": name, "at": at}))
+        made = jsonable(WALKS.cell(body | {"step": step, "name": name, "at": at}))
         for cell in made.get("cells", []):
             assert before[cell["name"]]["data"][cell["at"]] == cell["value"]
             assert np.ravel_multi_index(tuple(cell["index"] or [0]), before[cell["name"]]["shape"] or [1]) == cell["at"]
@@ -214,7 +217,7 @@ def test_a_number_of_the_output_comes_from_its_window(padding):
     (step,) = [step for step, stop in enumerate(told["stops"]) if stop["frame"] == 0 and "output" in stop["set"]]
     output = told["values"][told["stops"][step]["set"]["output"][0]]
     pixel = len(output["data"]) // 2
-    made = walk.cell(body | {"step": step, "name": "output", "at": pixel})
+    made = WALKS.cell(body | {"step": step, "name": "output", "at": pixel})
     assert made["kind"] == "sum"
     assert [[factor["at"] for factor in term["factors"]] for term in made["terms"]] == [
         [[0, 0, row], [0, 0, row, pixel]] for row in range(2 * 3 * 3)
@@ -229,7 +232,7 @@ def test_what_cannot_be_shown_exactly_is_not_shown():
     for step, stop in enumerate(told["stops"]):
         for name in ("wins", "best"):
             if stop["frame"] == 0 and name in stop["set"]:
-                kinds.setdefault(name, set()).add(walk.cell(body | {"step": step, "name": name, "at": 0})["kind"])
+                kinds.setdefault(name, set()).add(WALKS.cell(body | {"step": step, "name": name, "at": 0})["kind"])
     assert kinds == {"wins": {"unknown"}, "best": {"copy"}}
 
 

@@ -50,13 +50,18 @@ class Recording(NamedTuple):
 
 def record(run: Callable[[], Any], root: CodeType, files: Collection[str]) -> Recording:
     """Calls `run()`, and keeps what happens in the first call of `root`, line by line, in
-    the functions of these files. What `run` raises goes on to the caller.
+    the functions of these files. What `run` raises before goes on to the caller; an error
+    inside ends the recording, which says it.
     """
     recorder = _Recorder(root, files)
     before = sys.gettrace()
     sys.settrace(recorder.on_call)
     try:
         run()
+    except Exception as error:
+        if not recorder.stops:
+            raise
+        recorder.cut = f"The recording ends here, with an error: {type(error).__name__}: {error}"
     finally:
         sys.settrace(before)
     return Recording(recorder.frames, recorder.stops, recorder.cut)

@@ -11,57 +11,71 @@ from ...kernels import use_backend
 from .. import ask, layer_bench
 from ..ask import Refused
 from . import lines, notation, origin, record, subjects
+from .own import GROUP, Own
 
 
-def answer(body: Any) -> dict[str, Any]:
-    """POST /api/source: a setting as for /api/bench, and `subject`: which function."""
-    subject = subjects.SUBJECTS[ask.choice(body, "subject", subjects.SUBJECTS)]
-    setting = layer_bench.read(body)
-    if subject.layer not in ("", setting.layer):
-        raise Refused(f"{subject.name} runs in {subject.layer}, and the setting is a {setting.layer}'s.")
-    try:
-        bench = layer_bench.Bench(setting)
-    except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
-        return {"problem": layer_bench.problem(error)}
-    recording = recorded(bench, subject)
-    if not recording.stops:
-        sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
-        return {"problem": {"kind": "Not called", "sentence": sentence}}
-    return {"problem": None} | as_json(recording, subject.name)
+class Walks:
+    """What the view "Source" answers: over the textbook, and a layer of the reader's own."""
 
+    def __init__(self, own: Own | None = None):
+        self.own = own
+        self.subjects = (own.subjects() if own else {}) | subjects.SUBJECTS
+        self.files = subjects.FILES | ({own.file} if own else set())
+        self._again = lru_cache(maxsize=4)(self._from_text)
 
-def cell(body: Any) -> dict[str, Any]:
-    """POST /api/source/cell: a request as for /api/source; `step`, `name` and `at`, the place
-    in row order. Where that number came from, or {"kind": "unknown"}.
-    """
-    ask.choice(body, "subject", subjects.SUBJECTS)
-    layer_bench.read(body)  # refuses what is not a setting
-    step = ask.integer(body, "step", 0, record.STOPS)
-    at = ask.integer(body, "at", 0, record.NUMBERS)
-    name = ask.field(body, "name")
-    walked = {key: value for key, value in body.items() if key not in ("step", "name", "at")}
-    recording = _again(json.dumps(walked, sort_keys=True))
-    if step >= len(recording.stops) or not isinstance(name, str):
-        raise Refused(f"step must be below {len(recording.stops)}, and name a name that the function holds there.")
-    return origin.origin(recording, step, name, at) or {"kind": "unknown"}
+    def listing(self) -> dict[str, Any]:
+        """GET /api/source/subjects: what can be chosen, and what the names mean."""
+        chosen = [{"name": s.name, "group": s.group, "layer": s.layer} for s in self.subjects.values()]
+        return {"subjects": chosen, "names": notation.NAMES, "letters": notation.LETTERS}
 
+    def answer(self, body: Any) -> dict[str, Any]:
+        """POST /api/source: a setting as for /api/bench, and `subject`: which function."""
+        subject, setting = self._read(body)
+        try:
+            bench = layer_bench.Bench(setting)
+            recording = self.recorded(bench, subject)
+        except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
+            return {"problem": layer_bench.problem(error)}
+        if not recording.stops:
+            sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
+            return {"problem": {"kind": "Not called", "sentence": sentence}}
+        told = {"problem": None} | as_json(recording, subject.name)
+        if self.own and subject.group == GROUP:
+            told["verdict"] = self.own.verdict(bench)
+        return told
 
-@lru_cache(maxsize=4)
-def _again(body: str) -> record.Recording:
-    """The recording of a request: who points at its numbers asks often."""
-    asked = json.loads(body)
-    with use_backend("numpy"):
-        return recorded(layer_bench.make(layer_bench.read(asked)), subjects.SUBJECTS[asked["subject"]])
+    def _read(self, body: Any) -> tuple[subjects.Subject, layer_bench.Setting]:
+        subject = self.subjects[ask.choice(body, "subject", self.subjects)]
+        setting = layer_bench.read(body)
+        if subject.layer not in ("", setting.layer):
+            raise Refused(f"{subject.name} runs in {subject.layer}, and the setting is a {setting.layer}'s.")
+        return subject, setting
 
+    def cell(self, body: Any) -> dict[str, Any]:
+        """POST /api/source/cell: a request as for /api/source; `step`, `name` and `at`, the
+        place in row order. Where that number came from, or {"kind": "unknown"}.
+        """
+        self._read(body)
+        step = ask.integer(body, "step", 0, record.STOPS)
+        at = ask.integer(body, "at", 0, 2 * record.NUMBERS)
+        name = ask.field(body, "name")
+        walked = {key: value for key, value in body.items() if key not in ("step", "name", "at")}
+        recording = self._again(json.dumps(walked, sort_keys=True))
+        if step >= len(recording.stops) or not isinstance(name, str):
+            raise Refused(f"step must be below {len(recording.stops)}, and name a name that the function holds there.")
+        return origin.origin(recording, step, name, at) or {"kind": "unknown"}
 
-def recorded(bench: layer_bench.Bench, subject: subjects.Subject) -> record.Recording:
-    return record.record(subject.prepare(bench), subject.root, subjects.FILES)
+    def _from_text(self, body: str) -> record.Recording:
+        """The recording of a request, kept: who points at its numbers asks often."""
+        subject, setting = self._read(json.loads(body))
+        with use_backend("numpy"):
+            try:
+                return self.recorded(layer_bench.make(setting), subject)
+            except layer_bench.REFUSALS as error:
+                raise Refused(str(error), 422) from error
 
-
-def listing() -> dict[str, Any]:
-    """GET /api/source/subjects: what can be chosen, and what the names mean."""
-    chosen = [{"name": s.name, "group": s.group, "layer": s.layer} for s in subjects.SUBJECTS.values()]
-    return {"subjects": chosen, "names": notation.NAMES, "letters": notation.LETTERS}
+    def recorded(self, bench: layer_bench.Bench, subject: subjects.Subject) -> record.Recording:
+        return record.record(subject.prepare(bench), subject.root, self.files)
 
 
 class _Values:

@@ -7,7 +7,7 @@ import { argumentControls, chooseLayer, current, follow, LAYERS, link, otherNumb
 import { Walker } from "./walker.js";
 
 export async function startSource(section) {
-  const state = { subject: "im2col", step: null };
+  const state = { subject: null, step: null };
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const fail = (error) => {
     problem.hidden = false;
@@ -25,6 +25,7 @@ export async function startSource(section) {
     fail(error);
     return;
   }
+  state.subject = listing.subjects[0].name; // the reader's own layer, where there is one
   const byName = new Map(listing.subjects.map((subject) => [subject.name, subject]));
   const controls = argumentControls("Numbers and arguments, as on the layer bench", () => refresh());
   controls.element.open = false;
@@ -38,18 +39,25 @@ export async function startSource(section) {
     groups.map((group) => el("optgroup", { label: group }, listing.subjects.filter((subject) => subject.group === group).map(({ name }) => el("option", { value: name }, name)))));
   const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); refresh(); } }, "Other numbers");
   const bench = el("a", { href: "#bench" }, "These numbers on the layer bench");
+  const verdict = el("details", { class: "card", id: "source-verdict", hidden: true });
+  function showVerdict(told) {
+    verdict.hidden = !told;
+    if (told) replace(verdict, el("summary", {}, "gradcheck: ", el("b", {}, told.right ? "backward is the derivative of forward." : "not right.")), el("pre", { tabindex: 0 }, told.text));
+    verdict.open = Boolean(told) && !told.right;
+  }
   const walker = new Walker({ words: listing, moved: remember, origin: (step, name, at) => point(step, name, at) });
   const point = latest((step, name, at) => ask("/api/source/cell", { ...question(), subject: state.subject, step, name, at }), (answer, _, name, at) => walker.told(answer, name, at), fail);
   section.append(
     skipTo(() => walker.code, "Skip to the source"),
     el("div", { class: "actions" }, el("label", { for: "source-subject" }, "Function"), choice, layers, fresh, bench),
-    controls.element, walker.element);
+    controls.element, verdict, walker.element);
 
   const refresh = latest(() => ask("/api/source", { ...question(), subject: state.subject }), (answer) => {
     problem.hidden = !answer.problem;
     walker.element.classList.toggle("stale", Boolean(answer.problem));
     if (answer.problem) replace(problem, el("strong", {}, `This layer cannot be. minicnn says ${answer.problem.kind}: `), answer.problem.sentence);
     else walker.open(answer, state.step);
+    showVerdict(answer.verdict);
     state.step = null;
   }, fail);
 
