@@ -1,4 +1,4 @@
-"""A layer of the reader's own in the view "Source": its lines and numbers, gradcheck's verdict."""
+"""A layer of the reader's own in the view "Source": lines, numbers, gradcheck's verdict."""
 
 import numpy as np
 import pytest
