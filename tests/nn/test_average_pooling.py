@@ -36,7 +36,9 @@ def theirs(name, arguments):
 @pytest.mark.differential
 @given(either, strategies.layouts)
 def test_integers_agree_and_the_means_bit_for_bit(drawn, layouts):
-    """Their sums are exact, and then there is one division; a gradient adds what is rounded."""
+    """Their sums are exact, and then there is one division (in torch, adaptive, one by height
+    and one by width, as 2.9 does it); a gradient adds what is rounded.
+    """
     name, case = drawn
     x, _, _, grad = case.arrays(strategies.integers)
     arrays = strategies.lay_out([x, grad], layouts)
@@ -44,7 +46,9 @@ def test_integers_agree_and_the_means_bit_for_bit(drawn, layouts):
         output, grad_input = ours(name, *arrays, case.arguments)
     expected = oracle.differentiate(theirs(name, case.arguments), [x], grad)
     assert output.shape == case.output
-    oracle.assert_equal(output, expected[0], "output")
+    if name == "avg_pool2d":
+        oracle.assert_equal(output, expected[0], "output")
+    oracle.assert_close(output, expected[0], np.abs(expected[0]), 1)
     assert grad_input.dtype == case.dtype
     size = np.full(x.shape, np.abs(grad).sum())
     oracle.assert_close(grad_input, expected[1], size, grad.size + 2)
@@ -69,7 +73,9 @@ def test_nan_and_infinity_agree_and_stay_under_their_windows(drawn):
     x = case.arrays(strategies.specials)[0]
     with np.errstate(invalid="ignore"):
         output = getattr(F, name)(x, **case.arguments)
-    oracle.assert_equal(output, oracle.run(theirs(name, case.arguments), [x]))
+    expected = oracle.run(theirs(name, case.arguments), [x])
+    assert output.dtype == expected.dtype
+    np.testing.assert_allclose(output, expected, rtol=2 * np.finfo(x.dtype).eps)
 
 
 @given(either)

@@ -38,7 +38,7 @@ def cases(draw):
 def test_output_and_gradient_are_those_of_torch_with_this_mask(case, layouts):
     name, shape, dtype, p, seed = case
     rng = np.random.default_rng(seed)
-    plain = [strategies.specials(rng, shape).astype(dtype), strategies.reals(rng, shape).astype(dtype)]
+    plain = [np.array(values(rng, shape), dtype) for values in (strategies.specials, strategies.reals)]
     x, grad = arrays = strategies.lay_out(plain, layouts)
     with oracle.unchanged(arrays), np.errstate(invalid="ignore"):
         output, mask = getattr(F, name)(x, p, return_mask=True)
