@@ -170,6 +170,11 @@ def full(shape: tuple[int, ...], value: Any, x: Any) -> Any:
     return x.new_full(shape, value) if is_tensor(x) else np.full(shape, value, x.dtype)
 
 
+def concatenated(parts: list[Any], axis: int) -> Any:
+    """The arrays one after the other along an axis."""
+    return sys.modules["torch"].cat(parts, axis) if is_tensor(parts[0]) else np.concatenate(parts, axis)
+
+
 def cast(x: Any, dtype: Any) -> Any:
     return x.to(dtype) if is_tensor(x) else np.asarray(x, dtype)
 

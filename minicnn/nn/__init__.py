@@ -2,13 +2,14 @@
 and arguments are torch.nn's.
 """
 
-from . import functional
+from . import functional, init, utils  # noqa: F401 - nn.init, nn.utils
 from .average_pooling import AdaptiveAvgPool2d, AvgPool2d
 from .conv_transpose import ConvTranspose2d
 from .convolution import Conv2d
 from .dropout import Dropout, Dropout2d
 from .flatten import Flatten, Unflatten
 from .identity import Identity
+from .joins import Concat, Residual
 from .linear import Linear
 from .losses import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, MSELoss, NLLLoss
 from .module import Module
@@ -28,6 +29,7 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm2d",
+    "Concat",
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
@@ -46,6 +48,7 @@ __all__ = [
     "NLLLoss",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Softmax",

@@ -68,12 +68,12 @@ class Adam(Optimizer):
         super().__init__(params, options)
 
     def check_options(self, group: dict[str, Any]) -> None:
-        check_at_least_zero("Adam", lr=group["lr"], eps=group["eps"], weight_decay=group["weight_decay"])
+        check_at_least_zero(self._who, lr=group["lr"], eps=group["eps"], weight_decay=group["weight_decay"])
         if not isinstance(group["betas"], (tuple, list)) or len(group["betas"]) != 2:
-            raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']!r}.")
-        check_number("Adam", beta1=group["betas"][0], beta2=group["betas"][1])
+            raise ValueError(f"{self._who}: betas must be two numbers in [0, 1), got {group['betas']!r}.")
+        check_number(self._who, beta1=group["betas"][0], beta2=group["betas"][1])
         if not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {group['betas']}.")
+            raise ValueError(f"{self._who}: betas must be two numbers in [0, 1), got {group['betas']}.")
 
     def needed(self, group: dict[str, Any]) -> set[str]:
         return {"step", "exp_avg", "exp_avg_sq"} | ({"max_exp_avg_sq"} if group["amsgrad"] else set())

@@ -511,7 +511,7 @@ LAYERS = {
 
 
 def test_no_layer_is_forgotten():
-    assert set(LAYERS) == set(nn.__all__) - {"Module", "Parameter", "Sequential", "functional"}
+    assert set(LAYERS) == set(nn.__all__) - {"Module", "Parameter", "Sequential", "Residual", "Concat", "functional"}
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -17,14 +17,19 @@ from hypothesis import strategies as st
 from minicnn import nn
 from minicnn.agree import bounds
 from minicnn.nn import Parameter
-from minicnn.optim import SGD, Adam
+from minicnn.optim import SGD, Adadelta, Adam, AdamW
 from minicnn.optim.optimizer import Optimizer
 from tests.support.oracle import assert_close, rejects, torch
 from tests.support.strategies import FLOATS, LAYOUTS, seeds
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-PAIRS = {"Adam": (Adam, torch.optim.Adam), "SGD": (SGD, torch.optim.SGD)}
+PAIRS = {
+    "Adam": (Adam, torch.optim.Adam),
+    "SGD": (SGD, torch.optim.SGD),
+    "AdamW": (AdamW, torch.optim.AdamW),
+    "Adadelta": (Adadelta, torch.optim.Adadelta),
+}
 TORCH_ONLY = {"foreach", "capturable", "differentiable", "fused"}
 
 
@@ -83,6 +88,17 @@ sgds = st.fixed_dictionaries(
         "maximize": coins,
     },
 )
+adamws = adams.map(lambda options: {key: options[key] for key in options if key != "decoupled_weight_decay"})
+adadeltas = st.fixed_dictionaries(
+    {},
+    optional={
+        "lr": st.sampled_from([0.0, 0.1, 1.0]),
+        "rho": st.sampled_from([0.0, 0.5, 0.9]),
+        "eps": st.sampled_from([1e-6, 1e-3]),
+        "weight_decay": st.sampled_from([0.0, 0.1]),
+        "maximize": coins,
+    },
+)
 nesterovs = st.fixed_dictionaries({"momentum": st.just(0.8), "nesterov": st.just(True), "weight_decay": st.just(0.1)})
 
 
@@ -93,7 +109,7 @@ def runs(draw, names=tuple(PAIRS)):
         draw(st.sampled_from(FLOATS)),
         draw(st.sampled_from(names)),
     )
-    kinds = {"Adam": adams, "SGD": st.one_of(sgds, nesterovs)}[name]
+    kinds = {"Adam": adams, "SGD": st.one_of(sgds, nesterovs), "AdamW": adamws, "Adadelta": adadeltas}[name]
     shapes = draw(
         st.lists(
             st.lists(st.sampled_from([(3,), (2, 4), (1, 2, 3, 2), (), (0, 2)]), min_size=1, max_size=3),
@@ -115,7 +131,41 @@ def runs(draw, names=tuple(PAIRS)):
 # ------------------------------------------------------------------ the bound on errors
 
 
-MAGNITUDES = {"Adam": bounds.adam_magnitudes, "SGD": bounds.sgd_magnitudes}
+def adamw_magnitudes(p, grads, weight_decay=1e-2, **options):
+    return bounds.adam_magnitudes(p, grads, weight_decay=weight_decay, decoupled_weight_decay=True, **options)
+
+
+def adadelta_magnitudes(p, grads, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, maximize=False):
+    """What rounding may add up to, in units of eps, carried along with the values: each
+    operation adds half of its result, and passes on what its arguments have.
+
+    A square root halves a relative error: that of sqrt(v + eps) is error / (2 (v + eps)),
+    and is taken twice for what that formula leaves out.
+    """
+    value = p.astype(np.float64)
+    v, u, value_error, v_error, u_error = np.zeros((5, *p.shape))
+    value_error = value_error + np.abs(value)
+    for grad in (grad.astype(np.float64) for grad in grads if grad is not None):
+        g = (-grad if maximize else grad) + weight_decay * value
+        g_error = np.abs(g) + weight_decay * (np.abs(value) + value_error)
+        v = rho * v + (1 - rho) * g * g
+        v_error = rho * v_error + (1 - rho) * (2 * np.abs(g) * g_error + 2 * g * g) + 2 * v
+        step = np.sqrt(u + eps) / np.sqrt(v + eps) * g
+        relative = u_error / (u + eps) + v_error / (v + eps) + 4
+        step_error = np.abs(step) * relative + np.sqrt(u + eps) / np.sqrt(v + eps) * g_error
+        u = rho * u + (1 - rho) * step * step
+        u_error = rho * u_error + (1 - rho) * (2 * np.abs(step) * step_error + 2 * step * step) + 2 * u
+        value = value - lr * step
+        value_error = value_error + lr * (step_error + np.abs(step)) + np.abs(value)
+    return {"param": value_error, "square_avg": v_error, "acc_delta": u_error}
+
+
+MAGNITUDES = {
+    "Adam": bounds.adam_magnitudes,
+    "SGD": bounds.sgd_magnitudes,
+    "AdamW": adamw_magnitudes,
+    "Adadelta": adadelta_magnitudes,
+}
 ROUNDINGS = bounds.OPTIMISER_ROUNDINGS
 
 
@@ -426,7 +476,12 @@ def test_a_wrong_argument_is_refused_with_its_numbers(what):
 
 
 numbers = st.sampled_from([-1.0, -1e-9, 0.0, 0.5, 1.0, 2.0, float("inf")])
+adam_numbers = {"lr": numbers, "betas": st.tuples(numbers, numbers), "eps": numbers, "weight_decay": numbers}
 illegal = {
+    "AdamW": st.fixed_dictionaries({}, optional=adam_numbers),
+    "Adadelta": st.fixed_dictionaries(
+        {}, optional={"lr": numbers, "rho": numbers, "eps": numbers, "weight_decay": numbers}
+    ),
     "Adam": st.fixed_dictionaries(
         {}, optional={"lr": numbers, "betas": st.tuples(numbers, numbers), "eps": numbers, "weight_decay": numbers}
     ),
@@ -488,7 +543,7 @@ def test_a_gradient_of_another_shape_or_dtype_is_refused_as_torch_refuses_it(nam
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("kind", [Adam, SGD])
+@pytest.mark.parametrize("kind", [Adam, SGD, Adadelta])
 def test_a_step_reaches_an_array_in_every_layout(kind, layout):
     data = LAYOUTS[layout](np.arange(6.0).reshape(2, 3))
     param = Parameter(data)
@@ -500,7 +555,8 @@ def test_a_step_reaches_an_array_in_every_layout(kind, layout):
         return
     optimizer.step()
     assert param.data is data
-    np.testing.assert_allclose(data, np.arange(6.0).reshape(2, 3) - 0.5, atol=1e-7)
+    expected = 0.5 if kind is not Adadelta else 0.5 * np.sqrt(1e-6 / (0.1 + 1e-6))
+    np.testing.assert_allclose(data, np.arange(6.0).reshape(2, 3) - expected, atol=1e-7)
 
 
 ODD = {

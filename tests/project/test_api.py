@@ -22,10 +22,10 @@ FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
 NAMES = {
     "minicnn": """data get_backend get_num_threads gradcheck load manual_seed models nn optim save set_backend
         set_num_threads summary use_backend""",
-    "minicnn.nn": """AdaptiveAvgPool2d AvgPool2d BCELoss BCEWithLogitsLoss BatchNorm2d Conv2d ConvTranspose2d
+    "minicnn.nn": """AdaptiveAvgPool2d AvgPool2d BCELoss BCEWithLogitsLoss BatchNorm2d Concat Conv2d ConvTranspose2d
         CrossEntropyLoss Dropout Dropout2d Flatten GELU Identity LayerNorm LeakyReLU Linear LogSoftmax
-        MSELoss MaxPool2d MaxUnpool2d Module NLLLoss Parameter ReLU Sequential Sigmoid Softmax Tanh
-        Unflatten Upsample functional""",
+        MSELoss MaxPool2d MaxUnpool2d Module NLLLoss Parameter ReLU Residual Sequential Sigmoid Softmax
+        Tanh Unflatten Upsample functional""",
     "minicnn.nn.functional": " ".join(
         f"{name} {name}_backward"
         for name in [
@@ -58,7 +58,7 @@ NAMES = {
             "unfold",
         ]
     ),
-    "minicnn.optim": "Adam SGD lr_scheduler",
+    "minicnn.optim": "Adadelta Adam AdamW SGD lr_scheduler",
     "minicnn.data": "DataLoader Dataset ImageDataset MNIST Subset TensorDataset open_dataset random_split",
     "minicnn.models": "Autoencoder Generator ParityCNN SimpleCNN",
 }
@@ -98,10 +98,9 @@ CONSTRUCTORS = [
     *(
         getattr(nn, name)
         for name in NAMES["minicnn.nn"].split()
-        if name[0].isupper() and name not in ("Parameter", "Module")
+        if name[0].isupper() and name not in ("Parameter", "Module", "Residual", "Concat")
     ),
-    minicnn.optim.Adam,
-    minicnn.optim.SGD,
+    *(getattr(minicnn.optim, name) for name in ("Adadelta", "Adam", "AdamW", "SGD")),
 ]
 
 

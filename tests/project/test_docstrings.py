@@ -15,7 +15,8 @@ from minicnn.nn import functional as F
 from tests.support.oracle import assert_equal
 from tests.support.strategies import pairs, seeds
 
-CLASSES = [*(getattr(nn, name) for name in nn.__all__ if name != "functional"), optim.Adam, optim.SGD, optim.Optimizer]
+OPTIMIZERS = [optim.Adadelta, optim.Adam, optim.AdamW, optim.SGD, optim.Optimizer]
+CLASSES = [*(getattr(nn, name) for name in nn.__all__ if name != "functional"), *OPTIMIZERS]
 CLASSES += [getattr(data, name) for name in data.__all__]
 LAYERS = [
     thing

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 generator = np.random.MT19937()
+spare: list[float] = []  # normal numbers are drawn in pairs: the second one, until it is asked for
 
 
 def manual_seed(seed: int) -> None:
@@ -19,6 +20,7 @@ def manual_seed(seed: int) -> None:
         raise ValueError(f"manual_seed: the seed must fit into 64 bits, from {-(2**63)} to {2**64 - 1}, got {seed}.")
     state: Any = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=False)
     generator.state = state
+    spare.clear()
 
 
 manual_seed(67280421310721)  # where torch starts when no seed is given
@@ -33,3 +35,4 @@ def get_state() -> tuple[np.ndarray, int]:
 def set_state(key: np.ndarray, position: int) -> None:
     """Go on from where `get_state` was."""
     generator.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
+    spare.clear()
