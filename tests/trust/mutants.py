@@ -56,7 +56,7 @@ THREADS = (
 CACHE = ("tests/kernels/engine/test_compilation.py", "-k", "any_of_the_sources or compile_at_once_do")
 WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
 WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
-WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling")
+WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling or way_of_pooling")
 SKIPPING = ("tests/kernels/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
 
 MUTANTS = {
@@ -424,6 +424,22 @@ MUTANTS = {
     ),
     "the columns of a dilated patch stand side by side": Mutant(
         f"{NUMBA}/operands/patches.py", "elif g.DW == 1:", "elif g.DH == 1:", WIDE_CONVOLUTION, "numba"
+    ),
+    "of two columns that are equal the lower element wins": Mutant(
+        f"{NUMBA}/pooling.py", "(value == best) & (at < where)", "(value == best) & (at > where)", WIDE_POOLING, "numba"
+    ),
+    "of two columns with NaN the upper element wins": Mutant(
+        f"{NUMBA}/pooling.py",
+        "((best == best) | (at > where))",
+        "((best == best) | (at < where))",
+        WIDE_POOLING,
+        "numba",
+    ),
+    "a large window passes NaN by": Mutant(
+        f"{NUMBA}/pooling.py", "if not value <= best and (", "if value > best and (", WIDE_POOLING, "numba"
+    ),
+    "a window over the padding begins one tap late": Mutant(
+        f"{NUMBA}/pooling.py", "(-place + step - 1) // step", "(-place + step) // step", WIDE_POOLING, "numba"
     ),
     "the last windows of a row are left out": Mutant(
         f"{NUMBA}/pooling.py",
