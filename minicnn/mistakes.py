@@ -67,6 +67,12 @@ MISTAKES = {
     "factor 2 missing": "The derivative of (x - y)^2 is 2 (x - y).",
     "factor 1/2 added": "mse_loss is the mean of (x - y)^2, without 1/2.",
     "target and input swapped": "input - target, in this order.",
+    "half of the loss missing": "Targets of 0 count too: y log p + (1 - y) log(1 - p).",
+    "weights of the loss ignored": "`weight` multiplies the loss of its class or element; the mean"
+    " of cross_entropy divides by the sum of the weights.",
+    "pos_weight ignored": "`pos_weight` multiplies the part of the loss that belongs to targets of 1.",
+    "ignored targets counted": "A target of ignore_index has no loss and no gradient, and does not count in the mean.",
+    "label smoothing ignored": "The target becomes (1 - e) one_hot + e / C.",
     "not squared": "The loss is the mean of squares, not of absolute values.",
     # optimisers
     "no bias correction": "The means start at 0; divide them by 1 - beta^step.",

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import minicnn
 from minicnn.mistakes import MISTAKES
 
 from . import questions
@@ -82,21 +83,25 @@ def run(args: Any, say: Callable = print) -> int:
         return 2
     right = questions.torchs if args.judge == "torch" else questions.textbook
     say(f"The judge is {'torch' if args.judge == 'torch' else 'the textbook set'} in float64, seed {args.seed}.\n")
-    bad = 0
-    for name in wanted:
-        report = judge(subject, name, args.examples, args.seed, right)
-        if not report.faults:
-            say(f"{name}: right in {report.tried} configurations.")
-            continue
-        bad += 1
-        say(f"{name}: WRONG ({_counts(report)}).")
-        for result, fault in report.smallest.items():
-            say(f"\nThe smallest configuration found that shows it, {result}:\n")
-            say(counterexample(fault, subject))
-            mistake = report.mistakes[result]
-            if mistake:
-                say(f"\nThe likely mistake: {mistake}. {MISTAKES[mistake]}\n")
-    return int(bool(bad))
+    with minicnn.use_backend(args.backend):  # for those who judge minicnn's own functions
+        right_ones = [_is_right(subject, name, args, right, say) for name in wanted]
+    return int(not all(right_ones))
+
+
+def _is_right(subject: Subject, name: str, args: Any, right: Callable, say: Callable) -> bool:
+    """Judge one operation, and say what was found."""
+    report = judge(subject, name, args.examples, args.seed, right)
+    if not report.faults:
+        say(f"{name}: right in {report.tried} configurations.")
+        return True
+    say(f"{name}: WRONG ({_counts(report)}).")
+    for result, fault in report.smallest.items():
+        say(f"\nThe smallest configuration found that shows it, {result}:\n")
+        say(counterexample(fault, subject))
+        mistake = report.mistakes[result]
+        if mistake:
+            say(f"\nThe likely mistake: {mistake}. {MISTAKES[mistake]}\n")
+    return False
 
 
 def _counts(report: Report) -> str:

@@ -4,30 +4,34 @@ integers up to larger ones.
 The right answer and its bound come from the textbook kernels in float64, or from torch.
 """
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import minicnn
+from minicnn import geometry
 from minicnn.nn import Parameter
 from minicnn.nn import functional as F
 
 from . import bounds
 from .backwards import channels, window
 from .choices import Choices
+from .subject import LOSSES
 
 SUMS = ("conv2d", "conv_transpose2d", "linear")
 
 
 class Offer(NamedTuple):
     """What the subject's functions take: the names of their options, and which of these
-    may be pairs; whether arrays are float32 alone, and kernels square.
+    may be pairs, or words; whether arrays are float32 alone, and kernels square.
     """
 
     options: frozenset[str]
     pairs: frozenset[str] = frozenset()
     float32: bool = False
     square: bool = False
+    words: frozenset[str] = frozenset()  # where "same" and "valid" are understood
 
 
 class Question(NamedTuple):
@@ -106,6 +110,14 @@ def _conv2d(choices: Choices, size: int, offer: Offer) -> Question:
     options = {name: value for key, pair in named.items() for name, value in _spelled(key, pair, offer).items()}
     if "groups" in offer.options:
         options["groups"] = G
+    word = choices.pick(None, None, "valid", "same") if "padding" in offer.words else None
+    if word == "same":
+        options["stride"] = 1
+    if word is not None:
+        options["padding"] = word
+        options = {name: value for name, value in options.items() if name in offer.options}
+        g = geometry.conv2d((N, C, H + 9, W + 9), (O, C // G, KH, KW), **options)
+        H, W, OH, OW = g.H, g.W, g.OH, g.OW
     shapes = {"input": (N, C, H, W), "weight": (O, C // G, KH, KW), "bias": (O,), "grad_output": (N, O, OH, OW)}
     if "bias" not in offer.options:
         del shapes["bias"]
@@ -128,7 +140,13 @@ def _conv_transpose2d(choices: Choices, size: int, offer: Offer) -> Question:
     options = {name: value for key, pair in named.items() for name, value in _spelled(key, pair, offer).items()}
     if "groups" in offer.options:
         options["groups"] = G
-    output = (N, O, full[0] - 2 * PH, full[1] - 2 * PW)
+    OPH, OPW = 0, 0
+    if "output_padding" in offer.options:
+        OPH, OPW = choices.integer(0, SH - 1), choices.integer(0, SW - 1)
+        if "output_padding" not in offer.pairs:
+            OPH = OPW = min(OPH, OPW)
+        options |= _spelled("output_padding", (OPH, OPW), offer)
+    output = (N, O, full[0] - 2 * PH + OPH, full[1] - 2 * PW + OPW)
     shapes = {"input": (N, C, H, W), "weight": (C, O // G, KH, KW), "bias": (O,), "grad_output": output}
     if "bias" not in offer.options:
         del shapes["bias"]
@@ -152,19 +170,21 @@ def _max_pool2d(choices: Choices, size: int, offer: Offer) -> Question:
     KH, KW = (KH, KW) if "kernel_size" in offer.pairs else (KH, KH)
     SH, SW = _pair(choices, 1, 3, "stride", offer, 0)
     SH, SW = SH or KH, SW or KW
+    DH, DW = _pair(choices, 1, 2, "dilation", offer, 1)
     padding = "padding" in offer.options
     largest = (2, 4, 9)[size]
-    same = min(KH, KW) // 2 if padding and "padding" not in offer.pairs else 0
-    OH, _, PH, H = window(choices.integer, KH, SH, 1, KH // 2 if padding else 0, largest=largest)
-    OW, _, PW, W = window(choices.integer, KW, SW, 1, KW // 2 if padding else 0, largest=largest)
+    _, _, PH, H = window(choices.integer, KH, SH, DH, KH // 2 if padding else 0, largest=largest)
+    _, _, PW, W = window(choices.integer, KW, SW, DW, KW // 2 if padding else 0, largest=largest)
     if padding and "padding" not in offer.pairs:
-        PH = PW = min(max(PH, PW), same)
-    OH, OW = (H + 2 * PH - KH) // SH + 1, (W + 2 * PW - KW) // SW + 1
-    if min(OH, OW) < 1:
-        H, W, OH, OW = H + KH, W + KW, (H + KH + 2 * PH - KH) // SH + 1, (W + KW + 2 * PW - KW) // SW + 1
-    options = {"kernel_size": (KH, KW) if "kernel_size" in offer.pairs else KH}
+        PH = PW = min(max(PH, PW), min(KH, KW) // 2)
+    H, W = max(H, DH * KH - 2 * PH, DH), max(W, DW * KW - 2 * PW, DW)  # each window sees a pixel of the image
+    options: dict[str, Any] = {"kernel_size": (KH, KW) if "kernel_size" in offer.pairs else KH}
     options |= _spelled("stride", (SH, SW), offer) | _spelled("padding", (PH, PW), offer)
-    arrays = _arrays(choices, {"input": (N, C, H, W), "grad_output": (N, C, OH, OW)})
+    options |= _spelled("dilation", (DH, DW), offer)
+    if "ceil_mode" in offer.options:
+        options["ceil_mode"] = choices.pick(False, True)
+    output = geometry.max_pool2d((N, C, H, W), **options).output_shape
+    arrays = _arrays(choices, {"input": (N, C, H, W), "grad_output": output})
     return Question("max_pool2d", arrays, options, (1, KH * KW))
 
 
@@ -182,15 +202,48 @@ def _cross_entropy(choices: Choices, size: int, offer: Offer) -> Question:
     shift = choices.pick(0, 0, 0, 1000)  # no probability changes by it, but exp(1000) overflows
     x = np.clip(arrays["input"], -20, 20) + arrays["input"].dtype.type(shift)
     rng = np.random.default_rng(choices.integer(0, 999))
-    grad = np.asarray(choices.pick(1, 2, -3), x.dtype)
-    return Question("cross_entropy", {"input": x, "target": rng.integers(0, C, N), "grad_output": grad}, {})
+    target = rng.integers(0, C, N)
+    options = _reduction(choices, offer)
+    if "label_smoothing" in offer.options:
+        options["label_smoothing"] = choices.pick(0.0, 0.0, 0.25)
+    if "ignore_index" in offer.options and choices.integer(0, 1):
+        options["ignore_index"] = int(target[0]) if (target != target[0]).any() else -100
+    arrays = {"input": x, "target": target, "grad_output": _upstream(choices, options, (N,), x.dtype)}
+    if "weight" in offer.options and choices.integer(0, 1):
+        arrays["weight"] = rng.integers(1, 5, C).astype(x.dtype) / 2
+    return Question("cross_entropy", arrays, options)
 
 
-def _mse_loss(choices: Choices, size: int, offer: Offer) -> Question:
-    shape = choices.pair(1, (2, 4, 20)[size])
-    arrays = _arrays(choices, {"input": shape, "target": shape})
-    grad = np.asarray(choices.pick(1, 2, -3), arrays["input"].dtype)
-    return Question("mse_loss", arrays | {"grad_output": grad}, {})
+def _reduction(choices: Choices, offer: Offer) -> dict[str, Any]:
+    return {"reduction": choices.pick("mean", "sum", "none")} if "reduction" in offer.options else {}
+
+
+def _upstream(choices: Choices, options: dict[str, Any], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The gradient with respect to the loss: one number, or one for each of them."""
+    if options.get("reduction") == "none":
+        return _values(choices, 0, shape, str(dtype))
+    return np.asarray(choices.pick(1, 2, -3), dtype)
+
+
+def _element_loss(name: str):
+    """A loss of each element by itself."""
+
+    def made(choices: Choices, size: int, offer: Offer) -> Question:
+        shape = choices.pair(1, (2, 4, 20)[size])
+        arrays = _arrays(choices, {"input": shape, "target": shape})
+        x, rng = arrays["input"], np.random.default_rng(choices.integer(0, 999))
+        if name.startswith("binary"):
+            arrays["target"] = rng.integers(0, 2, shape).astype(x.dtype)
+        if name == "binary_cross_entropy":
+            arrays["input"] = rng.integers(1, 64, shape).astype(x.dtype) / 64  # not 0 or 1: no logarithm of 0
+        options = _reduction(choices, offer)
+        arrays["grad_output"] = _upstream(choices, options, shape, x.dtype)
+        for option in ("weight", "pos_weight"):
+            if option in offer.options and choices.integer(0, 1):
+                arrays[option] = rng.integers(1, 5, shape).astype(x.dtype) / 2
+        return Question(name, arrays, options)
+
+    return made
 
 
 def _optimiser(name: str):
@@ -215,7 +268,7 @@ _DRAWS = {
     "max_pool2d": _max_pool2d,
     **{name: _pointwise(name) for name in ("relu", "sigmoid", "tanh")},
     "cross_entropy": _cross_entropy,
-    "mse_loss": _mse_loss,
+    **{name: _element_loss(name) for name in LOSSES if name != "cross_entropy"},
     **{name: _optimiser(name) for name in ("adam", "sgd")},
 }
 
@@ -245,7 +298,8 @@ def _answer(q: Question) -> dict[str, np.ndarray]:
         return {"output": output, "grad_input": backward(grad, indices, x.shape, **options)}
     if "target" in arrays:
         rest = (x, arrays["target"])
-        return {"output": np.asarray(forward(*rest)), "grad_input": backward(grad, *rest)}
+        options = options | {name: arrays[name] for name in ("weight", "pos_weight") if name in arrays}
+        return {"output": np.asarray(forward(*rest, **options)), "grad_input": backward(grad, *rest, **options)}
     output = forward(x)
     return {"output": output, "grad_input": backward(grad, output)}
 
@@ -273,9 +327,12 @@ def torchs(q: Question) -> dict[str, np.ndarray]:
         return {"param": parameter.detach().numpy()}
     named = {name: torch.tensor(a) for name, a in d.arrays.items() if name != "grad_output"}
     leaves = [name for name in ("input", "weight", "bias") if name in named]
+    leaves = ["input"] if q.operation in LOSSES else leaves  # the weight of a loss is not learnt
     for name in leaves:
         named[name].requires_grad_()
-    output = getattr(torch.nn.functional, q.operation)(**named, **q.options)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using padding='same'")  # costs a copy, with an even kernel
+        output = getattr(torch.nn.functional, q.operation)(**named, **q.options)
     wanted = [named[name] for name in leaves]
     grads = torch.autograd.grad(output, wanted, torch.tensor(d.arrays["grad_output"]))
     found = {"output": output.detach().numpy()}
@@ -297,9 +354,14 @@ def allowed(q: Question, right: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         output, gradient = bounds.of_pointwise(q.operation, right["output"], grad, dtype)
         return {"output": output, "grad_input": gradient}
     if "target" in q.arrays:
-        options = {"ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"}
+        options = {"ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"} | q.options
+        options |= {name: q.arrays[name] for name in ("weight", "pos_weight") if name in q.arrays}
         arguments = (q.arrays["input"], q.arrays["target"], options, q.arrays["grad_output"])
         loss, gradient, n = bounds.loss_magnitudes(q.operation, *arguments)
+        if q.operation.startswith("binary"):  # 1 - p and 1 + exp(-|x|) round by eps / 2, however small their logarithm
+            factors = q.arrays.get("weight", 1) * q.arrays.get("pos_weight", 1) * np.ones(q.arrays["input"].shape)
+            reduced = {"none": factors, "sum": factors.sum(), "mean": factors.mean()}
+            loss = loss + 2 * reduced[str(options["reduction"])]
         return {"output": bounds.of_sums(loss, n, dtype), "grad_input": bounds.of_sums(gradient, n, dtype)}
     if q.operation == "max_pool2d":
         same = q.arrays | {"grad_output": np.abs(q.arrays["grad_output"])}

@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .classes import CLASSES, Unusable, functions
+
+LOSSES = ("cross_entropy", "mse_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
 # What a function takes first, in this order; and which options it may have. The names
 # that others use stand behind.
 TAKES = {
@@ -24,13 +27,13 @@ TAKES = {
     "linear": ("input", "weight"),
     "max_pool2d": ("input", "kernel_size"),
     **{name: ("input",) for name in ("relu", "sigmoid", "tanh")},
-    **{name: ("input", "target") for name in ("cross_entropy", "mse_loss")},
+    **{name: ("input", "target") for name in LOSSES},
     "conv2d_backward": ("grad_output", "input", "weight"),
     "conv_transpose2d_backward": ("grad_output", "input", "weight"),
     "linear_backward": ("grad_output", "input", "weight"),
     "max_pool2d_backward": ("grad_output", "input", "kernel_size"),
     **{f"{name}_backward": ("grad_output", "output") for name in ("relu", "sigmoid", "tanh")},
-    **{f"{name}_backward": ("grad_output", "input", "target") for name in ("cross_entropy", "mse_loss")},
+    **{f"{name}_backward": ("grad_output", "input", "target") for name in LOSSES},
     "adam": ("param", "grad", "exp_avg", "exp_avg_sq", "step"),
     "sgd": ("param", "grad"),
 }
@@ -40,6 +43,10 @@ OPTIONS = {
     "conv_transpose2d": ("bias", *WINDOW, "output_padding", "groups"),
     "linear": ("bias",),
     "max_pool2d": (*WINDOW, "ceil_mode"),
+    "cross_entropy": ("weight", "ignore_index", "reduction", "label_smoothing"),
+    "mse_loss": ("reduction",),
+    "binary_cross_entropy": ("weight", "reduction"),
+    "binary_cross_entropy_with_logits": ("weight", "reduction", "pos_weight"),
     "adam": ("lr", "betas", "beta1", "beta2", "eps", "weight_decay"),
     "sgd": ("momentum_buffer", "lr", "momentum", "weight_decay"),
 }
@@ -119,8 +126,16 @@ def load(text: str) -> Subject:
     signature cannot be read.
     """
     module, path = _import(text)
-    parts = {}
+    parts: dict[str, Part] = {}
     left_out = []
+    for name in CLASSES:
+        layer = getattr(module, name, None)
+        if isinstance(layer, type):
+            try:
+                own = functions(name, layer, OPTIONS.get(CLASSES[name], ()), ALIASES)
+                parts |= {key: Part(function, _names(key, function, text)) for key, function in own.items()}
+            except Unusable as error:
+                left_out.append(f"{text}: {error}")
     for name in TAKES:
         function = getattr(module, name, None)
         if not callable(function):
@@ -133,7 +148,8 @@ def load(text: str) -> Subject:
         raise CannotBeJudged("\n".join(left_out))
     if not parts:
         raise CannotBeJudged(
-            f"{text} has none of the names {', '.join(TAKES)}; name a function so, or write an adapter."
+            f"{text} has none of the names {', '.join((*TAKES, *CLASSES))}; name a function or a class so,"
+            " or write an adapter."
         )
     return Subject(text, path, parts, tuple(left_out))
 

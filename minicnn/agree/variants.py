@@ -16,9 +16,9 @@ from .gradients import Wrong, of_any_gradient
 from .questions import Question, textbook
 
 
-def variants(q: Question) -> dict[str, dict[str, np.ndarray]]:
-    """{mistake: {result: what it computes}}."""
-    found: dict[str, dict[str, np.ndarray]] = {}
+def variants(q: Question) -> dict[str, dict[str, list[np.ndarray]]]:
+    """{mistake: {result: what it computes}}; one mistake can be made in several ways."""
+    found: dict[str, dict[str, list[np.ndarray]]] = {}
     for name, results in _MADE[q.operation](q.doubled()):
         for result, compute in results.items():
             try:
@@ -26,7 +26,7 @@ def variants(q: Question) -> dict[str, dict[str, np.ndarray]]:
                     value = compute()
             except (ValueError, IndexError, RuntimeError, ZeroDivisionError):
                 continue
-            found.setdefault(name, {})[result] = np.asarray(value)
+            found.setdefault(name, {}).setdefault(result, []).append(np.asarray(value))
     return found
 
 
@@ -120,7 +120,39 @@ def _cross_entropy(q: Question) -> Wrong:
     yield "softmax missing", {"output": lambda: -x[np.arange(N), y].mean()}
     yield "one-hot missing in the gradient", {"grad_input": lambda: p / N * grad}
     yield from _averaged(right, N, C)
+    yield from _without(q)
     yield "sign wrong", {"output": lambda: -right["output"]}
+    yield from of_any_gradient(right, grad, lambda ones: textbook(q._replace(arrays=q.arrays | {"grad_output": ones})))
+
+
+IGNORED = {
+    "weight": "weights of the loss ignored",
+    "pos_weight": "pos_weight ignored",
+    "ignore_index": "ignored targets counted",
+    "label_smoothing": "label smoothing ignored",
+}
+
+
+def _without(q: Question) -> Wrong:
+    """A loss that ignores one of its options."""
+    for option, name in IGNORED.items():
+        if option not in q.arrays and option not in q.options:
+            continue
+        arrays = {key: a for key, a in q.arrays.items() if key != option}
+        rest = q._replace(arrays=arrays, options={key: value for key, value in q.options.items() if key != option})
+        for result in ("output", "grad_input"):
+            yield name, {result: lambda rest=rest, result=result: textbook(rest)[result]}
+
+
+def _binary(q: Question) -> Wrong:
+    x, y, grad = q.arrays["input"], q.arrays["target"], q.arrays["grad_output"]
+    right = textbook(q)
+    s = x if q.operation == "binary_cross_entropy" else 1 / (1 + np.exp(-x))
+    yield "logarithm of a probability of zero", {"output": lambda: -(y * np.log(s) + (1 - y) * np.log(1 - s)).mean()}
+    yield "half of the loss missing", {"output": lambda: -(y * np.log(s)).mean()}
+    yield "sign wrong", {"output": lambda: -right["output"]}
+    yield from _averaged(right, x.size, x.shape[-1])
+    yield from _without(q)
     yield from of_any_gradient(right, grad, lambda ones: textbook(q._replace(arrays=q.arrays | {"grad_output": ones})))
 
 
@@ -216,14 +248,15 @@ _MADE: dict[str, Callable[[Question], Wrong]] = {
     **dict.fromkeys(("relu", "sigmoid", "tanh"), _pointwise),
     "cross_entropy": _cross_entropy,
     "mse_loss": _mse_loss,
+    **dict.fromkeys(("binary_cross_entropy", "binary_cross_entropy_with_logits"), _binary),
     "adam": _adam,
     "sgd": _sgd,
 }
 
 
 def likely(faults: list[Any]) -> str | None:
-    """The mistake that explains most of the faults of one result, and at least three in
-    four of them.
+    """The mistake that explains most of the faults of one result: at least three in four of
+    those where it can be computed, and four in ten of all.
     """
     for kind, name in (("modified", "input modified in place"), ("dtype", "float32 silently float64"),
                        ("kept", "gradient kept from the call before")):  # fmt: skip
@@ -233,12 +266,17 @@ def likely(faults: list[Any]) -> str | None:
     if not compared:
         return None
     score: dict[str, int] = {}
+    tried: dict[str, int] = {}
     for fault in compared:
         for name, results in variants(fault.question).items():
-            if fault.result in results and _same(fault, results[fault.result]):
-                score[name] = score.get(name, 0) + 1
+            # An empty result says nothing about one that is not: nothing could be computed.
+            wrongs = [wrong for wrong in results.get(fault.result, []) if wrong.size or not fault.got.size]
+            if wrongs:
+                tried[name] = tried.get(name, 0) + 1
+                score[name] = score.get(name, 0) + any(_same(fault, wrong) for wrong in wrongs)
     best = max(score, key=score.__getitem__, default=None)
-    return best if best is not None and score[best] >= 0.75 * len(compared) else None
+    enough = best is not None and score[best] >= max(0.75 * tried[best], 0.4 * len(compared))
+    return best if enough else None
 
 
 def _same(fault: Any, wrong: np.ndarray) -> bool:

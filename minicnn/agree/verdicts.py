@@ -10,10 +10,11 @@ import minicnn
 from minicnn.nn import functional as F
 
 from .choices import Choices
+from .classes import GRADS
 from .questions import Offer, Question, allowed, draw, textbook
 from .subject import GIVES, Raised, Subject, call
 
-NAMES = {"grad_input": ("dx", "dX"), "grad_weight": ("dw", "dW"), "grad_bias": ("db",)}
+NAMES = {"grad_input": ("dx", "dX"), **GRADS}
 
 
 class Fault(NamedTuple):
@@ -36,7 +37,7 @@ def probe(subject: Subject, operation: str) -> Offer:
     options = frozenset.intersection(*(frozenset(part.names) for part in parts))
     if operation in subject.parts and "bias" in subject.parts[operation].names:
         options |= {"bias"}
-    windows = [name for name in ("stride", "padding", "dilation", "kernel_size") if name in options]
+    windows = [name for name in ("stride", "padding", "dilation", "kernel_size", "output_padding") if name in options]
     pairs = set()
     for name in windows:
         q = draw(operation, Choices(made=[0] * 60), 0, Offer(options, frozenset()))
@@ -48,7 +49,16 @@ def probe(subject: Subject, operation: str) -> Offer:
         except Raised:
             continue
         pairs.add(name)
-    return Offer(options, frozenset(pairs))
+    words = set()
+    if operation == "conv2d" and "padding" in options:
+        q = draw(operation, Choices(made=[0] * 60), 0, Offer(options, frozenset()))
+        try:
+            for word in ("valid", "same"):
+                answers(subject, q._replace(options=q.options | {"padding": word}))
+            words.add("padding")
+        except Raised:
+            pass
+    return Offer(options, frozenset(pairs), words=frozenset(words))
 
 
 def answers(subject: Subject, q: Question) -> dict[str, Any]:
@@ -69,14 +79,19 @@ def answers(subject: Subject, q: Question) -> dict[str, Any]:
             values["input_shape"] = q.arrays["input"].shape
         grads = call(subject, backward, values)
         names = GIVES.get(q.operation, ("grad_input",))
-        if isinstance(grads, dict):
-            given = {name: (name, *NAMES[name]) for name in names}
-            found |= {name: grads[key] for name, keys in given.items() for key in keys if key in grads}
-        elif isinstance(grads, (tuple, list)):
+        if isinstance(grads, (tuple, list)):
             found |= dict(zip(names, grads, strict=False))
-        else:
+        elif isinstance(grads, np.ndarray) or not (there := _by_name(grads, names)):
             found[names[0]] = grads
+        else:
+            found |= there
     return found
+
+
+def _by_name(grads: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """The gradients of a dictionary, or those that are attributes."""
+    held = grads if isinstance(grads, dict) else getattr(grads, "__dict__", {})
+    return {name: held[key] for name in names for key in (name, *NAMES[name]) if key in held}
 
 
 def _steps(subject: Subject, q: Question) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def convolution(q: Question) -> Wrong:
     yield "padding H and W swapped", both(PH=g.PW, PW=g.PH)
     yield "stride forgotten", both(SH=1, SW=1)
     yield "stride H and W swapped", both(SH=g.SW, SW=g.SH)
+    yield "stride H and W swapped", all_of(g._replace(SH=g.SW, SW=g.SH))
     yield "dilation ignored", both(DH=1, DW=1)
     yield "dilation ignored", all_of(g._replace(DH=1, DW=1))
     yield "dilation H and W swapped", both(DH=g.DW, DW=g.DH)
@@ -205,6 +206,10 @@ def pooling(q: Question) -> Wrong:
     yield "last window missing", {"output": pooled(g._replace(OH=g.OH - 1, OW=g.OW - 1))}
     cols = K.im2col(x, g).reshape(g.N, g.C, -1, g.OH, g.OW)
     yield "mean instead of maximum", {"output": lambda: cols.mean(axis=2)}
+    infinite = np.full(zeros.shape, -np.inf)
+    infinite[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W] = x
+    over_infinite = K.im2col(infinite, over_zeros).reshape(cols.shape)
+    yield "mean instead of maximum", {"output": lambda: over_infinite.mean(axis=2)}
     yield "minimum instead of maximum", {"output": lambda: -K.max_pool2d(-x, g)[0]}
     yield "gradient spread over ties", {"grad_input": gradient(ties)}
     yield "gradient shared among ties", {"grad_input": gradient(shared)}

@@ -107,7 +107,7 @@ def _terms(q: Question, result: str, cell: tuple[int, ...]) -> Iterator[str]:
         g = geometry.max_pool2d(a["input"].shape, **q.options)
         n, c, i, j = cell
         for kh, kw in np.ndindex(g.KH, g.KW):
-            h, w = i * g.SH - g.PH + kh, j * g.SW - g.PW + kw
+            h, w = i * g.SH - g.PH + kh * g.DH, j * g.SW - g.PW + kw * g.DW
             if 0 <= h < g.H and 0 <= w < g.W:
                 yield f"{a['input'][n, c, h, w]:.4g}"
     elif q.operation == "conv2d":
@@ -156,6 +156,10 @@ def program(fault: Fault, subject: Subject) -> str:
     part = subject.parts.get(name)
     if q.operation in ("adam", "sgd") or part is None:
         return "\n".join([*lines, f"# call theirs.{name} with these arrays, step by step: {q.options}"])
+    layer = getattr(part.function, "of_class", None)
+    if layer is not None:
+        text = f"# make a theirs.{layer} with {q.options}, put these arrays in, call it; then backward(grad_output)"
+        return "\n".join([*lines, text])
     if "output" in part.names:
         lines.append(f"output = np.array({textbook(q)['output'].tolist()}, {str(q.dtype)!r})")
     arrays = {own: known for known, own in part.names.items() if known in q.arrays or known == "output"}
