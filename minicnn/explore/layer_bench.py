@@ -105,7 +105,7 @@ class Bench:
     def _set_parameters(self) -> None:
         for name, offset in (("weight", 1), ("bias", 2)):
             parameter = getattr(self.layer, name)
-            if parameter:
+            if parameter is not None:
                 values = ask.filled(self.setting.given[name], parameter.shape, self.setting.seed + offset, -2, 2)
                 parameter.data = values.astype(self.dtype)
 
