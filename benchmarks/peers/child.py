@@ -131,7 +131,7 @@ def numbers(array: np.ndarray) -> str:
     if array.size > SHOWN:
         return f"of shape {array.shape}"
     text = np.array2string(array, formatter={"all": lambda x: f"{x:.7g}"}, separator=" ", max_line_width=10_000)
-    return text.replace("\n", "")
+    return " ".join(text.split())
 
 
 def cases(adapter: ModuleType) -> dict[str, str]:

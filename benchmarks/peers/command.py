@@ -16,7 +16,8 @@ from .page import page
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS_MD = ROOT / "benchmarks" / "PEERS.md"
-SECONDS = 240  # for one peer; it is stopped then
+SECONDS = 400  # for one peer; it is stopped then
+BUSY = 2.5  # the load of two processes that judge, and a little
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1", "PYTHONWARNINGS": "ignore"}
 
 
@@ -58,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timed = ask(name, "time")
         documents[name]["step"] = {"refused": timed["missing"]} if "missing" in timed else timed["step"]
         print(f"{name}: {documents[name]['step']}", flush=True)
-    where = f"{machine.cpu_name()}, {machine.cores()} cores, load {load} before the timing; torch is {torch_version()}."
+    where = f"{machine.cpu_name()}, {machine.cores()} cores; torch is {torch_version()}."
+    if load is not None and load > BUSY:
+        where += f"\n**The machine was busy (load {load}): its times are to be made again.**"
     text = page(documents, str(datetime.date.today()), where, EXAMPLES)
     args.output.write_text(text, encoding="utf-8")
     print(f"Written: {args.output}")
