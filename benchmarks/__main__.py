@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .peers.command import main as peers
 
         return peers(command[1:])
+    if command[:1] == ["runtimes"]:
+        from .runtimes.command import main as runtimes
+
+        return runtimes(command[1:])
     args = make_parser().parse_args(command)
     demand_torch()
     session = Session(args, command)
