@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import nn
+from . import external
 from .writing import _onnx
 
 
@@ -37,7 +38,8 @@ def load(path: str | Path) -> nn.Sequential:
     ReLU, Sigmoid, Tanh and reshaping, as torch's two exporters, Keras and skl2onnx write
     them, and as `export` does. BatchNormalization behind a convolution or a linear layer
     is folded into it, elsewhere it is a BatchNorm2d. Weights in a file of their own
-    (`model.onnx.data`) are found beside the model.
+    (`model.onnx.data`) are found beside the model, and only there; a size that their shape
+    does not ask for is refused before anything is read.
 
     Raises ValueError with the name of the node that has no counterpart here or leaves the
     chain, or where the file is no ONNX model; FileNotFoundError; ImportError without the
@@ -48,7 +50,9 @@ def load(path: str | Path) -> nn.Sequential:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:
-        model = onnx.load(str(path))
+        model = onnx.load(str(path), load_external_data=False)
+        external.check(onnx, model, path)
+        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
         onnx.checker.check_model(model)
         model = onnx.shape_inference.infer_shapes(model)
     except Exception as error:  # protobuf and the checker raise kinds of their own
