@@ -45,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .pictures.command import main as pictures
 
         return pictures(command[1:])
+    if command[:1] == ["networks"]:
+        demand_torch()
+        from . import networks
+
+        return networks.main(command[1:])
     if command[:1] == ["peers"]:
         demand_torch()
         from .peers.command import main as peers

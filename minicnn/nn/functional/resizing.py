@@ -15,6 +15,7 @@ from ...geometry import Geometry
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .links import linked
 
 Size = int | Sequence[int] | None
 Scale = float | Sequence[float] | None
@@ -110,6 +111,7 @@ def grid(shape, options, x, who: str) -> tuple[list[Tap], list[Tap]]:
     return rows, taps(shape[3], OW, step_across, mode, align_corners, dtype)
 
 
+@linked
 def interpolate(
     input: Array,
     size: Size = None,
