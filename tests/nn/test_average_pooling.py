@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minicnn import gradcheck, nn
@@ -33,8 +33,16 @@ def theirs(name, arguments):
 # ------------------------------------------------------------------------- torch's word
 
 
+def behind_the_padding(include):
+    """Windows of which the last ones reach past the image, and past the padding."""
+    arguments = {"kernel_size": 3, "stride": 2, "padding": 0, "ceil_mode": True, "count_include_pad": include}
+    return "avg_pool2d", strategies.Case((1, 1, 6, 4), None, None, (1, 1, 3, 2), arguments, "float64", 0)
+
+
 @pytest.mark.differential
 @given(either, strategies.layouts)
+@example(behind_the_padding(include=True), ["plain"] * 4)
+@example(behind_the_padding(include=False), ["plain"] * 4)
 def test_integers_agree_and_the_means_bit_for_bit(drawn, layouts):
     """Their sums are exact, and then there is one division (in torch, adaptive, one by height
     and one by width, as 2.9 does it); a gradient adds what is rounded.

@@ -142,14 +142,17 @@ def interpolate(
     x: Any = checks.array(input, "input", who)
     options = (size, scale_factor, mode, align_corners, recompute_scale_factor)
     rows, columns = grid(x.shape, options, x, who)
-    output: Any = None
-    for row in rows:
-        for column in columns:
-            read = x[:, :, arrays.copied(row.pixel[:, None], x), arrays.copied(column.pixel, x)]  # (N, C, OH, OW)
-            if mode == "bilinear":
-                read = read * arrays.copied(np.outer(row.share, column.share), x)
-            output = read if output is None else output + read
-    return output
+    return _read(_read(x, rows, 2, mode), columns, 3, mode)  # (N, C, OH, W), then (N, C, OH, OW)
+
+
+def _read(x, taps: list[Tap], axis: int, mode: str) -> Any:
+    """One axis: the pixels that its outputs read, weighted where there are two."""
+    everything = (slice(None),) * axis
+    ways = [x[(*everything, arrays.copied(tap.pixel, x))] for tap in taps]
+    if mode != "bilinear":
+        return ways[0]
+    column = (-1, *[1] * (3 - axis))
+    return sum(way * arrays.copied(tap.share.reshape(column), x) for way, tap in zip(ways, taps, strict=True))
 
 
 def interpolate_backward(
