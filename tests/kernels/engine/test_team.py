@@ -64,6 +64,8 @@ COMPUTATIONS = {
     "depthwise": convolution_of((8, 32, 28, 28), (32, 1, 3, 3), padding=1, groups=32),
     "dilation": convolution_of((8, 16, 28, 28), (16, 16, 3, 3), padding=2, dilation=2),
     "one image": convolution_of((1, 16, 64, 64), (32, 16, 3, 3), padding=1),
+    "few pixels": convolution_of((16, 128, 3, 3), (144, 128, 3, 3), padding=1),
+    "one pixel": convolution_of((16, 96, 4, 4), (128, 96, 4, 4)),
     "transposed": transposed_convolution,
     "pooling": pooling,
 }

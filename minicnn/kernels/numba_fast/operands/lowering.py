@@ -85,7 +85,7 @@ def _forward_axis(K, S, P, D):
     return {0: [Tap(k, phase=(k * D - P) % S, shift=(k * D - P) // S) for k in range(K)]}
 
 
-def _transposed_axis(K, S, P, D, size):
+def transposed_axis(K, S, P, D, size):
     """The taps of each phase of a target of `size` rows, if it has any."""
     phases = {}
     for k in range(K):
@@ -95,7 +95,7 @@ def _transposed_axis(K, S, P, D, size):
     return dict(sorted(phases.items()))
 
 
-def _shifts(axis):
+def shifts(axis):
     """The least and the greatest shift of an axis."""
     shifts = [tap.shift for taps in axis.values() for tap in taps]
     return min(shifts, default=0), max(shifts, default=0)
@@ -128,8 +128,8 @@ def lower(g, transposed):
     if transposed:
         source = output
         target = image
-        rows = _transposed_axis(g.KH, g.SH, g.PH, g.DH, g.H)
-        columns = _transposed_axis(g.KW, g.SW, g.PW, g.DW, g.W)
+        rows = transposed_axis(g.KH, g.SH, g.PH, g.DH, g.H)
+        columns = transposed_axis(g.KW, g.SW, g.PW, g.DW, g.W)
     else:
         source = image
         target = output
@@ -140,8 +140,8 @@ def lower(g, transposed):
 
 
 def _layout(g, source, target, rows, columns):
-    top, bottom = _shifts(rows)
-    left, right = _shifts(columns)
+    top, bottom = shifts(rows)
+    left, right = shifts(columns)
     height = -(-target.H // target.SH)
     width = -(-target.W // target.SW)
     LEFT = max(0, -left)
