@@ -28,6 +28,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="a layer of your own, opened in the view Source: a class, or a function that makes one",
     )
     parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="FOLDER",
+        help="write the walks of the view Source as pages that need no server, and stop",
+    )
+    parser.add_argument(
         "--port", type=whole_number(0, 65535), default=0, metavar="N", help="port to listen on (default: a free one)"
     )
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
@@ -40,11 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ..kernels.threads import set_num_threads  # only now: --help answers at once
     from .open_run import RunFolder
     from .server import Server
+    from .source.export import export
     from .source.own import Own
+    from .source.walk import Walks
 
     try:
         run = RunFolder(args.run, args.data) if args.run else None
         own = Own(args.layer) if args.layer else None
+        if args.export:
+            written = export(args.export, Walks(own))
+            print(f"{len(written)} pages in {args.export}: open {written[-1]}.")
+            return 0
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:

@@ -1,0 +1,126 @@
+"""Walks as static pages: each one file, with its styles, its program and its numbers inside."""
+
+import html
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ...kernels import use_backend
+from ..answer import encode
+from .walk import Walks
+
+LARGEST = 2**20  # bytes of a page
+STYLES = ("base.css", "grids.css", "source.css")
+MODULES = ("dom.js", "grid.js", "sums.js", "walk.js", "walker.js")
+PLAIN: dict[str, Any] = {
+    "in_channels": 1,
+    "out_channels": 1,
+    "kernel_size": [3, 3],
+    "stride": [1, 1],
+    "padding": [1, 1],
+    "output_padding": [0, 0],
+    "dilation": [1, 1],
+    "groups": 1,
+    "bias": True,
+    "padding_mode": "zeros",
+    "dtype": "float64",
+    "ceil_mode": False,
+    "return_indices": False,
+}
+START: dict[str, tuple[list[int], dict[str, Any]]] = {
+    "Conv2d": ([5, 5], {}),
+    "MaxPool2d": ([6, 6], {"kernel_size": [2, 2], "stride": [2, 2], "padding": [0, 0]}),
+    "ConvTranspose2d": ([3, 3], {"stride": [2, 2]}),
+}
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title} · minicnn</title>
+<style>
+{styles}
+</style>
+</head>
+<body>
+<main id="main">
+<h1>{title}</h1>
+<p class="lead">The real source of minicnn with numbers in it: left the line, right what every name holds once
+that line has run. Step with the arrow keys, the buttons or the slider. <a href="index.html">All walks</a></p>
+<div id="walk"></div>
+</main>
+<footer class="foot">Written by <code>python -m minicnn.explore --export</code>.</footer>
+<script type="application/json" id="told">{told}</script>
+<script type="module">
+{program}
+const {{ recording, words }} = JSON.parse(document.getElementById("told").textContent);
+const walker = new Walker({{ words }});
+document.getElementById("walk").append(walker.element);
+walker.open(recording);
+</script>
+</body>
+</html>
+"""
+
+
+def start(layer: str) -> dict[str, Any]:
+    """The setting with which the layer bench begins."""
+    size, arguments = START[layer or "Conv2d"]
+    return {"layer": layer or "Conv2d", "size": size, "seed": 0, "backward": False, "arguments": PLAIN | arguments}
+
+
+def export(folder: Path, walks: Walks) -> list[Path]:
+    """A page for each function, and index.html; gives what was written.
+
+    Raises ValueError where the folder holds something already, OSError where it cannot be
+    written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"--export {folder}: that is not empty. Name a folder that is not there yet.")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    links = []
+    for subject in walks.subjects.values():
+        with use_backend("numpy"):
+            recording = walks.answer(start(subject.layer) | {"subject": subject.name})
+        if recording["problem"]:
+            links.append(f"<li>{html.escape(subject.name)}: {html.escape(recording['problem']['sentence'])}</li>")
+            continue
+        content = page(subject.name, recording, walks).encode()
+        if len(content) > LARGEST:
+            raise ValueError(f"--export: the page of {subject.name} has {len(content):,} bytes, above {LARGEST:,}.")
+        written.append(folder / f"{subject.name}.html")
+        written[-1].write_bytes(content)
+        links.append(f'<li><a href="{written[-1].name}">{html.escape(subject.name)}</a> ({subject.group})</li>')
+    written.append(folder / "index.html")
+    styles = _static("base.css")
+    body = f"<main><h1>Walks through the source</h1><ul>{''.join(links)}</ul></main>"
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    text = f'<!doctype html><html lang="en"><head>{head}<title>minicnn</title><style>{styles}</style></head>'
+    written[-1].write_text(f"{text}<body>{body}</body></html>", encoding="utf-8")
+    return written
+
+
+def page(title: str, recording: dict[str, Any], walks: Walks) -> str:
+    """The whole page as text."""
+    listing = walks.listing()
+    words = {"names": listing["names"], "letters": listing["letters"]}
+    told = json.dumps(json.loads(encode({"recording": recording, "words": words})), separators=(",", ":"))
+    return PAGE.format(
+        title=html.escape(title),
+        styles="\n".join(map(_static, STYLES)),
+        told=told.replace("<", "\\u003c"),  # no text in it may end the script
+        program="\n".join(_without_imports(_static(name)) for name in MODULES),
+    )
+
+
+def _static(name: str) -> str:
+    return resources.files("minicnn.explore").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def _without_imports(module: str) -> str:
+    """A module's text, to stand behind those that it imports from."""
+    return re.sub(r"^export ", "", re.sub(r"^import .*\n", "", module, flags=re.MULTILINE), flags=re.MULTILINE)
