@@ -52,6 +52,7 @@ def same(found, tensors):
 
 def test_the_printed_table_is_what_minicnn_does(tmp_path):
     """`python -m tests.saved.containers` writes it; versions may be others."""
+    pytest.importorskip("onnx")
     printed = (containers.HERE / "README.md").read_text(encoding="utf-8")
     for line in containers.table(tmp_path)[2:]:
         name, what, _, does = line.split(" | ", 3)
