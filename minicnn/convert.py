@@ -20,7 +20,7 @@ import numpy as np
 
 from . import table
 from .command import check_new, start
-from .models import networks
+from .models import SimpleCNN, networks
 from .nn import Module
 from .nn.names import COUNT, WRAPPERS
 from .saved.files import write_whole
@@ -40,6 +40,7 @@ def convert(source: Path, target: Path, force: bool = False, model: Module | Non
     if prefix:
         found = found._replace(weights=without_prefix(found.weights, prefix, source))
     if model is not None:
+        model = sized(model, list(found.weights.values()))
         found = fitted(found, model.state_dict())
         model.load_state_dict(found.weights)
     weights = found.weights
@@ -49,6 +50,24 @@ def convert(source: Path, target: Path, force: bool = False, model: Module | Non
         write_whole(target, torch_bytes(weights))
     said = "".join(f"\n{note}" for note in found.notes)
     return f"{source} -> {target}\n\n{overview(weights)}{hint(weights)}" + (f"\n{said}" if said else "")
+
+
+def sized(model: Module, arrays: list[np.ndarray]) -> Module:
+    """The network for as many channels, pixels and classes as these arrays have; as it is if
+    it has one size alone, or if the arrays are another network's.
+
+    Of the pixels only their number shows: H // 4 times W // 4.
+    """
+    channels = [array.shape[1] for array in arrays if array.ndim == 4 and array.shape[0] == 16]
+    matrices = [array.shape for array in arrays if array.ndim == 2]
+    if type(model) is not SimpleCNN or len(channels) != 1 or len(matrices) != 2:
+        return model
+    for (hidden, features), (outputs, last) in (matrices, matrices[::-1]):
+        if hidden == last == 128 and features and features % 32 == 0:
+            other = SimpleCNN(outputs, (channels[0], features // 32 * 4, 4))
+            if sorted(a.shape for a in other.state_dict().values()) == sorted(a.shape for a in arrays if a.ndim):
+                return other
+    return model
 
 
 def read(source: Path) -> Found:

@@ -340,6 +340,17 @@ def test_a_run_folder_goes_to_torch_and_back(tmp_path, capsys):
     assert bits(load_weights(back)) == bits(state)
 
 
+@pytest.mark.parametrize(
+    ("outputs", "shape"), [(4, (3, 32, 32)), (10, (1, 16, 16)), (128, (1, 16, 19)), (2, (1, 4, 4))]
+)
+def test_weights_for_other_images_and_classes_are_simplecnns_too(tmp_path, capsys, outputs, shape):
+    state = SimpleCNN(outputs, shape).state_dict()
+    save_weights(tmp_path / "a.safetensors", {f"module.{name}": array for name, array in state.items()})
+    assert main([str(tmp_path / "a.safetensors"), str(tmp_path / "b.safetensors"), "--model", "SimpleCNN"]) == 0
+    assert "Left out of the names: module." in capsys.readouterr().out
+    assert bits(load_weights(tmp_path / "b.safetensors")) == bits(state)
+
+
 def test_all_that_does_not_fit_the_model_is_listed_at_once_and_nothing_written(tmp_path, capsys):
     state = dict(SimpleCNN().state_dict())
     state |= {"cnn.0.weight": np.ones((16, 3, 5, 5), np.float32), "more": np.ones(1)}
