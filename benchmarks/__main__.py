@@ -59,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .runtimes.command import main as runtimes
 
         return runtimes(command[1:])
+    if command[:1] == ["gpu"]:
+        demand_torch()
+        from . import gpu
+
+        return gpu.main(command[1:])
     args = make_parser().parse_args(command)
     demand_torch()
     session = Session(args, command)
@@ -100,7 +105,8 @@ def make_parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks",
         description="How fast minicnn is beside torch on the same CPU, with the same number of threads.",
         epilog="`python -m benchmarks layer` times a layer of yours; `python -m benchmarks curve` asks whether "
-        "both learn the same, not how fast. Both have their own --help.",
+        "both learn the same, not how fast; `python -m benchmarks gpu` measures on an NVIDIA GPU. Each has its own "
+        "--help.",
     )
     parser.add_argument(
         "command", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; without a name all but zoo", type=a_command

@@ -49,6 +49,9 @@ and backward are clocked apart; together is their sum. The ratios say how many t
 themselves have the largest batch and all threads. "MB" is the memory of one call besides its
 arguments, output and gradients included: `benchmarks/zoo/memory.py` says how it is measured.
 """
+# The GPU's table, in RESULTS.md a section at the end. Each command writes its own part alone.
+GPU = re.compile(r"(?<=<!-- from python -m benchmarks gpu -->\n).*?(?=<!-- to here -->)", re.DOTALL)
+GPU_SECTION = re.compile(r"## gpu\n.*?<!-- to here -->\n", re.DOTALL)
 Row = dict[str, Any]
 
 
@@ -171,10 +174,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.results", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, metavar="RUN.json", help="what `python -m benchmarks --json` wrote")
     document = json.loads(parser.parse_args(arguments).run.read_text(encoding="utf-8"))
+    of_gpu = document.get("kind") == "gpu"
     if document["quick"]:
         print("A quick run: its figures mean nothing and are not written.", file=sys.stderr)
         return 1
-    RESULTS.write_text(results(document), encoding="utf-8")
+    if of_gpu:
+        from .gpu import text as table_of_gpu  # which needs torch
+
+        for path in (RESULTS, README):
+            page = path.read_text(encoding="utf-8")
+            path.write_text(GPU.sub(lambda _: f"\n{table_of_gpu(document)}\n", page), encoding="utf-8")
+        print(f"Written: the GPU's table in {RESULTS.relative_to(ROOT)} and {README.relative_to(ROOT)}.")
+        return 0
+    kept = GPU_SECTION.search(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else None
+    RESULTS.write_text(results(document) + (f"\n{kept[0]}" if kept else ""), encoding="utf-8")
     if document.get("zoo"):
         draw_zoo(ZOO, document)
     text = README.read_text(encoding="utf-8")

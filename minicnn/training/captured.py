@@ -118,7 +118,7 @@ class FlatAdam:
 
     def __init__(self, optimizer: Adam):
         (self.group,) = optimizer.param_groups
-        self.parameters: list[Parameter] = self.group["params"]
+        self.parameters: list[Parameter] = [one for one in self.group["params"] if one.requires_grad]
         states = [optimizer.state.get(parameter) for parameter in self.parameters]
         done = float(states[0]["step"]) if states[0] else 0.0
         self.count = np.array(done, np.float32)  # what state_dict() shows

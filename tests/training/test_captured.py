@@ -112,7 +112,7 @@ def network(task="digits", device="cpu", dtype="float32"):
     minicnn.manual_seed(0)
     model = TASKS[task].network({"latent_dim": 4})
     model.load_state_dict({name: value.astype(dtype) for name, value in model.state_dict().items()})
-    return model.to(device)
+    return model.to(torch.device(device))
 
 
 def captured_steps(model, criterion, optimizer, graphs, task="digits", processes=ONE_PROCESS):
@@ -233,6 +233,17 @@ def test_the_stand_in_repeats_no_python():
     captured = Captured(count, Recorded())
     found = [[float(value) for value in captured(torch.zeros(()))] for _ in range(7)]
     assert found == [[min(i, WARM_UP + 1), i] for i in range(1, 8)]
+
+
+def test_what_is_frozen_stays_as_it_is():
+    model, data = network(), loader()
+    model.cnn[0].weight.requires_grad = False
+    before = model.cnn[0].weight.data.clone()
+    learnt = model.cnn[3].weight.data.clone()
+    captured = captured_steps(model, TASKS["digits"].criterion(), Adam(model.parameters()), Recorded())
+    train_epoch(model, None, None, data, captured=captured)
+    assert torch.equal(model.cnn[0].weight.data, before)
+    assert not torch.equal(model.cnn[3].weight.data, learnt)
 
 
 def test_the_parameters_are_views_of_one_vector():
