@@ -35,11 +35,11 @@ def load(path: str | Path) -> nn.Sequential:
     """The network in an ONNX file, as a `Sequential` in eval mode; needs the extra `onnx`.
 
     Read are chains of convolutions, transposed convolutions, poolings, linear layers,
-    ReLU, Sigmoid, Tanh and reshaping, as torch's two exporters, Keras and skl2onnx write
-    them, and as `export` does. BatchNormalization behind a convolution or a linear layer
-    is folded into it, elsewhere it is a BatchNorm2d. Weights in a file of their own
-    (`model.onnx.data`) are found beside the model, and only there; a size that their shape
-    does not ask for is refused before anything is read.
+    activation functions, softmax, resizing and reshaping, as torch's two exporters, Keras
+    and skl2onnx write them, and as `export` does. Dropout is left out. BatchNormalization
+    behind a convolution or a linear layer is folded into it, elsewhere it is a BatchNorm2d.
+    Weights in a file of their own (`model.onnx.data`) are found beside the model, and only
+    there; a size that their shape does not ask for is refused before anything is read.
 
     Raises ValueError with the name of the node that has no counterpart here or leaves the
     chain, or where the file is no ONNX model; FileNotFoundError; ImportError without the
@@ -340,7 +340,14 @@ def pointwise(kind: type[nn.Module]) -> Callable[[Node], nn.Module]:
 
 
 def softmax(kind: type[nn.Softmax]) -> Callable[[Node], nn.Module]:
-    return lambda node: kind(node.attributes.get("axis", -1))
+    def make(node: Node) -> nn.Module:
+        axis = node.attributes.get("axis", -1)
+        n = len(node.shape)
+        if n and not -n <= axis < n:
+            raise node.refuse(f"adds up along axis {axis} of {n} dimensions.")
+        return kind(axis)
+
+    return make
 
 
 MAKERS: dict[str, Callable[[Node], nn.Module]] = {

@@ -125,3 +125,68 @@ def test_a_softmax_over_the_batch_has_no_counterpart(tmp_path):
 def test_batch_normalisation_without_running_numbers_has_no_counterpart(tmp_path):
     with pytest.raises(ValueError, match="has no running statistics"):
         export(nn.BatchNorm2d(3, track_running_stats=False), tmp_path / "model.onnx", IMAGE)
+
+
+# --------------------------------------------------------------- nodes of other programs
+
+
+def written(path, op, shape=IMAGE, constants=(), **attributes):
+    """A file with one node; `constants` are its further inputs, None one that is left out."""
+    helper = onnx.helper
+    names = [f"c{k}" if array is not None else "" for k, array in enumerate(constants)]
+    node = helper.make_node(op, ["x", *names], ["y"], name="the_node", **attributes)
+    kept = [onnx.numpy_helper.from_array(a, n) for a, n in zip(constants, names, strict=True) if a is not None]
+    x = helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)
+    y = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None] * len(shape))
+    graph = helper.make_graph([node], "g", [x], [y], kept)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), str(path))
+    return path
+
+
+FOUR = np.ones(4, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("op", "constants", "attributes", "text"),
+    [
+        ("AveragePool", (), {"kernel_shape": [2, 2], "dilations": [2, 2]}, "has a dilation"),
+        ("AveragePool", (), {"kernel_shape": [2, 2], "pads": [0, 0, 1, 1]}, "more at one end"),
+        ("Resize", (None, None, np.array([2, 3, 12, 16])), {"mode": "cubic"}, "mode cubic"),
+        (
+            "Resize",
+            (None, 2 * FOUR),
+            {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+            "alone",
+        ),
+        ("Resize", (None, FOUR), {"mode": "nearest"}, "half_pixel, round_prefer_floor"),
+        ("BatchNormalization", (FOUR, FOUR, FOUR, FOUR[:3]), {}, "expected shape"),
+        ("Softmax", (), {"axis": 7}, "adds up along axis 7 of 4"),
+    ],
+)
+def test_a_node_that_no_layer_is_like_is_refused_with_a_sentence(op, constants, attributes, text, tmp_path):
+    path = written(tmp_path / "model.onnx", op, (2, 4, 6, 8), constants, **attributes)
+    with pytest.raises(ValueError, match=text):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("op", "constants", "attributes", "wanted"),
+    [
+        ("Gelu", (), {"approximate": "tanh"}, nn.GELU("tanh")),
+        ("Gelu", (), {}, nn.GELU()),
+        ("LeakyRelu", (), {}, nn.LeakyReLU(0.01)),
+        ("Softmax", (), {}, nn.Softmax(-1)),
+        ("GlobalAveragePool", (), {}, nn.AdaptiveAvgPool2d(1)),
+        (
+            "Resize",
+            (None, None, np.array([2, 3, 12, 16])),
+            {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"},
+            nn.Upsample(size=(12, 16), mode="bilinear", align_corners=False),
+        ),
+    ],
+)
+def test_a_node_of_a_later_opset_is_loaded(op, constants, attributes, wanted, tmp_path):
+    back = load(written(tmp_path / "model.onnx", op, IMAGE, constants, **attributes))
+    assert [repr(layer) for layer in back] == [repr(wanted)]
+    x = np.random.default_rng(0).standard_normal(IMAGE).astype(np.float32)
+    assert_near(back(x), wanted(x))
