@@ -55,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .peers.command import main as peers
 
         return peers(command[1:])
+    if command[:1] == ["int8"]:
+        from .runtimes.int8 import main as int8
+
+        return int8(command[1:])
     if command[:1] == ["runtimes"]:
         from .runtimes.command import main as runtimes
 

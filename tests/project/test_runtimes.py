@@ -8,8 +8,11 @@ import pytest
 
 pytest.importorskip("onnx", reason="ONNX files are written by the package onnx: pip install 'minicnn[onnx]'")
 
-from benchmarks.runtimes import command, models, runner
+from benchmarks.runtimes import command, int8, models, runner
 from minicnn import nn
+from minicnn.data import MNIST
+from minicnn.models import SimpleCNN
+from minicnn.onnx import export
 
 
 def test_the_kinds_have_every_layer_that_can_be_exported_and_the_networks():
@@ -98,3 +101,34 @@ def test_a_runtime_that_is_not_installed_is_named(tmp_path, capsys, monkeypatch)
     with pytest.raises(SystemExit):
         command.main(["--python", "nothing=python"])
     assert "--python takes RUNTIME=PYTHON" in capsys.readouterr().err
+
+
+def test_int8_without_its_runtime_or_a_run_says_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(int8.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        int8.main([str(tmp_path)])
+    assert "pip install 'minicnn[onnxruntime]'" in capsys.readouterr().err
+    monkeypatch.setattr(int8.importlib.util, "find_spec", lambda name: name)
+    with pytest.raises(SystemExit):
+        int8.main([str(tmp_path / "nowhere")])
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_calibration_images_are_given_one_at_a_time():
+    reader = int8.Reader(np.zeros((2, 1, 28, 28), np.float32))
+    assert reader.get_next()["input"].shape == (1, 1, 28, 28)
+    assert reader.get_next() is not None
+    assert reader.get_next() is None
+
+
+def test_int8_files_run_and_are_a_third_as_large(tmp_path):
+    pytest.importorskip("onnxruntime", reason="it quantizes: pip install 'minicnn[onnxruntime]'")
+    path = tmp_path / "model.onnx"
+    export(SimpleCNN(), path, (1, 1, 28, 28))
+    images, _ = MNIST(train=False).batch(range(200))
+    answers = {}
+    for name, file in int8.files(path):
+        answers[name] = file.stat().st_size
+        assert 0 <= int8.accuracy(file, images, np.zeros(200, int)) <= 1
+    assert set(answers) == {"float32", "int8, dynamic", "int8, static"}
+    assert answers["int8, static"] < answers["float32"] / 3
