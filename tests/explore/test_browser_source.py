@@ -87,6 +87,24 @@ def test_the_numbers_and_the_link_are_the_layer_benchs(server, visit):
     assert page.input_value('#view-bench [name="stride-height"]') == "2"
 
 
+def test_from_a_number_of_the_bench_to_the_lines_that_compute_it(server, visit):
+    page = visit(server)
+    page.check("#backward")
+    page.wait_for_selector('table[aria-label="grad_input"] td.cell')
+    page.fill('#view-bench [name="stride-height"]', "2")
+    settled(page)
+    for grid, held, function in (("output", "output", "conv2d"), ("input", "grad_input", "conv2d_grad_input")):
+        expected = values(page, held, "#view-bench")
+        page.locator(f'#view-bench table[aria-label="{grid}"] td[data-place="1,1"]').hover()
+        page.get_by_role("link", name=f"The lines that compute it: {function}", exact=True).click()
+        until(page, f"document.querySelector('.calls strong')?.textContent === '{function}'")
+        until(page, "document.querySelector('table[aria-label=result]') !== null")
+        np.testing.assert_array_equal(values(page, "result"), expected)
+        page.get_by_role("link", name="These numbers on the layer bench").click()
+        page.wait_for_selector(READY["bench"])
+        settled(page)
+
+
 def test_a_name_tells_its_meaning(server, visit):
     page = visit(server, "source")
     page.get_by_role("button", name="x", exact=True).click()

@@ -72,7 +72,7 @@ export function startBench(section) {
     showMarks(page, state, told);
     page.explain.dataset.cell = `${grid}${cell}`;
     page.explain.classList.toggle("gradient", state.backward && grid !== "output");
-    replace(page.explain, told_in_words(told, state));
+    replace(page.explain, told_in_words(told, state), sourceLink(grid, state));
   }
 
   page.connect({
@@ -266,6 +266,19 @@ function say(page, text) {
   for (const stack of Object.values(page.stacks)) if (stack.grids.length) stack.unmark();
   page.explain.dataset.cell = "";
   replace(page.explain, el("p", { class: "note" }, text));
+}
+
+const FUNCTIONS = {
+  Conv2d: { output: "conv2d", input: "conv2d_grad_input", weight: "conv2d_grad_weight" },
+  MaxPool2d: { output: "max_pool2d", input: "max_pool2d_grad" },
+  ConvTranspose2d: { output: "ConvTranspose2d.forward", input: "ConvTranspose2d.backward", weight: "ConvTranspose2d.backward" },
+};
+
+/** From the number to the source that computes it: the last step of its function, where it is given back. */
+function sourceLink(grid, state) {
+  if (grid !== "output" && !state.backward) return null;
+  const name = FUNCTIONS[state.layer][grid];
+  return el("p", { class: "note" }, el("a", { href: link("source", { function: name, step: 9999 }) }, `The lines that compute it: ${name}`));
 }
 
 function told_in_words(told, state) {
