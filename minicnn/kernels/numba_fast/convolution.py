@@ -5,6 +5,8 @@ lowered by itself into a buffer that stays in the cache, and all channels of the
 are computed from it: lowering the whole batch at once would write and read 20 MB for the
 notebook's second convolution.
 
+Images of few pixels and many channels are multiplied side by side instead (`scattered`).
+
 `g` is the Geometry (`minicnn.geometry`): all sizes of this call.
 """
 
