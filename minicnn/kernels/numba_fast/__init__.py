@@ -7,7 +7,7 @@ How they compute it begins in operands/lowering.py.
     operands/                   what the products of a convolution share
         lowering, products      the output, and the gradient to the input
         patches                 the gradient to the weights
-        packed, scattered       the same where images are small, and linear layers: one matrix product
+        packed, scattered       one matrix product: small images, linear layers
         skipping                both gradients where most of grad_output is 0
         sums                    over numbers side by side, in a fixed order
     engine/                     what Numba lacks: vector registers, threads that share a kernel
