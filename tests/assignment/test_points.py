@@ -199,10 +199,10 @@ def test_a_text_that_is_missing_is_said(monkeypatch):
 
     monkeypatch.delitem(pt.TEXTS, "slow")
     monkeypatch.setitem(pt.TEXTS, "ended", "sem o número")
-    monkeypatch.setitem(pt.TEXTS, "and", " ")
+    monkeypatch.setitem(pt.TEXTS, "points", " ")
     assert missing(TEXTS) == [
-        "'and' is empty in pt",
         "'ended' fills in other names in pt than in en",
+        "'points' is empty in pt",
         "pt has no text 'slow'",
     ]
 

@@ -32,7 +32,9 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.write_line(function)
         points, of = found[name]["points"], found[name]["of"]
         terminalreporter.write_line(f"  {points}/{of}  {requirement['text']}", red=not points, green=bool(points))
-        rows.append({"id": name, "text": requirement["text"], **found[name]})
+        rows.append(
+            {"id": name, "text": requirement["text"], "points": points, "of": of, "complaint": found[name]["complaint"]}
+        )
     total, most = (sum(row[key] for row in rows) for key in ("points", "of"))
     terminalreporter.write_line(assignment.texts["total"].format(points=total, of=most), bold=True)
     if config.getoption("--json"):

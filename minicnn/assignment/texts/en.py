@@ -40,7 +40,6 @@ took.
     "points_row": "| `{function}` | {points} |",
     "points_head": "| function | points |\n|---|---|",
     "points_sum": "| sum | {points} |",
-    "and": "and",
     # ---------------------------------------------------------------------------- solution.py
     "skeleton": "Fill in each function: it says what it takes and gives, with an example by hand.",
     "by_hand": "By hand:",

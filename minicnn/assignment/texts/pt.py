@@ -42,7 +42,6 @@ devolveu; a `_backward` da função dá o gradiente em relação ao que ela rece
     "points_row": "| `{function}` | {points} |",
     "points_head": "| função | pontos |\n|---|---|",
     "points_sum": "| soma | {points} |",
-    "and": "e",
     # ---------------------------------------------------------------------------- solution.py
     "skeleton": "Complete cada função: ela diz o que recebe e o que devolve, com um exemplo à mão.",
     "by_hand": "À mão:",
