@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import hints
+
 if TYPE_CHECKING:
     from .module import Module
 
@@ -60,6 +62,8 @@ def forward_pass(module: "Module") -> Iterator[None]:
         told_to_users = isinstance(error, (IndexError, RuntimeError, TypeError, ValueError))
         if told_to_users and not any(module.children()):
             error.args = (f"{error} [in {module!r}]",)
+        elif outermost is not None and (hint := hints.for_torchs_word(error)) is not None:
+            error.args = (f"{error}; {hint}.",)
         raise
     finally:
         if outermost is not None:

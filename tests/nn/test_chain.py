@@ -273,6 +273,30 @@ def test_backward_without_its_forward_is_refused():
         net.backward(x)
 
 
+# ------------------------------------------------------------- torch's words for tensors
+
+
+@pytest.mark.parametrize(
+    ("forward", "kind", "text"),
+    [
+        (lambda net, x: net.a(x).reshape(x.size(0), -1), TypeError, "x.shape[0] or len(x) is the size"),
+        (lambda net, x: net.a(x).view(x.shape[0], -1), (TypeError, ValueError), "x.reshape(len(x), -1)"),
+        (lambda net, x: net.a(x.to("cpu")), AttributeError, "leave it out: arrays are where the model is"),
+        (lambda net, x: net.a(x).unsqueeze(1), AttributeError, "x[:, None] adds a dimension"),
+        (lambda net, x: net.a(x).sum().backward(), AttributeError, "criterion.backward() is the gradient"),
+    ],
+)
+def test_torchs_word_in_a_forward_is_answered_with_the_line_to_write(forward, kind, text):
+    with pytest.raises(kind, match=re.escape(text)):
+        doubled(Parts(forward))(normal(0, 1, 2, 4, 4))
+
+
+def test_other_errors_of_a_forward_are_left_as_they_are():
+    with pytest.raises(AttributeError) as caught:
+        doubled(Parts(lambda net, x: x.nonsense()))(normal(0, 1, 2, 4, 4))
+    assert str(caught.value) == "'numpy.ndarray' object has no attribute 'nonsense'"
+
+
 # ---------------------------------------------------------------- one layer, two places
 
 
