@@ -148,7 +148,7 @@ def timed(adapter: ModuleType, plan: Plan) -> dict[str, Any] | None:
     from ..theirs import Torch
 
     work = Step(64)
-    torch_run, torch_results = Torch().step(work)
+    eager = Torch().task(work)
     run = adapter.step(work)
     started = time.perf_counter()
     losses = [float(np.asarray(run()))]
@@ -157,13 +157,13 @@ def timed(adapter: ModuleType, plan: Plan) -> dict[str, Any] | None:
         losses.append(float(np.asarray(run())))
     right = []
     for _ in losses:
-        torch_run()
-        right.append(float(torch_results()["loss"]))
+        eager.run()
+        right.append(float(eager.results()["loss"]))
     if not np.allclose(losses, right, rtol=1e-3):
         return {
             "refused": f"its losses are {losses[0]:.4g} and {losses[-1]:.4g}, torch's {right[0]:.4g}, {right[-1]:.4g}"
         }
-    tasks = {EAGER: Task(torch_run, dict), "peer": Task(run, dict)}
+    tasks = {EAGER: eager, "peer": Task((run,), dict)}
     rounds = take_turns(tasks, plan)
     samples = {name: [s for turns in rounds for s in turns.get(name, [])] for name in tasks}
     ratio, low, high = middle(ratios(rounds, "peer", EAGER))

@@ -3,12 +3,15 @@
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="torch is the judge: pip install 'minicnn[torch]'")
 
+from benchmarks import theirs
+from benchmarks.measure import Plan
 from benchmarks.peers import cases, child, command, page
 from minicnn.agree.subject import OPERATIONS, load
 
@@ -72,6 +75,32 @@ def test_what_a_library_does_otherwise_is_told_with_a_small_case(tmp_path, monke
     assert "too large" in found["relu", ""]["notes"][0][1]
     assert found["tanh", ""]["kinds"] == ["dtype"]
     assert "float64 where the input is float32" in found["tanh", ""]["notes"][0][1]
+
+
+def training(factors):
+    """An adapter whose training step is torch's own, its first losses times these factors."""
+
+    def step(work):
+        task = theirs.Torch().task(work)
+        state = iter(factors)
+
+        def run():
+            task.run()
+            return task.results()["loss"] * next(state, 1.0)
+
+        return run
+
+    return SimpleNamespace(step=step)
+
+
+def test_a_step_is_timed_where_its_losses_are_torchs():
+    found = child.timed(training([]), Plan.quick())
+    assert found["ms"] > 0
+    assert found["torch_ms"] > 0
+    low, high = found["ratio"][1:]
+    assert low <= found["ratio"][0] <= high
+    assert "its losses are" in child.timed(training([1.0, 1.01]), Plan.quick())["refused"]
+    assert child.timed(SimpleNamespace(), Plan.quick()) is None
 
 
 def row(operation, argument, result="output", kinds=(), notes=()):
