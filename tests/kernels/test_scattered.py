@@ -32,6 +32,7 @@ def matrix(rng, rows, columns, kind):
 @example(3, 4, 0, "by rows", "by rows", "by rows", 0)
 @example(65, 300, 700, "in any order", "by rows", "by rows", 0)  # panels that are packed first
 @example(257, 70, 300, "by rows", "in any order", "by columns", 0)
+@example(33, 257, 65, "in any order", "by rows", "in any order", 362880)  # ends that look like neighbours
 @example(8, 2000, 600, "by columns", "by rows", "in any order", 0)  # each part packs its own
 def test_the_product_of_integers_is_exact_however_they_lie_in_memory(M, K, P, left, right, target, seed):
     rng = np.random.default_rng(seed)

@@ -56,6 +56,7 @@ THREADS = (
 CACHE = ("tests/kernels/engine/test_compilation.py", "-k", "any_of_the_sources or compile_at_once_do")
 WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
 WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
+DEPTHWISE = ("tests/kernels/test_depthwise.py",)
 WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling or way_of_pooling")
 SKIPPING = ("tests/kernels/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
 
@@ -424,6 +425,16 @@ MUTANTS = {
     ),
     "the columns of a dilated patch stand side by side": Mutant(
         f"{NUMBA}/operands/patches.py", "elif g.DW == 1:", "elif g.DH == 1:", WIDE_CONVOLUTION, "numba"
+    ),
+    "a depthwise tap finds the next column's phase": Mutant(
+        f"{NUMBA}/depthwise.py", "* SW + column % SW) * plane.Q", "* SW + column // SW) * plane.Q", DEPTHWISE, "numba"
+    ),
+    "an infinity beside a depthwise row meets a zero": Mutant(
+        f"{NUMBA}/convolution.py",
+        "if finite(grad_weight.reshape(-1), 0, grad_weight.size):",
+        "if True:",
+        DEPTHWISE,
+        "numba",
     ),
     "of two columns that are equal the lower element wins": Mutant(
         f"{NUMBA}/pooling.py", "(value == best) & (at < where)", "(value == best) & (at > where)", WIDE_POOLING, "numba"

@@ -242,7 +242,11 @@ EXCUSES = [
         "a sum is the same over bands of any height",
     ),
     # the Numba loops: which of two right ways is taken
-    Excuse(rf"{LOOPS}convolution\.x__(worth_skipping|density)_", "", "zeros may be skipped, and need not be"),
+    Excuse(
+        rf"{LOOPS}(convolution\.x__worth_skipping|operands\.skipping\.x_density)_",
+        "",
+        "zeros may be skipped, and need not be",
+    ),
     Excuse(
         rf"{LOOPS}convolution\.x_conv2d_grad_input_",
         r"if (not )?everything (and|or) (not )?_worth_skipping\(grad_output, g, DENSE_INPUT\)",

@@ -31,7 +31,7 @@ CHANGES = [  # (excused, mutmut's name, the line before, the line after)
     (True, "minicnn.geometry.x_f__mutmut_1", "if P > K // 2:", "if P > K / 2:"),
     (False, "minicnn.nn.pooling.x_f__mutmut_1", "if P > K // 2:", "if P > K / 2:"),
     (False, f"{LOOPS}.convolution.x_f__mutmut_2", "f(2 * 3 * LANES, a, b)", "f(2 * 3 * LANES, a, None)"),
-    (True, f"{LOOPS}.convolution.x__density__mutmut_2", "count = 0", "count = 1"),
+    (True, f"{LOOPS}.operands.skipping.x_density__mutmut_2", "count = 0", "count = 1"),
 ]
 
 

@@ -4,6 +4,7 @@ What they compute stands in the textbook: read kernels/numpy_textbook/convolutio
 How they compute it begins in operands/lowering.py.
 
     convolution, pooling ...    the textbook's names
+    depthwise                   convolution with one channel in each group
     operands/                   what the products of a convolution share
         lowering, products      the output, and the gradient to the input
         patches                 the gradient to the weights

@@ -6,12 +6,14 @@ are computed from it: lowering the whole batch at once would write and read 20 M
 notebook's second convolution.
 
 Images of few pixels and many channels are multiplied side by side instead (`scattered`).
+With one channel in each group nothing is lowered: `depthwise` has its own loops.
 
 `g` is the Geometry (`minicnn.geometry`): all sizes of this call.
 """
 
 import numpy as np
 
+from .depthwise import depthwise_conv2d, depthwise_grad_input, depthwise_grad_weight, is_depthwise
 from .engine.arrays import contiguous
 from .engine.compilation import compiled
 from .engine.team import next_part, parallel
@@ -20,13 +22,12 @@ from .operands.lowering import lower, without_idle_strides
 from .operands.patches import dense_weight_loops, strips_for
 from .operands.products import U, aligned, copy_and_overrun, fill, multiply, multiply_row, share
 from .operands.scattered import scattered_conv2d, scattered_grad_input, scattered_grad_weight
-from .operands.skipping import finite, rows_of_runs, runs_for, skipping_input_loops, skipping_weight_loops
+from .operands.skipping import density, finite, rows_of_runs, runs_for, skipping_input_loops, skipping_weight_loops
 from .operands.sums import add_up
 
 PARTS = 8  # partial sums of the weights' gradient; fixed, so that their order never changes
 
-# The shares of numbers that are not 0 from which skipping does not pay.
-DENSE_INPUT = 0.6
+DENSE_INPUT = 0.6  # the shares of numbers that are not 0 from which skipping does not pay
 DENSE_WEIGHT = 0.4
 
 # From so many result channels for each pixel of the output on, images side by side pay
@@ -44,6 +45,8 @@ def conv2d(x, weight, bias, g):
     x = contiguous(x)
     weight = contiguous(weight)
     bias = contiguous(bias)
+    if is_depthwise(g):
+        return depthwise_conv2d(x, weight, bias, g)
     if _few_pixels(g, g.O, 1 if g.KH * g.KW == 1 else FORWARD):
         return scattered_conv2d(x, weight, bias, g)
     layout, taps = lower(g, transposed=False)
@@ -64,6 +67,8 @@ def conv2d_grad_input(grad_output, weight, g):
     grad_output = contiguous(grad_output)
     weight = contiguous(weight)
     everything = not finite(weight.reshape(-1), 0, weight.size)
+    if not everything and is_depthwise(g):
+        return depthwise_grad_input(grad_output, weight, g)
     if not everything and _few_pixels(g, g.C, SPARSE):
         return scattered_grad_input(grad_output, weight, g)
     if everything or _worth_skipping(grad_output, g, DENSE_INPUT):
@@ -101,6 +106,10 @@ def conv2d_grad_weight(grad_output, x, g):
     g = without_idle_strides(g)
     grad_output = contiguous(grad_output)
     x = contiguous(x)
+    if is_depthwise(g):
+        grad_weight = depthwise_grad_weight(grad_output, x, g)
+        if finite(grad_weight.reshape(-1), 0, grad_weight.size):
+            return grad_weight
     if _few_pixels(g, g.O, GRAD_WEIGHT) and g.O >= 64:
         return scattered_grad_weight(grad_output, x, g)
     if _worth_skipping(grad_output, g, DENSE_WEIGHT):
@@ -135,15 +144,7 @@ def _worth_skipping(grad_output, g, dense):
     columns = g.C // g.G * g.KH * g.KW
     if rows < 4 or columns < 64:
         return False
-    return _density(grad_output[:4].reshape(-1)) < dense
-
-
-@compiled()
-def _density(numbers):
-    count = 0
-    for q in range(numbers.size):
-        count += numbers[q] != 0
-    return count / max(numbers.size, 1)
+    return density(grad_output[:4].reshape(-1)) < dense
 
 
 # --------------------------------------------------------------------- the output, and the grad

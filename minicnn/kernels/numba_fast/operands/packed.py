@@ -109,15 +109,18 @@ def _pack_right(packed, start, right, panel, r, deep):
     columns = right.columns
     p = panel * WIDE
     width = min(WIDE, columns.size - p)
-    last = numbers.size - 2 * LANES  # the last place from which a run may be copied that overruns
     begins = np.empty(RUNS + 1, np.int64)  # the first column of each run, and the end
     begins[0] = 0
     begins[1] = width
     runs = 1 if right.across == 1 else _find_runs(begins, columns, p, width)
+    furthest = columns[p]
+    for run in range(runs if runs <= RUNS else 0):
+        furthest = max(furthest, columns[p + begins[run]])
+    last = numbers.size - WIDE - furthest  # the last row whose runs may be copied with what follows them
     at = start
     for k in range(r, r + deep):
         row = rows[k]
-        if runs <= RUNS and k < r + deep - 1 and row + columns[p + width - 1] <= last:
+        if runs <= RUNS and k < r + deep - 1 and row <= last:
             for run in range(runs):
                 q = begins[run]
                 copy_and_overrun(packed, at + q, numbers, row + columns[p + q], begins[run + 1] - q)
@@ -252,6 +255,7 @@ def _store_tiles(target, tiles, m0, m1, p0, panels):
     numbers = target.numbers
     rows = target.rows
     columns = target.columns
+    begins = np.empty(RUNS + 1, np.int64)
     for panel in range(panels):
         p = p0 + panel * WIDE
         width = min(WIDE, columns.size - p)
@@ -262,7 +266,7 @@ def _store_tiles(target, tiles, m0, m1, p0, panels):
                     at = (m // U(8) * U(panels) + U(panel)) * U(TILE) + m % U(8) * U(WIDE)
                     numbers[column + m] = tiles[at + U(q)]
         else:
-            neighbours = columns[p + width - 1] - columns[p] == width - 1
+            neighbours = _find_runs(begins, columns, p, width) == 1
             for m in range(m0, m1):
                 at = ((m - m0) // 8 * panels + panel) * TILE + (m - m0) % 8 * WIDE
                 if neighbours:

@@ -88,6 +88,15 @@ def runs_for(g):
     return runs, columns, begins, width
 
 
+@compiled()
+def density(numbers):
+    """The share of numbers that are not 0."""
+    count = 0
+    for q in range(numbers.size):
+        count += numbers[q] != 0
+    return count / max(numbers.size, 1)
+
+
 @compiled(fastmath={"reassoc", "nsz"})
 def finite(numbers, start, count):
     """True if no number is NaN or infinite: only finite numbers give 0 when multiplied by 0.
