@@ -156,7 +156,7 @@ def test_the_examples_by_hand_are_what_a_right_solution_gives(tmp_path, language
         assert runner.run(test).failed == 0, name
 
 
-@pytest.mark.parametrize("name", FUNCTIONS.keys() - {"relu_backward"})
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - {"relu_backward"}))
 def test_what_is_worked_out_by_hand_adds_up(name):
     known = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt}
     checked = 0
