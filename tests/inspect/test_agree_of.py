@@ -14,8 +14,19 @@ from minicnn.agree.of import judge
 from minicnn.agree.questions import torchs
 from minicnn.agree.subject import load
 from tests.inspect.planted import PLANTED
+from tests.inspect.planted_unseen import UNSEEN
 
 SOLUTION = Path(__file__).with_name("solution.py").read_text(encoding="utf-8")
+MISSED = {  # of the unseen ones, as measured
+    "max_pool2d stride 1",  # every question gives a stride
+    "sgd velocity with lr",  # only param is compared, and lr stays the same from step to step
+}
+NAMED = {  # and these names are right
+    "conv2d_backward mean over the batch": "averaged over the batch",
+    "linear_backward weights transposed": "transposed",
+    "relu_backward at 0": "slope 1 at zero",
+    "cross_entropy overflow": "softmax without shift",
+}
 OPERATIONS = ["conv2d", "max_pool2d", "linear", "relu", "sigmoid", "tanh", "cross_entropy", "mse_loss", "adam", "sgd"]
 
 
@@ -82,6 +93,30 @@ def test_of_the_planted_mistakes_nearly_all_are_found_and_most_are_named(tmp_pat
     assert len(PLANTED) >= 40
     assert found >= 0.95 * len(PLANTED), missed
     assert named >= 0.8 * len(PLANTED), missed
+
+
+def test_of_twenty_mistakes_written_without_a_name_in_mind_eighteen_are_found(tmp_path):
+    found, said = set(), {}
+    for wrong in UNSEEN:
+        folder = tmp_path / wrong.name
+        folder.mkdir()
+        subject = load(written(folder, wrong.source))
+        (operation,) = subject.operations
+        report = judge(subject, operation, 100, 0)
+        found |= {wrong.name} if report.faults else set()
+        said[wrong.name] = names(report)
+    right = {name for name, mistake in NAMED.items() if mistake in said[name]}
+    print(f"{len(found)} of {len(UNSEEN)} found, {len(right)} named rightly; said: {said}")
+    assert len(UNSEEN) == 20
+    assert found >= {wrong.name for wrong in UNSEEN} - MISSED
+    assert right == NAMED.keys()
+
+
+@pytest.mark.parametrize("wrong", UNSEEN, ids=lambda wrong: wrong.name)
+def test_without_its_mistake_each_of_the_twenty_is_right(wrong, tmp_path):
+    subject = load(written(tmp_path, wrong.repaired))
+    (operation,) = subject.operations
+    assert judge(subject, operation, 100, 0).faults == {}
 
 
 def test_the_smallest_case_of_a_flipped_kernel_is_shown_as_it_is_checked_by_hand(tmp_path, capsys):
