@@ -7,10 +7,15 @@ of them computes.
 MISTAKES = {
     # sliding windows
     "kernel flipped": "A network's convolution is a cross-correlation: the kernel is not turned round.",
+    "kernel turned the wrong way": "A transposed convolution adds weight[..., kh, kw] at i * stride + kh;"
+    " written as a sum over the stretched input it reads the kernel turned round.",
     "kernel transposed": "Axis 2 of the weight goes down (KH) and axis 3 across (KW).",
     "padding forgotten": "`padding` rows and columns of zeros surround the image before the window slides.",
     "padding on one side": "The padding goes on all four sides, above and left too, not below and right alone.",
     "cropped at the wrong end": "The padding's gradient is cut off at both ends: padded[..., PH:PH + H, PW:PW + W].",
+    "cut off with -0": "padded[..., P:-P] is empty where P is 0: write padded[..., P:P + H].",
+    "size computed back from the output": "The gradient has the input's size; rows that no window reaches get 0.",
+    "padding added to the output": "A transposed convolution's padding is cut off its output, not added.",
     "padding H and W swapped": "The first number of `padding` is for the rows, the second for the columns.",
     "stride forgotten": "The window starts at i * stride, not at i.",
     "stride H and W swapped": "The first number of `stride` is for the rows, the second for the columns.",
@@ -44,6 +49,8 @@ MISTAKES = {
     "gradient to the last of ties": "Of equal maxima the first gets the gradient: compare with >, not with >=.",
     "gradient to the whole window": "The maximum alone gets the gradient, not every pixel of the window.",
     "maximum over padded zeros": "Padding is -inf for a maximum: with zeros it wins wherever all pixels are negative.",
+    "maximum starts at 0": "Begin with -inf or with the first pixel: a window may hold negative numbers alone.",
+    "maximum over all channels": "Each channel has maxima of its own.",
     "mean instead of maximum": "This is average pooling.",
     "minimum instead of maximum": "This is the smallest number of the window.",
     # functions of one number
@@ -64,6 +71,9 @@ MISTAKES = {
     "averaged twice": "The division by the number of targets happens twice.",
     "averaged over all elements": "The mean divides by the number of targets N, not by N times the classes.",
     "one-hot missing in the gradient": "The gradient is (softmax - one_hot) / N; the one-hot part is missing.",
+    "one-hot of all rows": "p[:, target] takes 1 from every row; p[arange(N), target] takes it from each row's own.",
+    "small number in the logarithm": "log(p + 1e-7) is another number, and never below -16:"
+    " compute log softmax as x - max - log(sum(exp(x - max))).",
     "factor 2 missing": "The derivative of (x - y)^2 is 2 (x - y).",
     "factor 1/2 added": "mse_loss is the mean of (x - y)^2, without 1/2.",
     "target and input swapped": "input - target, in this order.",
@@ -77,6 +87,8 @@ MISTAKES = {
     # optimisers
     "no bias correction": "The means start at 0; divide them by 1 - beta^step.",
     "bias correction counts from zero": "The first step is number 1: 1 - beta^1.",
+    "bias correction without the power": "Divide by 1 - beta^step, not by 1 - beta.",
+    "corrected moments kept": "The corrected means serve this step alone; the uncorrected ones go on to the next.",
     "eps inside the root": "eps is added to the root, sqrt(v) + eps, not under it.",
     "root missing": "The step is divided by sqrt(v), not by v.",
     "betas swapped": "beta1 is for the mean of the gradients, beta2 for that of their squares.",

@@ -168,8 +168,8 @@ def _max_pool2d(choices: Choices, size: int, offer: Offer) -> Question:
     N, C = choices.pair(1, (2, 3, 8)[size])
     KH, KW = choices.pair(1, 3)
     KH, KW = (KH, KW) if "kernel_size" in offer.pairs else (KH, KH)
-    SH, SW = _pair(choices, 1, 3, "stride", offer, 0)
-    SH, SW = SH or KH, SW or KW
+    given = _pair(choices, 0, 3, "stride", offer, 0)  # 0: the window's size; two of them: not given
+    SH, SW = given[0] or KH, given[1] or KW
     DH, DW = _pair(choices, 1, 2, "dilation", offer, 1)
     padding = "padding" in offer.options
     largest = (2, 4, 9)[size]
@@ -179,7 +179,9 @@ def _max_pool2d(choices: Choices, size: int, offer: Offer) -> Question:
         PH = PW = min(max(PH, PW), min(KH, KW) // 2)
     H, W = max(H, DH * KH - 2 * PH, DH), max(W, DW * KW - 2 * PW, DW)  # each window sees a pixel of the image
     options: dict[str, Any] = {"kernel_size": (KH, KW) if "kernel_size" in offer.pairs else KH}
-    options |= _spelled("stride", (SH, SW), offer) | _spelled("padding", (PH, PW), offer)
+    if any(given):
+        options |= _spelled("stride", (SH, SW), offer)
+    options |= _spelled("padding", (PH, PW), offer)
     options |= _spelled("dilation", (DH, DW), offer)
     if "ceil_mode" in offer.options:
         options["ceil_mode"] = choices.pick(False, True)

@@ -36,6 +36,7 @@ def _linear(q: Question) -> Wrong:
     N = len(x)
     yield "bias missing", {"output": lambda: x @ w.T}
     yield "bias added per product", {"output": lambda: x @ w.T + b * w.shape[1]}
+    yield "channels mixed up in a reshape", {"output": lambda: x @ w.reshape(w.T.shape) + b}
     yield (
         "transposed",
         {"output": lambda: x @ w + b, "grad_input": lambda: grad @ w.T, "grad_weight": lambda: x.T @ grad},
@@ -118,6 +119,11 @@ def _cross_entropy(q: Question) -> Wrong:
     yield "softmax twice", {"output": lambda: loss(softmax(p)), "grad_input": lambda: (softmax(p) - one) / N * grad}
     yield "softmax missing", {"output": lambda: loss(x), "grad_input": lambda: (x - one) / N * grad}
     yield "softmax missing", {"output": lambda: -x[np.arange(N), y].mean()}
+    every = p.copy()
+    every[:, y] -= 1
+    yield "one-hot of all rows", {"grad_input": lambda: every / N * grad}
+    for small in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12):
+        yield "small number in the logarithm", {"output": lambda small=small: loss(p + small)}
     yield "one-hot missing in the gradient", {"grad_input": lambda: p / N * grad}
     yield from _averaged(right, N, C)
     yield from _without(q)
@@ -193,7 +199,18 @@ def _adam(q: Question) -> Wrong:
     decay = o.get("weight_decay", 0.0)
 
     def steps(
-        b1=b1, b2=b2, first=1, corrected=True, inside=False, root=True, keep=True, sign=1, coupled=decay, apart=0.0
+        b1=b1,
+        b2=b2,
+        first=1,
+        corrected=True,
+        power=True,
+        again=False,
+        inside=False,
+        root=True,
+        keep=True,
+        sign=1,
+        coupled=decay,
+        apart=0.0,
     ):
         def made():
             p, m, v = q.arrays["param"], 0.0, 0.0
@@ -201,7 +218,9 @@ def _adam(q: Question) -> Wrong:
                 g = sign * grad + coupled * p
                 m, v = (m, v) if keep else (0.0, 0.0)
                 m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-                mean, square = (m / (1 - b1**t), v / (1 - b2**t)) if corrected else (m, v)
+                since = t if power else 1
+                mean, square = (m / (1 - b1**since), v / (1 - b2**since)) if corrected else (m, v)
+                m, v = (mean, square) if again else (m, v)
                 base = np.sqrt(square + o["eps"]) if inside else (np.sqrt(square) if root else square) + o["eps"]
                 p = p * (1 - o["lr"] * apart) - o["lr"] * mean / base
             return p
@@ -210,6 +229,8 @@ def _adam(q: Question) -> Wrong:
 
     yield "no bias correction", steps(corrected=False)
     yield "bias correction counts from zero", steps(first=0)
+    yield "bias correction without the power", steps(power=False)
+    yield "corrected moments kept", steps(again=True)
     yield "eps inside the root", steps(inside=True)
     yield "root missing", steps(root=False)
     yield "betas swapped", steps(b1=b2, b2=b1)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+import minicnn
 from minicnn import geometry
 from minicnn.kernels import numpy_textbook as K
+from minicnn.nn import functional as F
 
 from .gradients import Wrong, of_any_gradient
 from .questions import Question, textbook
@@ -65,6 +67,7 @@ def convolution(q: Question) -> Wrong:
     if b is not None:
         yield "bias missing", {"output": lambda: plain}
         yield "bias added per product", {"output": lambda: plain + b[:, None, None] * (w[0].size)}
+        yield "bias added per product", {"output": lambda: plain + b[:, None, None] * w.shape[1]}
         yield "bias on the wrong axis", {"output": lambda: plain + b}
     mixed = (*g.output_shape[:1], g.OH, g.OW, g.O)
     yield (
@@ -79,6 +82,10 @@ def convolution(q: Question) -> Wrong:
         "channels mixed up in a reshape",
         {"output": lambda: K.conv2d(x, w, b, g).swapaxes(0, 1).reshape(g.output_shape)},
     )
+    yield (
+        "channels mixed up in a reshape",
+        {"output": lambda: K.conv2d(x, w, b, g).transpose(1, 2, 3, 0).reshape(g.output_shape)},
+    )
     yield "only the first channel", {"output": lambda: K.conv2d(x * (np.arange(g.C) == 0)[:, None, None], w, b, g)}
     first = (np.arange(g.N) == 0)[:, None, None, None]
     last = (np.arange(g.N) == g.N - 1)[:, None, None, None]
@@ -86,6 +93,10 @@ def convolution(q: Question) -> Wrong:
     if g.G > 1:
         order = np.arange(g.C).reshape(g.C // g.G, g.G).T.ravel()
         yield "groups interleaved", {"output": lambda: K.conv2d(x[:, order], w, b, g)}
+        filters = np.argsort(np.arange(g.O) % g.G, kind="stable")  # filter f reads group f % G
+        back = np.argsort(filters)
+        added = 0 if b is None else b[:, None, None]
+        yield "groups interleaved", {"output": lambda: K.conv2d(x, w[filters], None, g)[:, back] + added}
         yield "groups ignored", {"output": lambda: K.conv2d(np.tile(x[:, : g.C // g.G], (1, g.G, 1, 1)), w, b, g)}
     weight_grad = K.conv2d_grad_weight
     for name, kept in (("not summed over the batch", last), ("only the first image", first)):
@@ -116,6 +127,13 @@ def convolution(q: Question) -> Wrong:
     yield "overlap overwritten", {"grad_input": lambda: _overwritten(grad, w, g)}
     yield "overlap overwritten", {"grad_weight": lambda: _last_pixel(grad, x, g)}
     right = textbook(q)
+    rows = (g.OH - 1) * g.SH + g.DH * (g.KH - 1) + 1 - 2 * g.PH
+    columns = (g.OW - 1) * g.SW + g.DW * (g.KW - 1) + 1 - 2 * g.PW
+    if rows >= 0 and columns >= 0:
+        yield "size computed back from the output", {"grad_input": lambda: right["grad_input"][:, :, :rows, :columns]}
+    if g.PH == 0 or g.PW == 0:
+        height, width = g.H if g.PH else 0, g.W if g.PW else 0
+        yield "cut off with -0", {"grad_input": lambda: right["grad_input"][:, :, :height, :width]}
     yield from of_any_gradient(right, grad, lambda ones: textbook(q._replace(arrays=q.arrays | {"grad_output": ones})))
 
 
@@ -146,7 +164,16 @@ def transposed(q: Question) -> Wrong:
     def other(**arrays):
         return lambda: textbook(q._replace(arrays=q.arrays | arrays))["output"]
 
-    yield "kernel flipped", {"output": other(weight=w[..., ::-1, ::-1])}
+    yield "kernel turned the wrong way", {"output": other(weight=w[..., ::-1, ::-1])}
+    PH, PW = geometry.pair(q.options.get("padding", 0), "padding", 0, "conv_transpose2d")
+
+    def whole():
+        """The output with nothing cut off."""
+        with minicnn.use_backend("numpy"):
+            return F.conv_transpose2d(q.arrays["input"], w, b, **q.options | {"padding": 0})
+
+    yield "padding forgotten", {"output": whole}
+    yield "padding added to the output", {"output": lambda: np.pad(whole(), ((0, 0), (0, 0), (PH, PH), (PW, PW)))}
     if b is not None:
         yield "bias missing", {"output": other(bias=np.zeros_like(b))}
     yield from of_any_gradient(right, grad, lambda ones: textbook(q._replace(arrays=q.arrays | {"grad_output": ones})))
@@ -191,12 +218,18 @@ def pooling(q: Question) -> Wrong:
             seen.argmax(axis=-1) if first else seen.shape[-1] - 1 - seen[..., ::-1].argmax(axis=-1)
         ]
 
+    def over_channels(seen):
+        together = seen.reshape(g.N, -1)
+        return np.eye(together.shape[1])[together.argmax(axis=1)].reshape(seen.shape)
+
     def shared(seen):
         return ties(seen) / ties(seen).sum(axis=-1, keepdims=True)
 
     zeros = np.pad(x, ((0, 0), (0, 0), (g.PH, g.padded_size[0] - g.PH - g.H), (g.PW, g.padded_size[1] - g.PW - g.W)))
     over_zeros = g._replace(H=g.padded_size[0], W=g.padded_size[1], PH=0, PW=0)
     yield "maximum over padded zeros", {"output": pooled(over_zeros, zeros)}
+    yield "maximum starts at 0", {"output": lambda: np.maximum(K.max_pool2d(x, g)[0], 0)}
+    yield "maximum over all channels", {"grad_input": gradient(over_channels)}
     yield "padding forgotten", {"output": pooled(resized(PH=0, PW=0))}
     yield "stride forgotten", {"output": pooled(resized(SH=1, SW=1))}
     yield "stride forgotten", {"output": pooled(resized(SH=g.KH, SW=g.KW))}

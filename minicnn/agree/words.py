@@ -31,7 +31,7 @@ def counterexample(fault: Fault, subject: Subject) -> str:
         lines += ["", *grid(f"{fault.result} that is right", fault.right)]
         if fault.got is not None:
             lines += ["", *grid(f"{fault.result} of {subject.title}", fault.got, wrong(fault))]
-        cell = next(iter(zip(*np.nonzero(wrong(fault)), strict=True)), None) if fault.got is not None else None
+        cell = next(iter(np.argwhere(wrong(fault))), None) if fault.got is not None else None
         if cell is not None:
             lines += ["", behind(fault, tuple(int(i) for i in cell))]
     return "\n".join([*lines, "", "To try it:", "", program(fault, subject)])
