@@ -26,8 +26,15 @@ class Call(NamedTuple):
         return f"{self.name}: {self.module!r}" if self.name else repr(self.module)
 
 
+def _say_nothing(call: Call) -> None:
+    pass
+
+
 def watch(
-    model: Module, *inputs: Any, entering: Callable[[Call], None], leaving: Callable[[Call], None]
+    model: Module,
+    *inputs: Any,
+    entering: Callable[[Call], None] = _say_nothing,
+    leaving: Callable[[Call], None] = _say_nothing,
 ) -> tuple[Any, ...]:
     """The outputs of model(*inputs). Each module tells `entering` what it is given
     (outputs is still empty), `leaving` what it gave.

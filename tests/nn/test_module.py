@@ -438,7 +438,7 @@ def test_watching_tells_of_every_module_inside_out_and_leaves_no_trace():
 def test_watching_a_forward_that_fails_leaves_no_trace():
     model = nn.Sequential(nn.Linear(2, 3))
     with pytest.raises(RuntimeError, match=r"\[in Linear"):
-        watch(model, np.ones((4, 3), np.float32), entering=lambda call: None, leaving=lambda call: None)
+        watch(model, np.ones((4, 3), np.float32), leaving=lambda call: None)
     assert not any("forward" in vars(module) for module in model.modules())
 
 
