@@ -71,12 +71,15 @@ def geometries(draw, least=1):
     D = draw(st.integers(1, 2)), draw(st.integers(1, 2))
     H, W = (draw(st.integers(1, 5)) + max(0, D[i] * (K[i] - 1) + 1 - 2 * P[i]) for i in range(2))
     C = draw(channels)
+    if draw(st.booleans()):  # zeros behind the image that are not before it
+        return geometry.conv2d((draw(small), C, H, W), (draw(channels), C, *K), 1, "same", D)
     return geometry.conv2d((draw(small), C, H, W), (draw(channels), C, *K), S, P, D)
 
 
 @given(geometries(least=3), st.integers(0, 2**31))
 @example(geometry.conv2d((3, 5, 4, 4), (6, 5, 4, 4)), 0)  # one pixel of output
 @example(geometry.conv2d((2, 3, 2, 2), (4, 3, 3, 3), 1, 2, 2), 0)
+@example(geometry.conv2d((2, 3, 1, 1), (4, 3, 1, 2), 1, "same"), 0)
 @example(geometry.conv2d((2, 3, 1, 3), (4, 3, 3, 3), 1, (1, 0)), 0)  # taps that meet only padding
 def test_a_convolution_gives_the_same_bits_by_scattered_matrices(g, seed):
     """The output and the gradient to the input: their sums run in one order in both ways.
@@ -103,6 +106,7 @@ def test_a_convolution_gives_the_same_bits_by_scattered_matrices(g, seed):
 
 @given(geometries(), st.integers(0, 2**31))
 @example(geometry.conv2d((3, 5, 4, 4), (6, 5, 4, 4)), 0)
+@example(geometry.conv2d((2, 2, 1, 1), (4, 2, 1, 2), 1, "same"), 0)
 def test_its_gradients_are_exact_on_integers(g, seed):
     g = convolution.without_idle_strides(g)
     rng = np.random.default_rng(seed)

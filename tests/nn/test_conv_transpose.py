@@ -116,7 +116,7 @@ def test_the_layer_agrees_with_torchs_layer_and_reaches_output_size(layer_call, 
         return torch.func.functional_call(judge, parameters, (x, output_size))
 
     expected = oracle.differentiate(reference, plain[:3], plain[3])
-    results = [output, grad_input, layer.weight.grad, layer.bias and layer.bias.grad]
+    results = [output, grad_input, layer.weight.grad, None if layer.bias is None else layer.bias.grad]
     assert output.shape == case.output
     for name, result, right in zip(NAMES, results, expected, strict=False):
         oracle.assert_equal(result, right, name)

@@ -96,7 +96,7 @@ def test_the_layer_agrees_with_torchs_layer(case, layouts):
         return torch.func.functional_call(judge, parameters, x)
 
     expected = oracle.differentiate(reference, plain[:3], plain[3])
-    results = [output, grad_input, layer.weight.grad, layer.bias and layer.bias.grad]
+    results = [output, grad_input, layer.weight.grad, None if layer.bias is None else layer.bias.grad]
     assert output.shape == case.output
     for name, result, right in zip(NAMES, results, expected, strict=False):
         oracle.assert_equal(result, right, name)

@@ -39,6 +39,15 @@ def scattered(numbers, rows, columns):
     return Scattered(numbers.reshape(-1), row_table, column_table, down, across)
 
 
+def _padded_input(x, g):
+    """With zeros as far as the last window reaches; padding="same" may need more of them behind
+    the image than before it.
+    """
+    below = (g.OH - 1) * g.SH + (g.KH - 1) * g.DH + 1 - g.PH - g.H
+    right = (g.OW - 1) * g.SW + (g.KW - 1) * g.DW + 1 - g.PW - g.W
+    return pad(x, g.PH, max(0, below), g.PW, max(0, right))
+
+
 def _patches(padded, g):
     """The axes of the patches: c, kh, kw; and n, i, j."""
     _, C, H, W = padded.shape
@@ -60,7 +69,7 @@ def _pixels(g):
 
 
 def scattered_conv2d(x, weight, bias, g):
-    padded = pad(x, g.PH, g.PH, g.PW, g.PW)
+    padded = _padded_input(x, g)
     output = np.empty(g.output_shape, x.dtype)  # (N, O, OH, OW)
     patches = scattered(padded, *_patches(padded, g))
     multiply_scattered(scattered(weight, *_weights(g)), patches, bias, scattered(output, *_pixels(g)))
@@ -69,7 +78,7 @@ def scattered_conv2d(x, weight, bias, g):
 
 def scattered_grad_weight(grad_output, x, g):
     """The patches are read the other way round: a sum runs over the pixels of all images."""
-    padded = pad(x, g.PH, g.PH, g.PW, g.PW)
+    padded = _padded_input(x, g)
     taps, pixels = _patches(padded, g)
     grad_weight = np.empty(g.weight_shape, x.dtype)  # (O, C, KH, KW)
     multiply_scattered(
