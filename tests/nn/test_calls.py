@@ -28,6 +28,7 @@ def shares(*shape):
 
 
 CLASSES = np.array([4, 0, 2])
+PLACES = np.broadcast_to([[0, 2, 5], [12, 15, 23]], (2, 2, 2, 3))  # of maxima in an IMAGE, windows 2 x 2
 
 # Every operation with the arguments that it cannot do without: those that are
 # differentiated, then the others.
@@ -36,35 +37,53 @@ REQUIRED = {
     "conv_transpose2d": ([numbers(*IMAGE), numbers(2, 3, 2, 3)], []),
     "linear": ([numbers(3, 5), numbers(4, 5)], []),
     "max_pool2d": ([numbers(*IMAGE)], [2]),
+    "avg_pool2d": ([numbers(*IMAGE)], [2]),
+    "adaptive_avg_pool2d": ([numbers(*IMAGE)], [(3, 4)]),
+    "max_unpool2d": ([numbers(2, 2, 2, 3)], [PLACES, 2]),
+    "interpolate": ([numbers(*IMAGE)], [(3, 9)]),
+    "batch_norm": ([numbers(*IMAGE)], [shares(2) + 0.05, numbers(2)]),
+    "layer_norm": ([shares(*IMAGE) ** 2], [(4, 6)]),
     "pad": ([numbers(*IMAGE)], [(1, 2, 0, 3)]),
     "unfold": ([numbers(*IMAGE)], [(2, 3)]),
     "fold": ([numbers(2, 12, 12)], [(4, 6), (2, 3)]),
     "relu": ([numbers(*TARGET) - 4], []),
     "sigmoid": ([numbers(*TARGET) - 4], []),
     "tanh": ([numbers(*TARGET) - 4], []),
+    "leaky_relu": ([numbers(*TARGET) - 4], []),
+    "gelu": ([numbers(*TARGET) - 4], []),
+    "softmax": ([numbers(*TARGET) - 4], []),
+    "log_softmax": ([numbers(*TARGET) - 4], []),
     "cross_entropy": ([numbers(*TARGET)], [CLASSES]),
+    "nll_loss": ([numbers(*TARGET)], [CLASSES]),
     "binary_cross_entropy": ([shares(*TARGET)], [shares(3, 5) ** 2]),
     "binary_cross_entropy_with_logits": ([numbers(*TARGET)], [shares(3, 5)]),
     "mse_loss": ([numbers(*TARGET)], [shares(3, 5)]),
 }
 
+RANDOM = ["dropout", "dropout2d"]  # no two draws are equal, and ours are not torch's
+OF_THE_OUTPUT = ["relu", "sigmoid", "tanh", "softmax", "log_softmax"]  # their backward functions
+
 
 def backward_arguments(name, grad):
     """What the backward function takes after grad_output."""
     arrays, others = REQUIRED[name]
-    if name in ("relu", "sigmoid", "tanh"):
+    if name in OF_THE_OUTPUT:
         return [getattr(F, name)(*arrays)]
     if name == "max_pool2d":
         return [F.max_pool2d(*arrays, *others, return_indices=True)[1], arrays[0].shape, *others]
     if name == "unfold":
         return [IMAGE[2:], *others]
-    return {"pad": others, "fold": others[1:]}.get(name, [*arrays, *others])
+    if name in ("avg_pool2d", "adaptive_avg_pool2d", "interpolate"):
+        return [IMAGE, *others]
+    return {"pad": others, "max_unpool2d": others, "fold": others[1:]}.get(name, [*arrays, *others])
 
 
+@pytest.mark.filterwarnings("ignore:softmax:UserWarning", "ignore:log_softmax:UserWarning")  # they choose a dim
+@pytest.mark.filterwarnings("ignore:Implicit dimension choice for (log_)?softmax:UserWarning")
 @pytest.mark.parametrize("name", REQUIRED)
 def test_what_is_left_out_has_torchs_default(name):
     arrays, others = REQUIRED[name]
-    given = [torch.from_numpy(other) if isinstance(other, np.ndarray) else other for other in others]
+    given = [torch.from_numpy(other.copy()) if isinstance(other, np.ndarray) else other for other in others]
     theirs = getattr(torch if name in ("sigmoid", "tanh") else torch.nn.functional, name)
     output = np.asarray(getattr(F, name)(*arrays, *others))
     grad = numbers(*output.shape)
@@ -75,11 +94,27 @@ def test_what_is_left_out_has_torchs_default(name):
         np.testing.assert_allclose(result, right, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", RANDOM)
+def test_what_dropout_is_not_told_is_torchs_default(name):
+    ours = inspect.signature(getattr(F, name)).parameters
+    theirs = inspect.signature(getattr(torch.nn.functional, name)).parameters
+    assert {argument: ours[argument].default for argument in theirs} == {
+        argument: parameter.default for argument, parameter in theirs.items()
+    }
+    image = numbers(*IMAGE)
+    output, mask = getattr(F, name)(image, return_mask=True)
+    np.testing.assert_array_equal(output, image * mask)
+    assert set(np.unique(mask)) <= {0.0, 2.0}
+    np.testing.assert_array_equal(getattr(F, f"{name}_backward")(output, mask), output * mask)
+
+
 # ------------------------------------------------------------------------------- errors
 
 x, columns, logits, table = numbers(*IMAGE), numbers(2, 8, 15), numbers(*TARGET), numbers(3, 4)
 PAIR = {"stride": 0, "padding": -1, "dilation": 0}
 WINDOW = {"kernel_size": 0, **PAIR}
+UNDILATED = {"kernel_size": 0, "stride": 0, "padding": -1}
+EPS = {"eps": 0}
 FACTORS = {"weight": numbers(2, 7), "reduction": "average"}
 
 # name: (valid arguments, a wrong value for some of them and for some of the others)
@@ -118,6 +153,55 @@ ARGUMENTS = {
         },
         {**WINDOW, "grad_output": numbers(2, 2, 3, 3), "indices": np.full((2, 2, 2, 3), 24)},
     ),
+    "avg_pool2d": ({"input": x, "kernel_size": 2}, {**UNDILATED, "divisor_override": 0}),
+    "avg_pool2d_backward": (
+        {"grad_output": numbers(2, 2, 2, 3), "input_shape": IMAGE, "kernel_size": 2},
+        {**UNDILATED, "divisor_override": 0, "grad_output": numbers(2, 2, 3, 3)},
+    ),
+    "adaptive_avg_pool2d": ({"input": x, "output_size": 3}, {"output_size": -1}),
+    "adaptive_avg_pool2d_backward": (
+        {"grad_output": numbers(2, 2, 3, 3), "input_shape": IMAGE, "output_size": 3},
+        {"output_size": (3,), "grad_output": numbers(2, 2, 3, 4)},
+    ),
+    "max_unpool2d": (
+        {"input": numbers(2, 2, 2, 3), "indices": PLACES, "kernel_size": 2},
+        {**UNDILATED, "indices": PLACES + 1, "output_size": (2, 6)},
+    ),
+    "max_unpool2d_backward": (
+        {"grad_output": x, "indices": PLACES, "kernel_size": 2},
+        {**UNDILATED, "indices": PLACES + 1, "output_size": (4, 8), "grad_output": numbers(2, 2, 4, 5)},
+    ),
+    "interpolate": (
+        {"input": x, "size": (3, 9)},
+        {"size": 0, "scale_factor": 2, "mode": "cubic", "align_corners": True, "recompute_scale_factor": True},
+    ),
+    "interpolate_backward": (
+        {"grad_output": numbers(2, 2, 3, 9), "input_shape": IMAGE, "size": (3, 9)},
+        {"size": (3, 0), "scale_factor": 2, "mode": "cubic", "align_corners": True, "grad_output": x},
+    ),
+    "batch_norm": (
+        {"input": x, "running_mean": numbers(2), "running_var": numbers(2), "weight": numbers(2), "bias": numbers(2)},
+        {**EPS, "running_mean": numbers(3), "running_var": None, "weight": numbers(4), "bias": numbers(1)},
+    ),
+    "batch_norm_backward": (
+        {"grad_output": x, "input": x, "running_mean": numbers(2), "running_var": numbers(2), "weight": numbers(2)},
+        {**EPS, "running_mean": None, "running_var": numbers(3), "weight": numbers(4), "grad_output": columns},
+    ),
+    "layer_norm": (
+        {"input": x, "normalized_shape": (4, 6), "weight": numbers(4, 6), "bias": numbers(4, 6)},
+        {**EPS, "normalized_shape": (6, 4), "weight": numbers(6), "bias": numbers(6, 4)},
+    ),
+    "layer_norm_backward": (
+        {"grad_output": x, "input": x, "normalized_shape": (4, 6), "weight": numbers(4, 6)},
+        {**EPS, "normalized_shape": (6, 4), "weight": numbers(6), "grad_output": columns},
+    ),
+    "dropout": ({"input": x}, {"p": 1.5}),
+    "dropout_backward": ({"grad_output": x, "mask": x}, {"grad_output": columns}),
+    "dropout2d": ({"input": x}, {"p": -0.5}),
+    "dropout2d_backward": (
+        {"grad_output": x, "mask": numbers(2, 2, 1, 1)},
+        {"grad_output": columns, "mask": numbers(2, 3, 1, 1)},
+    ),
     "pad": ({"input": x, "pad": (1, 1, 1, 1)}, {"pad": (1, 1), "mode": "mirror"}),
     "pad_backward": ({"grad_output": x, "pad": (1, 1, 1, 1)}, {"pad": (1, 1, 1, -1), "mode": "mirror"}),
     "unfold": ({"input": x, "kernel_size": 2}, WINDOW),
@@ -136,12 +220,21 @@ ARGUMENTS = {
     "sigmoid_backward": ({"grad_output": x, "output": x}, {"grad_output": columns}),
     "tanh": ({"input": x}, {}),
     "tanh_backward": ({"grad_output": x, "output": x}, {"grad_output": columns}),
+    "leaky_relu": ({"input": x}, {"negative_slope": "steep"}),
+    "leaky_relu_backward": ({"grad_output": x, "input": x}, {"negative_slope": None, "grad_output": columns}),
+    "gelu": ({"input": x}, {"approximate": "erf"}),
+    "gelu_backward": ({"grad_output": x, "input": x}, {"approximate": None, "grad_output": columns}),
+    "softmax": ({"input": x, "dim": 1}, {"dim": 4, "dtype": "int64"}),
+    "softmax_backward": ({"grad_output": x, "output": x, "dim": 1}, {"dim": -5, "grad_output": columns}),
+    "log_softmax": ({"input": x, "dim": 1}, {"dim": 1.0, "dtype": "float16"}),
+    "log_softmax_backward": ({"grad_output": x, "output": x, "dim": 1}, {"dim": "C", "grad_output": columns}),
 }
 LOSSES = {
     "cross_entropy": (
         {"input": logits, "target": CLASSES},
         {"weight": numbers(4), "label_smoothing": 2, "target": CLASSES + 1},
     ),
+    "nll_loss": ({"input": logits, "target": CLASSES}, {"weight": numbers(4), "target": CLASSES + 1}),
     "binary_cross_entropy": (
         {"input": shares(3, 5), "target": shares(3, 5)},
         {"input": logits, "target": shares(3, 4)},
@@ -157,14 +250,29 @@ for loss, (valid, wrong) in LOSSES.items():
     ARGUMENTS[f"{loss}_backward"] = {"grad_output": 1.0, **valid}, {**FACTORS, **wrong, "grad_output": numbers(2)}
 
 
+NO_CLASSES = [("ignore_index", value) for value in (None, 1.5, "a", np.array([0, 1]), 2**70)]
+NO_SHAPES = [("input_shape", value) for value in (None, 5, (4, 6), "NCHW")]
 # More of these: what is no number, no int, or does not fit into the input's dtype.
 ODD = {
     "pad": [("value", 1j), ("value", "7"), ("value", numbers(2)), ("mode", ["reflect"])],
     "cross_entropy": [
-        *(("ignore_index", value) for value in (None, 1.5, "a", np.array([0, 1]), 2**70)),
+        *NO_CLASSES,
         *(("label_smoothing", value) for value in (None, "a", numbers(2))),
     ],
-    "max_pool2d_backward": [("input_shape", value) for value in (None, 5, (4, 6), "NCHW")],
+    "nll_loss": [*NO_CLASSES, ("target", shares(*TARGET))],
+    "max_pool2d_backward": NO_SHAPES,
+    "avg_pool2d_backward": NO_SHAPES,
+    "adaptive_avg_pool2d_backward": NO_SHAPES,
+    "interpolate_backward": NO_SHAPES,
+    "batch_norm": [("eps", "small"), ("momentum", "much"), ("momentum", None)],
+    "layer_norm": [("normalized_shape", value) for value in (None, 6, (), (4, 0), "HW")],
+    "dropout": [("p", value) for value in (None, "half", float("nan"))],
+}
+# These take any number of dimensions.
+ANY_SHAPE = {
+    *("relu", "sigmoid", "tanh", "leaky_relu", "gelu", "softmax", "log_softmax", "linear", "dropout"),
+    *("relu_backward", "sigmoid_backward", "tanh_backward", "leaky_relu_backward", "gelu_backward"),
+    *("softmax_backward", "log_softmax_backward", "linear_backward", "dropout_backward", "dropout2d"),
 }
 for loss in LOSSES:
     ODD[f"{loss}_backward"] = [("grad_output", value) for value in (None, 1j, "1", np.ma.masked)]
@@ -187,12 +295,15 @@ def senseless(name):
         yield argument, np.ma.array(value, mask=value > 3)
         if argument in floats[1:]:
             yield argument, value.astype(np.float32)
-        if not name.startswith(("relu", "sigmoid", "tanh", "linear")):  # they take any number of dimensions
+        any_shape = name in ANY_SHAPE or (argument == "input" and name.startswith(("batch_norm", "layer_norm")))
+        if not any_shape:
             yield argument, value[(None,) * 4]
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
-@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh", "linear", "binary_cross_entropy", "mse_loss"])
+@pytest.mark.parametrize(
+    "name", ["relu", "sigmoid", "tanh", "leaky_relu", "gelu", "linear", "binary_cross_entropy", "mse_loss"]
+)
 def test_a_matrix_is_taken_for_the_array_that_it_is(name):
     """np.matrix multiplies with *, and stays two-dimensional."""
     arrays, others = REQUIRED[name]
@@ -225,7 +336,7 @@ def test_no_dtype_is_torchs_default():
 
 def test_no_operation_is_forgotten():
     assert set(ARGUMENTS) == set(F.__all__)
-    assert set(REQUIRED) == {name for name in F.__all__ if not name.endswith("_backward")}
+    assert {*REQUIRED, *RANDOM} == {name for name in F.__all__ if not name.endswith("_backward")}
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
@@ -233,7 +344,9 @@ def test_an_error_names_the_operation_and_the_argument(name):
     operation, (valid, _) = getattr(F, name), ARGUMENTS[name]
     operation(**valid)
     for argument, value in senseless(name):
-        named = "(input|logits)" if name.startswith("cross_entropy") and argument == "input" else argument
+        named = argument
+        if argument == "input" and name.startswith(("cross_entropy", "nll_loss")):
+            named = "(input|logits|log-probabilities)"
         with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)) as caught:
             operation(**{**valid, argument: value})
         assert re.match(rf"{name}: .*\b{named}\b", str(caught.value), re.DOTALL), f"{argument}: {caught.value}"
@@ -498,12 +611,26 @@ LAYERS = {
     ),
     "Linear": ((3, 2), {"in_features": -1, "out_features": -1}),
     "MaxPool2d": ((2,), {**WINDOW, "padding": 2}),
+    "AvgPool2d": ((2,), {**UNDILATED, "divisor_override": 0}),
+    "AdaptiveAvgPool2d": ((3,), {"output_size": -1}),
+    "MaxUnpool2d": ((2,), UNDILATED),
+    "Upsample": ((7,), {"size": 0, "scale_factor": 2, "mode": "cubic", "align_corners": True}),
+    "BatchNorm2d": ((3,), {"num_features": 0, **EPS, "momentum": "much"}),
+    "LayerNorm": ((3,), {"normalized_shape": 0, **EPS}),
+    "Dropout": ((), {"p": 1.5}),
+    "Dropout2d": ((), {"p": -0.5}),
+    "Identity": ((), {}),
     "Flatten": ((), {}),
     "Unflatten": ((1, (2, 2)), {"unflattened_size": (-1, -1)}),
     "ReLU": ((), {}),
     "Sigmoid": ((), {}),
     "Tanh": ((), {}),
+    "LeakyReLU": ((), {"negative_slope": "steep"}),
+    "GELU": ((), {"approximate": "erf"}),
+    "Softmax": ((), {"dim": 1.0}),
+    "LogSoftmax": ((), {"dim": "C"}),
     "CrossEntropyLoss": ((), {"reduction": "average", "label_smoothing": 2}),
+    "NLLLoss": ((), {"reduction": "average"}),
     "BCELoss": ((), {"reduction": "average"}),
     "BCEWithLogitsLoss": ((), {"reduction": "average"}),
     "MSELoss": ((), {"reduction": "average"}),

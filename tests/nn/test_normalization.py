@@ -293,7 +293,11 @@ def test_a_bias_before_it_is_taken_away_with_the_mean():
         (lambda: nn.BatchNorm2d(2)(np.zeros((2, 2, 1, 1))), RuntimeError, "float64.*float32"),
         (lambda: F.batch_norm(np.zeros((2, 2)), None, None), RuntimeError, "needs running_mean and running_var"),
         (lambda: F.batch_norm(np.zeros(2), None, None), RuntimeError, r"\(N, C, ...\)"),
-        (lambda: F.layer_norm(np.zeros((2, 3)), (2,)), RuntimeError, r"must end in the sizes \(2,\).*\(2, 3\)"),
+        (
+            lambda: F.layer_norm(np.zeros((2, 3)), (2,)),
+            RuntimeError,
+            r"must end in the sizes of normalized_shape \(2,\).*\(2, 3\)",
+        ),
         (lambda: F.layer_norm(np.zeros((2, 3)), (3,), np.zeros(2)), RuntimeError, r"weight must have shape \(3,\)"),
     ],
 )

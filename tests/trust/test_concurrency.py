@@ -2,6 +2,7 @@
 MINICNN_LONG=1 takes the long way.
 """
 
+import copy
 import os
 import subprocess
 import sys
@@ -120,20 +121,38 @@ def test_many_steps_leave_the_memory_where_it_was(backend):
 # ----------------------------------------------------------------------- stale forwards
 
 IMAGES, PROBABILITIES = (2, 2, 6, 6), (3, 4)
+PLACES = np.broadcast_to(4 * np.arange(36).reshape(6, 6), IMAGES)  # of a 12 x 12 plane
 LAYERS = {
     "Conv2d": (lambda: nn.Conv2d(2, 2, 3, padding=1), IMAGES),
     "ConvTranspose2d": (lambda: nn.ConvTranspose2d(2, 2, 3, padding=1), IMAGES),
     "MaxPool2d": (lambda: nn.MaxPool2d(3, 1, 1), IMAGES),
+    "AvgPool2d": (lambda: nn.AvgPool2d(3, 1, 1), IMAGES),
+    "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((4, None)), IMAGES),
+    "MaxUnpool2d": (lambda: nn.MaxUnpool2d(2), IMAGES),
+    "Upsample": (lambda: nn.Upsample(scale_factor=2, mode="bilinear"), IMAGES),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(2), IMAGES),
+    "LayerNorm": (lambda: nn.LayerNorm(6), IMAGES),
+    "Dropout": (nn.Dropout, IMAGES),
+    "Dropout2d": (nn.Dropout2d, IMAGES),
+    "Identity": (nn.Identity, IMAGES),
     "ReLU": (nn.ReLU, IMAGES),
+    "LeakyReLU": (nn.LeakyReLU, IMAGES),
+    "GELU": (nn.GELU, IMAGES),
+    "Softmax": (lambda: nn.Softmax(1), IMAGES),
+    "LogSoftmax": (lambda: nn.LogSoftmax(1), IMAGES),
     "Sigmoid": (nn.Sigmoid, IMAGES),
     "Tanh": (nn.Tanh, IMAGES),
     "Flatten": (lambda: nn.Flatten(0, 0), IMAGES),
     "Unflatten": (lambda: nn.Unflatten(0, (2,)), IMAGES),
     "Linear": (lambda: nn.Linear(6, 6), IMAGES),
     "Sequential": (lambda: nn.Sequential(nn.Linear(6, 6), nn.Tanh()), IMAGES),
+    "Residual": (lambda: nn.Residual(nn.Linear(6, 6), nn.Tanh()), IMAGES),
+    "Concat": (lambda: nn.Concat(nn.Conv2d(2, 1, 1), nn.Conv2d(2, 1, 3, padding=1)), IMAGES),
 }
+OF_ONE_INPUT = [name for name in LAYERS if name != "MaxUnpool2d"]  # its indices cannot come through a Sequential
 CRITERIA = {
     "CrossEntropyLoss": (nn.CrossEntropyLoss, np.array([1, 0, 3])),
+    "NLLLoss": (nn.NLLLoss, np.array([1, 0, 3])),
     "BCELoss": (nn.BCELoss, np.full(PROBABILITIES, 0.25, np.float32)),
     "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, np.full(PROBABILITIES, 0.25, np.float32)),
     "MSELoss": (nn.MSELoss, np.full(PROBABILITIES, 0.25, np.float32)),
@@ -152,19 +171,25 @@ def test_none_is_forgotten_here():
 @pytest.mark.parametrize("name", [*LAYERS, *CRITERIA])
 def test_backward_serves_the_latest_forward_once(backend, name):
     if name in LAYERS:
-        (make, shape), rest, grad = LAYERS[name], (), (drawn(IMAGES, 1),)
+        make, shape = LAYERS[name]
+        rest = (PLACES,) if name == "MaxUnpool2d" else ()
     else:
-        (make, target), shape, grad = CRITERIA[name], PROBABILITIES, ()
+        make, target = CRITERIA[name]
+        shape = PROBABILITIES
         rest = (target,)
     module = make()
+    grad = (drawn(module(drawn(shape), *rest).shape, 1),) if name in LAYERS else ()
+    module.train()  # which forgets that forward
     with pytest.raises(RuntimeError, match="backward was called, but nothing was kept"):
         module.backward(*grad)
     module(drawn(shape, 2), *rest)
+    minicnn.manual_seed(0)  # dropout draws anew in each forward
     module(drawn(shape, 3), *rest)
     found = module.backward(*grad)
     with pytest.raises(RuntimeError, match="each forward serves one backward"):
         module.backward(*grad)
     module.zero_grad()
+    minicnn.manual_seed(0)
     module(drawn(shape, 3), *rest)
     np.testing.assert_array_equal(module.backward(*grad), found)
     module.eval()(drawn(shape, 4), *rest)
@@ -172,13 +197,31 @@ def test_backward_serves_the_latest_forward_once(backend, name):
         module.backward(*grad)
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_a_layer_used_twice_in_one_network_is_noticed(backend, name):
+@pytest.mark.parametrize("name", OF_ONE_INPUT)
+def test_a_layer_that_stands_twice_in_a_sequential_gets_the_gradients_of_both_places(backend, name):
+    """Those of two layers with the same parameters, added."""
     make, shape = LAYERS[name]
     layer = make()
-    network = nn.Sequential(layer, nn.Tanh(), layer)
+    first, second = copy.deepcopy(layer), copy.deepcopy(layer)
+    found = []
+    for network in (nn.Sequential(layer, nn.Tanh(), layer), nn.Sequential(first, nn.Tanh(), second)):
+        minicnn.manual_seed(0)
+        output = network(drawn(shape))
+        found.append((output, network.backward(drawn(output.shape, 1))))
+    np.testing.assert_array_equal(*[output for output, _ in found])
+    np.testing.assert_array_equal(*[grad_input for _, grad_input in found])
+    for shared, one, other in zip(layer.parameters(), first.parameters(), second.parameters(), strict=True):
+        np.testing.assert_array_equal(shared.grad, one.grad + other.grad)
+
+
+@pytest.mark.parametrize("name", OF_ONE_INPUT)
+def test_a_layer_used_twice_where_nobody_notes_both_calls_is_noticed_and_both_are_named(backend, name):
+    make, shape = LAYERS[name]
+    layer = make()
+    network = nn.Sequential(nn.Sequential(layer), nn.Tanh(), nn.Sequential(layer))
     output = network(drawn(shape))
-    with pytest.raises(RuntimeError, match="each forward serves one backward"):
+    inner = r"(\.\w+)*"  # the layer itself, or one inside it
+    with pytest.raises(RuntimeError, match=rf"stands at '0\.0(?P<inner>{inner})' and '2\.0(?P=inner)' in one forward"):
         network.backward(np.ones_like(output))
 
 

@@ -48,12 +48,13 @@ def loss_grad(grad_output, x, loss_shape, reduction, who):
 # ------------------------------------------------------------------------ cross-entropy
 
 
-def class_arguments(input, target, weight, ignore_index, reduction, label_smoothing, who):
+def class_arguments(input, target, weight, ignore_index, reduction, label_smoothing, who, *, called="logits"):
     """The kernel's arguments, checked and with a batch dimension; the shape of the losses."""
     x = checks.array(input, "input", who)
     if x.ndim == 0 or x.shape[min(x.ndim - 1, 1)] == 0:
         raise IndexError(
-            f"{who}: the input must be logits (C,), (N, C) or (N, C, d1, ...) with C >= 1, got shape {tuple(x.shape)}."
+            f"{who}: the input must be {called} (C,), (N, C) or (N, C, d1, ...) with C >= 1, "
+            f"got shape {tuple(x.shape)}."
         )
     classes = checks.INT64 + (checks.UINT8 if x.ndim < 3 else ())  # torch takes uint8 for (N, C) alone
     target = checks.together(checks.array(target, "target", who, classes + checks.FLOATS), "target", x, who)
@@ -64,10 +65,10 @@ def class_arguments(input, target, weight, ignore_index, reduction, label_smooth
     each = () if x.ndim == 1 else (N, *rest)  # a class for each of these
     one = x.ndim == 1 and target.shape == (1,) and C > 1  # torch takes (1,) for () here
     if target.shape != (x.shape if probabilities else each) and (probabilities or not one):
+        or_shares = f" or probabilities (float) of shape {tuple(x.shape)}" if called == "logits" else ""
         raise ValueError(
-            f"{who}: for logits of shape {tuple(x.shape)} the target must hold class indices (int64) of shape {each} "
-            f"or probabilities (float) of shape {tuple(x.shape)}, "
-            f"got {arrays.dtype_name(target)} of shape {tuple(target.shape)}."
+            f"{who}: for {called} of shape {tuple(x.shape)} the target must hold class indices (int64) of shape {each}"
+            f"{or_shares}, got {arrays.dtype_name(target)} of shape {tuple(target.shape)}."
         )
     if probabilities and ignore_index >= 0:
         raise RuntimeError(f"{who}: ignore_index={ignore_index} needs class indices, but the target is probabilities.")
@@ -76,7 +77,7 @@ def class_arguments(input, target, weight, ignore_index, reduction, label_smooth
         wrong = labels[(labels != ignore_index) & ((labels < 0) | (labels >= C))]
         if wrong.size:
             raise IndexError(
-                f"{who}: the target must hold classes from 0 to {C - 1} for logits of {C} classes"
+                f"{who}: the target must hold classes from 0 to {C - 1} for {called} of {C} classes"
                 f" (or ignore_index={ignore_index}), got {wrong.flat[0]}."
             )
     if weight is not None:

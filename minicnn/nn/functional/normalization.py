@@ -65,12 +65,14 @@ def batch_norm(
     >>> batch_norm(x, np.array([1.0]), np.array([4.0])).round(3)
     array([[[0., 1.]]])
 
-    Raises TypeError for what is not an array; RuntimeError where shapes or dtypes do not fit;
-    ValueError for an eps that is not positive, and for one number a channel in training.
+    Raises TypeError for what is not an array or a number; RuntimeError where shapes or dtypes
+    do not fit; ValueError for an eps that is not positive, and for one number a channel in
+    training.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.batch_norm.html
     """
     x, (N, C, L) = _channels(input, running_mean, running_var, weight, bias, training, eps, "batch_norm")
+    checks.number(momentum, "momentum", "batch_norm")
     if not training:
         output = _by(running_mean, running_var, x.reshape(N, C, L), eps)
         return _scaled(output, weight, bias).reshape(x.shape)
@@ -143,9 +145,14 @@ def batch_norm_backward(
 def _rows(input, normalized_shape, weight, bias, eps, who) -> tuple[Any, tuple[int, int, int]]:
     """The input, checked as all else is, and its shape as (1, rows, numbers in a row)."""
     x = checks.array(input, "input", who)
+    if not isinstance(normalized_shape, (tuple, list)):
+        raise TypeError(f"{who}: normalized_shape must be a tuple of ints, got {normalized_shape!r}.")
     shape = tuple(normalized_shape)
     if not shape or tuple(x.shape[len(x.shape) - len(shape) :]) != shape or 0 in shape:
-        raise RuntimeError(f"{who}: the input must end in the sizes {shape}, each at least 1, got {tuple(x.shape)}.")
+        raise RuntimeError(
+            f"{who}: the input must end in the sizes of normalized_shape {shape}, each at least 1, "
+            f"got {tuple(x.shape)}."
+        )
     for name, array in (("weight", weight), ("bias", bias)):
         if array is not None:
             checks.like(array, name, x, who, shape)
@@ -170,8 +177,8 @@ def layer_norm(
     array([[-1.,  1.],
            [-1.,  1.]])
 
-    Raises TypeError for what is not an array; RuntimeError where shapes or dtypes do not fit;
-    ValueError for an eps that is not positive.
+    Raises TypeError for what is not an array or, as normalized_shape, not a tuple or list;
+    RuntimeError where shapes or dtypes do not fit; ValueError for an eps that is not positive.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
     """

@@ -166,7 +166,7 @@ def leaky_relu_backward(grad_output: Array, input: Array, negative_slope: float 
     """
     x = checks.array(input, "input", "leaky_relu_backward")
     grad = checks.grad(grad_output, x.shape, x, "leaky_relu_backward")
-    return arrays.from_number(grad * _slopes(x, negative_slope))
+    return arrays.from_number(grad * _slopes(x, checks.number(negative_slope, "negative_slope", "leaky_relu_backward")))
 
 
 def check_approximate(approximate: str, who: str) -> str:

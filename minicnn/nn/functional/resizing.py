@@ -178,6 +178,8 @@ def interpolate_backward(
     """
     who = "interpolate_backward"
     grad: Any = checks.array(grad_output, "grad_output", who)
+    if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 4:
+        raise TypeError(f"{who}: input_shape must be (N, C, H, W), got {input_shape!r}.")
     shape = tuple(input_shape)
     options = (size, scale_factor, mode, align_corners, recompute_scale_factor)
     rows, columns = grid(shape, options, grad, who)

@@ -27,6 +27,8 @@ def _axis(x, dim: int | None, who: str) -> int:
 def _along(kernel: str, input, dim, dtype, who: str) -> Any:
     x = checks.array(input, "input", who)
     x = x if dtype is None else arrays.cast(x, dtype)
+    if arrays.dtype_name(x) not in checks.FLOATS:
+        raise RuntimeError(f"{who}: dtype must be float32 or float64, got {dtype}.")
     axis = _axis(x, dim, who)
     if not x.ndim:
         return getattr(kernels_for(x), kernel)(x.reshape(1), 0).reshape(())
@@ -152,7 +154,9 @@ def _indices(input, target, weight, ignore_index, reduction, who):
     found = checks.array(target, "target", who, checks.INTEGERS + checks.FLOATS)
     if arrays.dtype_name(found) in checks.FLOATS:
         raise RuntimeError(f"{who}: the target must hold class indices (int64), got {arrays.dtype_name(found)}.")
-    arguments, shape = class_arguments(input, target, weight, ignore_index, reduction, 0.0, who)
+    arguments, shape = class_arguments(
+        input, target, weight, ignore_index, reduction, 0.0, who, called="log-probabilities"
+    )
     log_p, batch, weight, ignore_index, _, reduction = arguments
     return (log_p, batch, weight, ignore_index, reduction), shape
 
