@@ -16,6 +16,7 @@ import pytest
 from minicnn.explore import __main__ as command
 from minicnn.explore import server as server_module
 from minicnn.explore.server import LARGEST_BODY
+from tests.support.scripts import TIMEOUT
 
 from .conftest import setting
 
@@ -351,15 +352,21 @@ def test_a_client_that_breaks_off_in_its_body_is_no_news(server, capsys):
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_says_where_it_is_and_stops_cleanly(stop):
     arguments = [sys.executable, "-m", "minicnn.explore", "--no-browser"]
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # or it may be born deaf to it
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    line = process.stdout.readline()
-    port = int(re.fullmatch(r"minicnn explore: http://127\.0\.0\.1:(\d+)/\n", line).group(1))
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", "/")
-    assert connection.getresponse().read()
-    process.send_signal(stop)  # while the connection is open
-    out, err = process.communicate(timeout=20)
-    connection.close()
+    signal.signal(signal.SIGINT, heard)
+    try:
+        line = process.stdout.readline()
+        port = int(re.fullmatch(r"minicnn explore: http://127\.0\.0\.1:(\d+)/\n", line).group(1))
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+        connection.request("GET", "/")
+        assert connection.getresponse().read()
+        process.send_signal(stop)  # while the connection is open
+        out, err = process.communicate(timeout=TIMEOUT)
+        connection.close()
+    finally:
+        process.kill()  # whoever did not stop does not outlive the test
+        process.wait()
     assert (process.returncode, err) == (0, "")
     assert out.endswith("Stopped.\n")
 

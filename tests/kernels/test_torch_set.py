@@ -25,7 +25,7 @@ from tests.nn.test_losses import LAYERS, assert_within, losses, magnitudes, spec
 from tests.nn.test_pointwise import cases as pointwise_cases
 from tests.nn.test_pointwise import ulps
 from tests.optim.test_optim import MAGNITUDES, ROUNDINGS, runs
-from tests.support import oracle, strategies
+from tests.support import oracle, scripts, strategies
 from tests.support.oracle import torch
 
 WAYS = ("arrays", "tensors", pytest.param("cuda", marks=pytest.mark.gpu))
@@ -806,6 +806,43 @@ def test_tf32_is_off_unless_asked_for():
         allow_tf32(True)
         assert tf32_is_allowed() == (True, True)
     assert tf32_is_allowed() == (False, False)
+
+
+def test_torch_can_read_its_own_settings_and_export_a_network_after_minicnn_used_it(tmp_path):
+    """torch refuses to read its older TF32 settings where they differ from its newer ones."""
+    script = """
+        import torch
+        from minicnn.kernels.torch_gpu.devices import allow_tf32, tf32_is_allowed
+
+        def export():
+            torch.export.export(torch.nn.Conv2d(1, 1, 3), (torch.zeros(1, 1, 4, 4),))
+
+        export()  # as the set was loaded
+        settings = [
+            "torch.set_float32_matmul_precision('high')",
+            "torch.set_float32_matmul_precision('medium')",
+            "torch.backends.cuda.matmul.allow_tf32 = True",
+            "torch.backends.cudnn.allow_tf32 = True",
+        ]
+        if hasattr(torch.backends, "fp32_precision"):
+            settings += [
+                "torch.backends.cuda.matmul.fp32_precision = 'tf32'",
+                "torch.backends.cudnn.conv.fp32_precision = 'ieee'",
+                "torch.backends.cudnn.rnn.fp32_precision = 'tf32'",
+                "torch.backends.cudnn.fp32_precision = 'tf32'",
+                "torch.backends.fp32_precision = 'tf32'",
+            ]
+        for setting in settings:
+            for allowed in (False, True, False):
+                exec(setting)
+                allow_tf32(allowed)
+                read = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+                assert read == tf32_is_allowed() == (allowed, allowed), setting
+                assert torch.get_float32_matmul_precision() == ("high" if allowed else "highest"), setting
+                export()
+        print("read")
+    """
+    assert scripts.run(tmp_path, script).endswith("read\n")
 
 
 def test_the_number_of_threads_is_torchs_too():

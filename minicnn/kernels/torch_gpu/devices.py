@@ -31,14 +31,21 @@ def allow_tf32(allowed: bool) -> None:
     """Whether NVIDIA GPUs may round float32 factors to 10 bits (TF32). At first: no.
 
     TF32 is faster, and some 1000 times less exact.
+
+    torch holds this in two interfaces, and reading the older one fails where they differ: then
+    torch.export stops, too. So both are set, the older one first. Products of float32 matrices
+    on the CPU become exact with it: torch.set_float32_matmul_precision("highest").
+
+    Source: torch's notes, "TensorFloat-32 (TF32) on Ampere (and later) devices".
     """
-    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision"):  # since torch 2.9
         precision = "tf32" if allowed else "ieee"
         torch.backends.cuda.matmul.fp32_precision = precision
         torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
-    else:  # before torch 2.9
-        torch.backends.cuda.matmul.allow_tf32 = allowed
-        torch.backends.cudnn.allow_tf32 = allowed
+        torch.backends.cudnn.rnn.fp32_precision = precision  # type: ignore[attr-defined]
 
 
 def tf32_is_allowed() -> tuple[bool, bool]:
