@@ -179,6 +179,13 @@ def cast(x: Any, dtype: Any) -> Any:
     return x.to(dtype) if is_tensor(x) else np.asarray(x, dtype)
 
 
+def wide(x: Any) -> Any:
+    """An array in float64, for products beyond the largest float32. A tensor stays as it is:
+    not every device has float64.
+    """
+    return x if is_tensor(x) else cast(x, np.float64)
+
+
 def copied(value: Any, x: Any, dtype: Any = None) -> Any:
     """A copy of an array, tensor or number that lives where x does.
 

@@ -86,14 +86,22 @@ class KernelSet(Protocol):
 
     # -------------------------------------------------------------------- normalisation
 
-    def normalize(self, x: Array, eps: float) -> tuple[Array, Array, Array]:
-        """x (N, C, L), N L at least 1 -> the output (N, C, L); mean and variance, each (C,).
+    def normalize(self, x: Array, eps: float) -> tuple[Array, Array, Array, Array]:
+        """x (N, C, L), N L at least 1 -> the output (N, C, L); mean, variance and
+        s = sqrt(variance + eps), each (C,).
 
         Each channel has the mean 0 and, but for eps, the variance 1 then.
         """
 
-    def normalize_grad(self, grad_output: Array, output: Array, var: Array, eps: float) -> Array:
-        """grad_output (N, C, L), and output and var as `normalize` gave them -> (N, C, L)."""
+    def normalize_grad(
+        self, grad_output: Array, output: Array, s: Array, weight: Array | None
+    ) -> tuple[Array, Array, Array]:
+        """grad_output (N, C, L), output and s as `normalize` gave them, and the weight (C,) by
+        which the output is multiplied, or None -> (N, C, L); the sums of grad_output times
+        output and of grad_output, each (C,).
+
+        A NumPy grad_output may be float64 where the others are float32.
+        """
 
     # -------------------------------------------------------------------------- padding
 

@@ -1,5 +1,6 @@
 """Who may ask, what may be read, how mistakes are said: over HTTP, without a browser."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -358,15 +359,14 @@ def test_the_command_says_where_it_is_and_stops_cleanly(stop):
     try:
         line = process.stdout.readline()
         port = int(re.fullmatch(r"minicnn explore: http://127\.0\.0\.1:(\d+)/\n", line).group(1))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-        connection.request("GET", "/")
-        assert connection.getresponse().read()
-        process.send_signal(stop)  # while the connection is open
-        out, err = process.communicate(timeout=TIMEOUT)
-        connection.close()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)) as connection:
+            connection.request("GET", "/")
+            assert connection.getresponse().read()
+            process.send_signal(stop)  # while the connection is open
+            out, err = process.communicate(timeout=TIMEOUT)
     finally:
-        process.kill()  # whoever did not stop does not outlive the test
-        process.wait()
+        process.kill()  # one that did not stop would outlive this test, and its pipes spoil another
+        process.communicate()
     assert (process.returncode, err) == (0, "")
     assert out.endswith("Stopped.\n")
 

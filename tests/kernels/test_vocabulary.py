@@ -60,8 +60,8 @@ CALLS = {
     "linear_grad_weight": ((OUTPUTS, ROWS), (5, 4)),
     "max_pool2d": ((IMAGES, POOLED), (2, 4, 2, 3)),
     "max_pool2d_grad": ((POOLS, PLACES, POOLED), (2, 4, 5, 6)),
-    "normalize": ((COLUMNS, 1e-5), (2, 24, 15), (24,), (24,)),
-    "normalize_grad": ((COLUMNS, COLUMNS + 1, COLUMNS[0, :, 0], 1e-5), (2, 24, 15)),
+    "normalize": ((COLUMNS, 1e-5), (2, 24, 15), (24,), (24,), (24,)),
+    "normalize_grad": ((COLUMNS, COLUMNS + 1, COLUMNS[0, :, 0], COLUMNS[1, :, 0]), (2, 24, 15), (24,), (24,)),
     "pad": ((IMAGES, 1, 2, 0, 3, "reflect"), (2, 4, 8, 9)),
     "pad_grad": ((IMAGES, 1, 2, 0, 1, "circular"), (2, 4, 4, 3)),
     "relu": ((IMAGES,), (2, 4, 5, 6)),
@@ -116,8 +116,8 @@ def test_a_kernel_keeps_the_promises_of_the_vocabulary(name, function, dtype, la
 
     results = result if isinstance(result, tuple) else () if result is None else (result,)
     assert [np.shape(found) for found in results] == ([shape, *others] if others else [shape] * len(results))
-    dtypes = [dtype, np.int64] if function == "max_pool2d" else [dtype] * 3
-    assert [found.dtype for found in results] == dtypes[: len(results)]
+    dtypes = [dtype, np.int64] if function == "max_pool2d" else [dtype] * len(results)
+    assert [found.dtype for found in results] == dtypes
     for at, (argument, copy) in enumerate(zip(arguments, before, strict=True)):
         if isinstance(argument, np.ndarray):
             assert np.array_equal(argument, copy) == (at not in writes), at

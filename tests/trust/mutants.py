@@ -194,8 +194,8 @@ MUTANTS = {
     ),
     "the gradient of a normalisation forgets that the variance moves": Mutant(
         f"{KERNELS}/normalization.py",
-        "rest = grad_output - mean[:, None] - output * along[:, None]",
-        "rest = grad_output - mean[:, None]",
+        "rest = g - total[:, None] / n - output * along[:, None] / n",
+        "rest = g - total[:, None] / n",
         NORMALIZATION,
     ),
     "the gradient of gelu forgets the product rule": Mutant(

@@ -146,6 +146,10 @@ def test_the_slope_of_a_mean_square_is_finite_where_twice_the_distance_is_not(ba
 # divided, are no float32; the result is.
 @example(seed=731, sizes=(38.0, 0.0, 0.0, 0.0))
 @example(seed=1, sizes=(0.0, 38.25, 0.0, 0.0))
+# layer_norm: the gradient times the weight is no float32; divided by the deviation it is.
+@example(seed=4, sizes=(20.0, 0.0, 38.0, 0.0))
+# gelu: the gradient times twice the slope is no float32.
+@example(seed=14, sizes=(0.0, 38.25, 0.0, 0.0))
 def test_results_are_finite_where_torchs_are_and_as_near_as_ever(backend, name, seed, sizes):
     """Where even the sum of the absolute values is a float32: beyond that the order of
     summation decides, and is nobody's promise. What lies below the smallest normal
@@ -170,7 +174,7 @@ def test_results_are_finite_where_torchs_are_and_as_near_as_ever(backend, name, 
         ours, theirs = np.asarray(names["results"][result]), single[result]
         assert ours.shape == theirs.shape
         bound = np.broadcast_to(np.asarray(allowed[result], np.float64), ours.shape)
-        safe = np.isfinite(theirs)
+        safe = np.isfinite(theirs) & (np.abs(wanted) <= MOST)  # torch's variance may overflow: then it has 0
         if trial.terms and name != "max_pool2d":
             safe &= bound / np.finfo(np.float32).eps < MOST / 2
         assert np.isfinite(ours[safe]).all(), f"{result}: {ours[safe]} where torch has {theirs[safe]}\n{program}"

@@ -1,7 +1,8 @@
 """Normalisation channel by channel, while the channel is in the cache.
 
 NumPy's sums over two axes of three, and its passes over the whole batch, take several times
-as long.
+as long. As there, all is computed in float64: the numbers of one image are widened before they
+are added up.
 """
 
 import numpy as np
@@ -19,19 +20,20 @@ def normalize(x, eps):
     _, C, _ = x.shape
     x = contiguous(x)
     output = np.empty_like(x)  # (N, C, L)
-    mean = np.empty(C, x.dtype)
-    var = np.empty(C, x.dtype)
-    parallel(_normalize_loops, _parts(x), x, output.reshape(-1), mean, var, x.dtype.type(eps))
-    return output, mean, var
+    mean, var, s = np.empty((3, C), x.dtype)
+    parallel(_normalize_loops, _parts(x), x, output.reshape(-1), mean, var, s, eps)
+    return output, mean, var, s
 
 
-def normalize_grad(grad_output, output, var, eps):
+def normalize_grad(grad_output, output, s, weight):
     grad_output = contiguous(grad_output)
     output = contiguous(output).reshape(-1)
-    grad_input = np.empty_like(grad_output)  # (N, C, L)
-    scale = 1 / np.sqrt(var + var.dtype.type(eps))  # (C,)
-    parallel(_normalize_grad_loops, _parts(grad_output), grad_output, output, scale, grad_input.reshape(-1))
-    return grad_input
+    grad_input = np.empty(grad_output.shape, s.dtype)  # (N, C, L)
+    along, total = np.empty((2, len(s)), s.dtype)
+    scale = (1.0 if weight is None else weight.astype(np.float64)) / s.astype(np.float64)  # (C,)
+    results = grad_input.reshape(-1), along, total
+    parallel(_normalize_grad_loops, _parts(grad_output), grad_output, output, scale, *results)
+    return grad_input, along, total
 
 
 def _parts(x):
@@ -39,52 +41,65 @@ def _parts(x):
 
 
 @compiled(error_model="numpy")
-def _normalize_loops(team, parts, x, output, mean, var, eps):
+def _normalize_loops(team, parts, x, output, mean, var, s, eps):
     N, C, L = x.shape
     flat = x.reshape(-1)
-    count = x.dtype.type(N * L)
-    one = x.dtype.type(1)
+    row = np.empty(L, np.float64)
     k = next_part(team)
     while k < parts:
         for c in share(k, parts, C):
-            total = x.dtype.type(0)
+            total = 0.0
             for n in range(N):
-                total += add_up(flat, (n * C + c) * L, L)
-            centre = total / count
-            squares = x.dtype.type(0)
+                _widen(flat, (n * C + c) * L, 0.0, row)
+                total += add_up(row, 0, L)
+            centre = total / (N * L)
+            squares = 0.0
             for n in range(N):
-                start = (n * C + c) * L
-                for q in range(U(start), U(start + L)):
-                    output[q] = flat[q] - centre
-                squares += dot(output, start, output, start, L)
+                _widen(flat, (n * C + c) * L, centre, row)
+                squares += dot(row, 0, row, 0, L)
+            variance = squares / (N * L)
+            deviation = np.sqrt(variance + eps)
             mean[c] = centre
-            var[c] = squares / count
-            scale = one / np.sqrt(var[c] + eps)
+            var[c] = variance
+            s[c] = deviation
+            scale = 1 / deviation
             for n in range(N):
                 start = (n * C + c) * L
                 for q in range(U(start), U(start + L)):
-                    output[q] *= scale
+                    output[q] = (flat[q] - centre) * scale
         k = next_part(team)
 
 
 @compiled(error_model="numpy")
-def _normalize_grad_loops(team, parts, grad_output, output, scale, grad_input):
+def _normalize_grad_loops(team, parts, grad_output, output, scale, grad_input, along, total):
     N, C, L = grad_output.shape
     flat = grad_output.reshape(-1)
-    count = grad_output.dtype.type(N * L)
+    g = np.empty(L, np.float64)
+    y = np.empty(L, np.float64)
     k = next_part(team)
     while k < parts:
         for c in share(k, parts, C):
-            total = grad_output.dtype.type(0)
-            along = grad_output.dtype.type(0)
+            products = 0.0
+            grads = 0.0
             for n in range(N):
                 start = (n * C + c) * L
-                total += add_up(flat, start, L)
-                along += dot(flat, start, output, start, L)
-            mean = total / count
-            along /= count
+                _widen(flat, start, 0.0, g)
+                _widen(output, start, 0.0, y)
+                products += dot(g, 0, y, 0, L)
+                grads += add_up(g, 0, L)
+            along[c] = products
+            total[c] = grads
+            slope = products / (N * L)
+            mean = grads / (N * L)
             for n in range(N):
                 start = (n * C + c) * L
                 for q in range(U(start), U(start + L)):
-                    grad_input[q] = (flat[q] - mean - output[q] * along) * scale[c]
+                    grad_input[q] = (flat[q] - mean - output[q] * slope) * scale[c]
         k = next_part(team)
+
+
+@compiled()
+def _widen(numbers, start, centre, row):
+    """row becomes the numbers from `start` on, minus the centre, in float64."""
+    for q in range(U(len(row))):
+        row[q] = numbers[U(start) + q] - centre

@@ -15,22 +15,35 @@ and summed over j with the gradients g_j
     grad_input_i = (g_i - mean(g) - y_i mean(g y)) / s
 
 So of g stays what no shift and no scaling of x could bring about. (Ioffe and Szegedy, 2015.)
+
+**The range.** The square of a float32 may lie beyond the largest float32, and so may a sum. So
+all is computed in float64, where neither can overflow, and the results are rounded.
 """
 
 import numpy as np
 
 
+@np.errstate(over="ignore")  # var may lie beyond the largest float32; s never does
 def normalize(x, eps):
-    """(N, C, L) -> y (N, C, L); mean and var, each (C,)."""
-    mean = x.mean(axis=(0, 2))  # (C,)
+    """(N, C, L) -> y (N, C, L); mean, var and s, each (C,)."""
+    mean = x.mean(axis=(0, 2), dtype=np.float64)  # (C,)
     deviation = x - mean[:, None]  # (N, C, L)
     var = (deviation * deviation).mean(axis=(0, 2))  # (C,)
-    return deviation / np.sqrt(var + eps)[:, None], mean, var
+    s = np.sqrt(var + eps)  # (C,)
+    y = deviation / s[:, None]  # (N, C, L)
+    return y.astype(x.dtype), mean.astype(x.dtype), var.astype(x.dtype), s.astype(x.dtype)
 
 
-def normalize_grad(grad_output, output, var, eps):
-    """(N, C, L): grad_output without its mean, and without its part along y."""
-    mean = grad_output.mean(axis=(0, 2))  # (C,)
-    along = (grad_output * output).mean(axis=(0, 2))  # (C,)
-    rest = grad_output - mean[:, None] - output * along[:, None]  # (N, C, L)
-    return rest / np.sqrt(var + eps)[:, None]
+@np.errstate(over="ignore")
+def normalize_grad(grad_output, output, s, weight):
+    """(N, C, L): grad_output without its mean, and without its part along y, times weight / s.
+
+    And the sums of g y and of g, each (C,).
+    """
+    g = grad_output.astype(np.float64)
+    along = (g * output).sum(axis=(0, 2))  # (C,)
+    total = g.sum(axis=(0, 2))  # (C,)
+    n = g[:, 0].size
+    rest = g - total[:, None] / n - output * along[:, None] / n  # (N, C, L)
+    grad_input = rest * (1 if weight is None else weight[:, None]) / s[:, None]
+    return grad_input.astype(s.dtype), along.astype(s.dtype), total.astype(s.dtype)

@@ -78,7 +78,7 @@ def batch_norm(
         return _scaled(output, weight, bias).reshape(x.shape)
     if not N * L:
         return arrays.copied(x, x)
-    output, mean, var = kernels_for(x).normalize(x.reshape(N, C, L), eps)
+    output, mean, var, _ = kernels_for(x).normalize(x.reshape(N, C, L), eps)
     n = N * L
     for running, found in ((running_mean, mean), (running_var, var * (n / (n - 1)))):
         if running is not None:
@@ -126,17 +126,17 @@ def batch_norm_backward(
     grad = checks.grad(grad_output, x.shape, x, who).reshape(N, C, L)
     kernels = kernels_for(x)
     x = x.reshape(N, C, L)
-    inner = grad if weight is None else grad * weight[:, None]  # with respect to the normalised numbers
-    if not N * L:  # nothing: of any mean and variance
-        output, grad_input = x, inner
-    elif not training:
-        output = _by(running_mean, running_var, x, eps)
-        grad_input = _by(arrays.full((C,), 0, x), running_var, inner, eps)
+    if training and N * L:
+        output, _, _, s = kernels.normalize(x, eps)
+        grad_input, grad_weight, grad_bias = kernels.normalize_grad(grad, output, s, weight)
     else:
-        output, _, var = kernels.normalize(x, eps)
-        grad_input = kernels.normalize_grad(inner, output, var, eps)
-    grad_weight = kernels.grad_bias(grad * output)  # (C,)
-    return grad_input.reshape(input.shape), grad_weight, kernels.grad_bias(grad)
+        output = grad_input = x  # nothing has any mean and variance
+        if N * L:
+            output = _by(running_mean, running_var, x, eps)
+            grad_input = _by(arrays.full((C,), 0, x), running_var, _scaled(grad, weight, None), eps)
+        grad_weight = kernels.grad_bias(grad * output)  # (C,)
+        grad_bias = kernels.grad_bias(grad)
+    return grad_input.reshape(input.shape), grad_weight, grad_bias
 
 
 # ------------------------------------------------------------------------- layer, by row
@@ -211,10 +211,13 @@ def layer_norm_backward(
     x, rows = _rows(input, normalized_shape, weight, None, eps, who)
     grad = checks.grad(grad_output, x.shape, x, who)
     kernels = kernels_for(x)
-    output, _, var = kernels.normalize(x.reshape(rows), eps)
+    output, _, _, s = kernels.normalize(x.reshape(rows), eps)
+    grad = arrays.wide(grad)
     inner = grad if weight is None else grad * weight
-    grad_input = kernels.normalize_grad(inner.reshape(rows), output, var, eps).reshape(x.shape)
+    grad_input = kernels.normalize_grad(inner.reshape(rows), output, s, None)[0].reshape(x.shape)
     _, M, L = rows
     shape = tuple(normalized_shape)
-    products = grad.reshape(M, L) * output[0]  # (M, L)
-    return grad_input, products.sum(axis=0).reshape(shape), grad.reshape(M, L).sum(axis=0).reshape(shape)
+    grad = grad.reshape(M, L)
+    grad_weight = arrays.cast((grad * output[0]).sum(axis=0), x.dtype)  # (L,)
+    grad_bias = arrays.cast(grad.sum(axis=0), x.dtype)  # (L,)
+    return grad_input, grad_weight.reshape(shape), grad_bias.reshape(shape)
