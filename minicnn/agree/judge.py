@@ -100,6 +100,7 @@ def _allowed(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray
             magnitudes = list(names["ours"](*(given[name] for name in trial.arrays)).values())
     if trial.operation == "interpolate":
         magnitudes = bounds.around(magnitudes[0], magnitudes[1], leaves[0])
+    magnitudes = list(map(np.abs, magnitudes))  # the slope of leaky_relu may be negative
     found = [bounds.of_sums(size, n, dtype) for size, n in zip(magnitudes, trial.terms, strict=True)]
     return [np.zeros(output.shape), found[1]] if pooling else found  # a maximum is not rounded
 
