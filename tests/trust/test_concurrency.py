@@ -101,8 +101,7 @@ print(resident() - before)
 def test_many_steps_leave_the_memory_where_it_was(backend):
     if backend == "torch":
         pytest.importorskip("torch", reason="pip install 'minicnn[torch]'")
-    # It takes up to 1,500 steps until the process has all the memory that it will use
-    # (seen with Numba 0.60 on Python 3.10).
+    # It takes up to 1,500 steps until the process has all the memory that it will use.
     first = 100 if backend == "torch" else 2000
     steps = times(200 if backend == "torch" else 1000, 10_000)
     done = subprocess.run(
