@@ -14,7 +14,7 @@ from .operands.products import share
 from .operands.scattered import scattered
 from .operands.sums import dot
 
-FEW = 8  # rows of x below which the weights are not worth packing
+FEW = 8  # rows of x below which most of a packed panel would be empty
 
 
 def _matrix(x):
@@ -59,7 +59,7 @@ def linear_grad_weight(grad_output, x):
 def _linear_few_loops(team, parts, x, weight, bias, output):
     """For a few rows x: one sum of products for each output.
 
-    Each weight is used once or twice, so copying it first would not pay.
+    A packed panel has room for 32 rows (16 without AVX-512), and would be computed whole.
     """
     M, K = x.shape
     O = weight.shape[0]

@@ -91,6 +91,7 @@ def scattered_grad_weight(grad_output, x, g):
 
 
 def scattered_grad_input(grad_output, weight, g):
+    """One product for each phase of the input, as the taps that reach a pixel depend on it."""
     if g.OH == g.OW == 1:
         return _grad_input_of_one_pixel(grad_output, weight, g)
     rows = transposed_axis(g.KH, g.SH, g.PH, g.DH, g.H)
@@ -147,7 +148,7 @@ def _grad_input_of_phase(padded, weight, grad_input, g, corner, taps, first):
 def _grad_input_of_one_pixel(grad_output, weight, g):
     """Each pixel of the input hears from one tap at most, so the product (C KH KW, O) @ (O, N)
     is the gradient itself. As a convolution it would sum KH KW taps for each, nearly all of
-    them zeros: 5.3 instead of 0.7 ms for 512 channels, 4 x 4, from 100 on 64 images.
+    them zeros: 16 instead of 0.8 ms for 512 channels, 4 x 4, from 100 on 64 images.
     """
     kh, above, KH = _taps_inside(g.KH, g.DH, g.PH, g.H)
     kw, before, KW = _taps_inside(g.KW, g.DW, g.PW, g.W)
