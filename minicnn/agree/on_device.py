@@ -7,16 +7,8 @@ error follows from the largest elements around it, and such a row says WRONG.
 Not yet run on a GPU; on the CPU it is run in the tests.
 """
 
-from .programs import Trial, forward_and_backward, steps
+from .programs import IMPORTS, Trial, forward_and_backward, steps
 
-HEAD = """import numpy as np
-import torch
-
-import minicnn
-from minicnn.nn import Parameter
-from minicnn.nn import functional as F
-
-"""
 BODY = """
 
 def double(array):
@@ -37,4 +29,4 @@ def program(trial: Trial, device: str, dtype: str, seed: int) -> str:
     lines = steps(trial) if trial.operation in ("Adam", "SGD") else forward_and_backward(trial)
     drawn = "\n".join([f"rng = np.random.default_rng({seed})", *trial.draws(dtype)])
     function = "\n    ".join([f"def ours({names}):", *lines])
-    return f"{HEAD}{drawn}\n\n\n{function}\n{BODY.format(names=names, device=device)}"
+    return f"{IMPORTS}{drawn}\n\n\n{function}\n{BODY.format(names=names, device=device)}"

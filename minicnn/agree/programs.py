@@ -4,14 +4,15 @@ when a result is wrong: what you paste is what was tried.
 
 from typing import Any, NamedTuple
 
-HEAD = """import numpy as np
+IMPORTS = """import numpy as np
 import torch
 
 import minicnn
 from minicnn.nn import Parameter
 from minicnn.nn import functional as F
 
-
+"""
+HEAD = f"""{IMPORTS}
 def double(array):
     return torch.tensor(np.asarray(array, np.float64 if array.dtype.kind == "f" else None))
 

@@ -102,10 +102,10 @@ class BatchNorm2d(Module):
         if self.training and self.num_batches_tracked is not None:
             self.num_batches_tracked += 1
             momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else momentum
-        bias = None if self.bias is None else self.bias.data
+        bias = _data(self.bias)
         by_batch = self.training or self.running_mean is None
         output = F.batch_norm(
-            x, self.running_mean, self.running_var, self._weight(), bias, by_batch, momentum, self.eps
+            x, self.running_mean, self.running_var, _data(self.weight), bias, by_batch, momentum, self.eps
         )
         self.keep(x)  # mean and variance follow from it
         return output
@@ -114,16 +114,10 @@ class BatchNorm2d(Module):
         """The gradient through the numbers, their mean and their variance."""
         (x,) = self.kept()
         grad_input, grad_weight, grad_bias = F.batch_norm_backward(
-            grad_output, x, None, None, self._weight(), training=True, eps=self.eps
+            grad_output, x, None, None, _data(self.weight), training=True, eps=self.eps
         )
-        if self.weight is not None:
-            self.weight.accumulate(grad_weight)
-        if self.bias is not None:
-            self.bias.accumulate(grad_bias)
+        _accumulate(self, grad_weight, grad_bias)
         return grad_input
-
-    def _weight(self):
-        return None if self.weight is None else self.weight.data
 
     def extra_repr(self) -> str:
         return (
@@ -187,8 +181,8 @@ class LayerNorm(Module):
 
     def forward(self, x: Array) -> Array:
         """Scaled and shifted."""
-        bias = None if self.bias is None else self.bias.data
-        output = F.layer_norm(x, self.normalized_shape, self._weight(), bias, self.eps)
+        bias = _data(self.bias)
+        output = F.layer_norm(x, self.normalized_shape, _data(self.weight), bias, self.eps)
         self.keep(x)  # mean and variance follow from it
         return output
 
@@ -196,19 +190,24 @@ class LayerNorm(Module):
         """The gradient through the numbers, their mean and their variance."""
         (x,) = self.kept()
         grad_input, grad_weight, grad_bias = F.layer_norm_backward(
-            grad_output, x, self.normalized_shape, self._weight(), self.eps
+            grad_output, x, self.normalized_shape, _data(self.weight), self.eps
         )
-        if self.weight is not None:
-            self.weight.accumulate(grad_weight)
-        if self.bias is not None:
-            self.bias.accumulate(grad_bias)
+        _accumulate(self, grad_weight, grad_bias)
         return grad_input
-
-    def _weight(self):
-        return None if self.weight is None else self.weight.data
 
     def extra_repr(self) -> str:
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+def _data(parameter):
+    return None if parameter is None else parameter.data
+
+
+def _accumulate(layer, grad_weight, grad_bias):
+    if layer.weight is not None:
+        layer.weight.accumulate(grad_weight)
+    if layer.bias is not None:
+        layer.bias.accumulate(grad_bias)
