@@ -4,6 +4,7 @@ grids and on your own run.
 All arithmetic is done here, by minicnn, and fetched as JSON; the page in `static` only draws.
 
     server          HTTP: who may ask, what may be read, how errors are said
+    say, texts      what the page says, in each of its languages
     ask, answer     JSON in (checked and bounded), JSON out (NaN and infinity included)
     wiring          which input pixel lies under which kernel element, for which output pixel
     bench, cells    view 1, the layer bench: a whole layer, and one number of it written out

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..command import start, whole_number
+from ..messages import LANGUAGES
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -36,6 +37,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port", type=whole_number(0, 65535), default=0, metavar="N", help="port to listen on (default: a free one)"
     )
+    parser.add_argument(
+        "--lang", choices=tuple(LANGUAGES), help="the language of the page (default: what the browser asks for)"
+    )
     parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
     return parser
 
@@ -45,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     from ..kernels.threads import set_num_threads  # only now: --help answers at once
     from .open_run import RunFolder
+    from .say import speaking
     from .server import Server
     from .source.export import export
     from .source.own import Own
@@ -54,13 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run = RunFolder(args.run, args.data) if args.run else None
         own = Own(args.layer) if args.layer else None
         if args.export:
-            written = export(args.export, Walks(own))
+            with speaking(args.lang or "en"):
+                written = export(args.export, Walks(own))
             print(f"{len(written)} pages in {args.export}: open {written[-1]}.")
             return 0
     except (OSError, ValueError) as error:
         parser.error(str(error))
     try:
-        server = Server(args.port, run, own)
+        server = Server(args.port, run, own, args.lang)
     except OSError as error:
         print(
             f"Port {args.port} cannot be had: {error.strerror}. Leave --port out to take a free one.", file=sys.stderr

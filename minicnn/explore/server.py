@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 import traceback
+import urllib.parse
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -23,16 +24,13 @@ from . import cells, channels, costs, digits, layer_bench, matrix, open_run
 from .answer import encode
 from .ask import Refused
 from .open_run import RunFolder
+from .say import best, fill, say, speaking
 from .source.own import Own
 from .source.walk import Walks
 
 LARGEST_BODY = 2**18
 LONGEST_REQUEST = 60.0  # seconds that a request may take to arrive, however slowly it drips
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-NO_RUN = (
-    "No run is open. Train one with `python -m minicnn.train`, then start this page with "
-    "`python -m minicnn.explore --run runs/simplecnn-seed0`."
-)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -47,19 +45,24 @@ HEADERS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Serves the page and its answers on 127.0.0.1; port 0 takes a free one."""
+    """Serves the page and its answers on 127.0.0.1; port 0 takes a free one. The language is
+    the address's (?lang=), else `language`, else the first that the browser asks for.
+    """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128  # a browser opens six connections at once for each tab
 
-    def __init__(self, port: int = 0, run: RunFolder | None = None, own: Own | None = None):
+    def __init__(
+        self, port: int = 0, run: RunFolder | None = None, own: Own | None = None, language: str | None = None
+    ):
         self.run = run
+        self.language = language
         walks = Walks(own)
         self.files = static_files()
         self.arriving: dict[socket.socket, float] = {}  # connections that wait for a request, and since when
         self.get: dict[str, Callable[[], Any]] = {
-            "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": NO_RUN},
+            "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": say("server.no_run")},
             "/api/run/filters": lambda: open_run.filters(self.needs_run()),
             "/api/run/confusion": lambda: open_run.confusion(self.needs_run()),
             "/api/source/subjects": walks.listing,
@@ -110,7 +113,7 @@ class Server(ThreadingHTTPServer):
 
     def needs_run(self) -> RunFolder:
         if self.run is None:
-            raise Refused(NO_RUN, 404)
+            raise Refused(say("server.no_run"), 404)
         return self.run
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -156,6 +159,14 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(self._post)
 
     def _answer(self, find: Callable[[], tuple[str, bytes]]) -> None:
+        with speaking(self._language()):
+            self._answer_in_words(find)
+
+    def _language(self) -> str:
+        asked = urllib.parse.parse_qs(self.path.partition("?")[2]).get("lang", [""])[0]
+        return best(asked) or self.server.language or best(self.headers.get("Accept-Language", "")) or "en"
+
+    def _answer_in_words(self, find: Callable[[], tuple[str, bytes]]) -> None:
         status = 200
         try:
             self._check_host()
@@ -166,12 +177,12 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # nobody is there to be answered
             return
         except OSError as error:
-            sentence = f"{error.filename or 'A file'} cannot be read: {error.strerror or error}."
+            file = error.filename or say("server.a_file")
+            sentence = say("server.unreadable", file=file, why=error.strerror or error)
             status, kind, content = 500, "application/json", encode({"error": sentence})
         except Exception:  # noqa: BLE001 - whatever it is, the page is told, and the traceback shown here
             traceback.print_exc()
-            sentence = "The server failed at this request; its terminal shows where. Please report it."
-            status, kind, content = 500, "application/json", encode({"error": sentence})
+            status, kind, content = 500, "application/json", encode({"error": say("server.failed")})
         self._send(status, kind, content)
 
     def _check_host(self) -> None:
@@ -186,7 +197,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused("A GET has no body here.")
         path = self.path.partition("?")[0]
         if path in self.server.files:
-            return self.server.files[path]
+            kind, content = self.server.files[path]
+            return kind, fill(content.decode()).encode() if kind.startswith("text/html") else content
         return self._api(self.server.get, path, "POST", self.server.post)()
 
     def _post(self) -> tuple[str, bytes]:
@@ -205,7 +217,7 @@ class Handler(BaseHTTPRequestHandler):
         if len(body) < int(length):
             raise ConnectionError(f"The body ended after {len(body)} of {length} bytes.")
         self.close_connection = closing
-        answer = self._api(self.server.post, self.path, "GET", self.server.get | self.server.files)
+        answer = self._api(self.server.post, self.path.partition("?")[0], "GET", self.server.get | self.server.files)
         return answer(self._json(body))
 
     def _check_origin(self) -> None:

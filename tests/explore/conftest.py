@@ -75,8 +75,8 @@ class Asker:
         return answer
 
 
-def serve(run=None, own=None):
-    server = Server(0, run, own)
+def serve(run=None, own=None, language=None):
+    server = Server(0, run, own, language)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     return server, thread

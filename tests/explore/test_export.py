@@ -64,7 +64,7 @@ def test_a_start_is_that_of_the_page(server, visit):
     """The page's first question for each layer is the setting of the exported walk."""
     page = visit(server)
     asked = []
-    page.on("request", lambda request: request.url.endswith("/api/bench") and asked.append(request.post_data_json))
+    page.on("request", lambda request: "/api/bench?" in request.url and asked.append(request.post_data_json))
     for layer in ("MaxPool2d", "ConvTranspose2d", "Conv2d"):
         page.get_by_role("button", name=layer, exact=True).click()
         until(page, f"document.querySelector('#bench-line').textContent.startsWith('nn.{layer}(')")

@@ -28,7 +28,7 @@ def test_the_page_and_all_it_needs_is_served_with_its_kind(server):
     status, headers, content = server.raw("GET", "/")
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     html = content.decode()
-    needed = re.findall(r'(?:src|href)="([^"#]+)"', html)
+    needed = re.findall(r'(?:src|href)="([^"#?]+)"', html)
     assert "main.js" in needed
     files = [file.name for file in resources.files("minicnn.explore").joinpath("static").iterdir()]
     for name in needed + files:

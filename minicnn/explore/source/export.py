@@ -9,11 +9,12 @@ from typing import Any
 
 from ...kernels import use_backend
 from ..answer import encode
+from ..say import fill
 from .walk import Walks
 
 LARGEST = 2**20  # bytes of a page
 STYLES = ("base.css", "grids.css", "source.css")
-MODULES = ("dom.js", "grid.js", "sums.js", "walk.js", "walker.js")
+MODULES = ("texts.js", "dom.js", "grid.js", "sums.js", "walk.js", "walker.js")
 PLAIN: dict[str, Any] = {
     "in_channels": 1,
     "out_channels": 1,
@@ -53,6 +54,7 @@ that line has run. Step with the arrow keys, the buttons or the slider. <a href=
 <div id="walk"></div>
 </main>
 <footer class="foot">Written by <code>python -m minicnn.explore --export</code>.</footer>
+<script type="application/json" id="texts">{texts}</script>
 <script type="application/json" id="told">{told}</script>
 <script type="module">
 {program}
@@ -112,6 +114,7 @@ def page(title: str, recording: dict[str, Any], walks: Walks) -> str:
     return PAGE.format(
         title=html.escape(title),
         styles="\n".join(map(_static, STYLES)),
+        texts=fill("{{texts}}"),
         told=told.replace("<", "\\u003c"),  # no text in it may end the script
         program="\n".join(_without_imports(_static(name)) for name in MODULES),
     )

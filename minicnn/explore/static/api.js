@@ -1,16 +1,18 @@
-// Questions to the server. Nothing is computed on this side.
+// Questions to the server, in the page's language. Nothing is computed on this side.
+
+import { t } from "./texts.js";
 
 /** The answer to a GET (no body) or a POST; an error carries the server's sentence. */
 export async function ask(path, body) {
   let response;
   try {
-    response = await fetch(path, body === undefined ? {} : {
+    response = await fetch(`${path}?lang=${document.documentElement.lang}`, body === undefined ? {} : {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
     });
   } catch {
-    throw new Error("The server does not answer. Is `python -m minicnn.explore` still running?");
+    throw new Error(t("page.no_answer"));
   }
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);

@@ -1,5 +1,7 @@
 // Small helpers: making elements, writing numbers.
 
+import { t } from "./texts.js";
+
 /** el("p", { class: "note", onclick: f }, "text", child): an element. */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -34,8 +36,8 @@ export function show(value, digits = 4) {
 
 const minus = (text) => text.replaceAll("-", "−");
 
-/** With thousands separated: 215,370. */
-export const count = (value) => value.toLocaleString("en");
+/** With thousands separated: 215,370 in English. */
+export const count = (value) => value.toLocaleString("en").replaceAll(",", t("number.thousand")[1]);
 
 export const isNegative = (value) => value === "-Infinity" || (typeof value === "number" && (value < 0 || Object.is(value, -0)));
 
@@ -54,9 +56,9 @@ export function copyButton(label, text) {
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(text());
-      button.textContent = "Copied";
+      button.textContent = t("copy.copied");
     } catch {
-      button.textContent = "Mark the text and copy it";
+      button.textContent = t("copy.by_hand");
     }
     setTimeout(() => (button.textContent = label), 1600);
   });

@@ -7,6 +7,7 @@ import { startMatrix } from "./matrix.js";
 import { startRun } from "./run.js";
 import { adopt } from "./setting.js";
 import { startSource } from "./source.js";
+import { t } from "./texts.js";
 
 const views = { bench: startBench, source: startSource, channels: startChannels, matrix: startMatrix, run: startRun, costs: startCosts };
 const started = new Set();
@@ -39,8 +40,8 @@ function isDark() {
 }
 
 function showTheme() {
-  button.textContent = isDark() ? "Light" : "Dark";
-  button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colours`);
+  button.textContent = t(isDark() ? "page.light" : "page.dark");
+  button.setAttribute("aria-label", t(isDark() ? "page.switch_to_light" : "page.switch_to_dark"));
   document.dispatchEvent(new Event("themechange"));
 }
 
@@ -62,6 +63,9 @@ system.addEventListener("change", showTheme);
 const theme = remembered();
 if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 showTheme();
+
+const language = document.getElementById("language");
+language.addEventListener("click", () => (language.hash = location.hash)); // the view and its numbers come along
 
 addEventListener("hashchange", () => {
   if (location.hash === "#main") return;
