@@ -18,6 +18,26 @@ SIZE, CHANNELS, KERNEL = 12, 4, 7
 LAYERS = ("Conv2d", "MaxPool2d", "ConvTranspose2d")
 MODES = ("zeros", "reflect", "replicate", "circular")
 DTYPES = {"float64": np.float64, "float32": np.float32}
+PLAIN: dict[str, Any] = {  # the page's controls begin so: static/setting.js
+    "in_channels": 1,
+    "out_channels": 1,
+    "kernel_size": [3, 3],
+    "stride": [1, 1],
+    "padding": [1, 1],
+    "output_padding": [0, 0],
+    "dilation": [1, 1],
+    "groups": 1,
+    "bias": True,
+    "padding_mode": "zeros",
+    "dtype": "float64",
+    "ceil_mode": False,
+    "return_indices": False,
+}
+START: dict[str, tuple[list[int], dict[str, Any]]] = {
+    "Conv2d": ([5, 5], {}),
+    "MaxPool2d": ([6, 6], {"kernel_size": [2, 2], "stride": [2, 2], "padding": [0, 0]}),
+    "ConvTranspose2d": ([3, 3], {"stride": [2, 2]}),
+}
 
 
 class Setting(NamedTuple):
@@ -73,6 +93,12 @@ def read(body: Any) -> Setting:
             for name, ndim in (("input", 3), ("weight", 4), ("bias", 1), ("grad_output", 3))
         },
     )
+
+
+def start(layer: str) -> dict[str, Any]:
+    """The request with which the page begins for this layer."""
+    size, arguments = START[layer]
+    return {"layer": layer, "size": size, "seed": 0, "backward": False, "arguments": PLAIN | arguments}
 
 
 class Bench:

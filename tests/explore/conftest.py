@@ -9,6 +9,7 @@ import pytest
 
 import minicnn
 from minicnn import models, train
+from minicnn.explore import layer_bench
 from minicnn.explore.open_run import RunFolder
 from minicnn.explore.server import Server
 from minicnn.saved.weights import save_weights
@@ -104,23 +105,9 @@ def run_server(run_folder):
 
 
 def setting(layer="Conv2d", size=(5, 6), backward=False, **arguments):
-    """The body of a bench request, with the defaults that the page starts with."""
-    values = {
-        "in_channels": 1,
-        "out_channels": 1,
-        "kernel_size": [3, 3],
-        "stride": [1, 1],
-        "padding": [0, 0],
-        "output_padding": [0, 0],
-        "dilation": [1, 1],
-        "groups": 1,
-        "bias": True,
-        "padding_mode": "zeros",
-        "dtype": "float64",
-        "ceil_mode": False,
-        "return_indices": False,
-    }
-    return {"layer": layer, "size": list(size), "seed": 0, "backward": backward, "arguments": values | arguments}
+    """The body of a bench request: the page's first arguments, without padding."""
+    values = layer_bench.PLAIN | {"padding": [0, 0]} | arguments
+    return {"layer": layer, "size": list(size), "seed": 0, "backward": backward, "arguments": values}
 
 
 ARGUMENTS = [

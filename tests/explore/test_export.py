@@ -8,6 +8,7 @@ import pytest
 
 from minicnn import use_backend
 from minicnn.explore import __main__ as command
+from minicnn.explore import layer_bench
 from minicnn.explore.source import export, subjects
 from minicnn.explore.source.walk import Walks
 
@@ -38,7 +39,7 @@ def test_the_numbers_in_the_page_are_those_that_the_server_gives(folder):
     told = re.search(r'id="told">(.*?)</script>', (folder / "conv2d.html").read_text(), re.DOTALL)[1]
     recording = json.loads(told)["recording"]
     with use_backend("numpy"):
-        answer = Walks().answer(export.start("Conv2d") | {"subject": "conv2d"})
+        answer = Walks().answer(layer_bench.start("Conv2d") | {"subject": "conv2d"})
     assert recording == json.loads(export.encode(answer))
 
 
@@ -68,7 +69,7 @@ def test_a_start_is_that_of_the_page(server, visit):
     for layer in ("MaxPool2d", "ConvTranspose2d", "Conv2d"):
         page.get_by_role("button", name=layer, exact=True).click()
         until(page, f"document.querySelector('#bench-line').textContent.startsWith('nn.{layer}(')")
-        mine = export.start(layer)
+        mine = layer_bench.start(layer)
         assert {name: asked[-1][name] for name in ("layer", "size", "seed", "backward")} == {
             name: mine[name] for name in ("layer", "size", "seed", "backward")
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...kernels import use_backend
+from .. import layer_bench
 from ..answer import encode
 from ..say import fill
 from .walk import Walks
@@ -15,26 +16,6 @@ from .walk import Walks
 LARGEST = 2**20  # bytes of a page
 STYLES = ("base.css", "grids.css", "source.css")
 MODULES = ("texts.js", "dom.js", "grid.js", "sums.js", "walk.js", "walker.js")
-PLAIN: dict[str, Any] = {
-    "in_channels": 1,
-    "out_channels": 1,
-    "kernel_size": [3, 3],
-    "stride": [1, 1],
-    "padding": [1, 1],
-    "output_padding": [0, 0],
-    "dilation": [1, 1],
-    "groups": 1,
-    "bias": True,
-    "padding_mode": "zeros",
-    "dtype": "float64",
-    "ceil_mode": False,
-    "return_indices": False,
-}
-START: dict[str, tuple[list[int], dict[str, Any]]] = {
-    "Conv2d": ([5, 5], {}),
-    "MaxPool2d": ([6, 6], {"kernel_size": [2, 2], "stride": [2, 2], "padding": [0, 0]}),
-    "ConvTranspose2d": ([3, 3], {"stride": [2, 2]}),
-}
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -68,12 +49,6 @@ walker.open(recording);
 """
 
 
-def start(layer: str) -> dict[str, Any]:
-    """The setting with which the layer bench begins."""
-    size, arguments = START[layer or "Conv2d"]
-    return {"layer": layer or "Conv2d", "size": size, "seed": 0, "backward": False, "arguments": PLAIN | arguments}
-
-
 def export(folder: Path, walks: Walks) -> list[Path]:
     """A page for each function, and index.html; gives what was written.
 
@@ -87,7 +62,7 @@ def export(folder: Path, walks: Walks) -> list[Path]:
     links = []
     for subject in walks.subjects.values():
         with use_backend("numpy"):
-            recording = walks.answer(start(subject.layer) | {"subject": subject.name})
+            recording = walks.answer(layer_bench.start(subject.layer or "Conv2d") | {"subject": subject.name})
         if recording["problem"]:
             links.append(f"<li>{html.escape(subject.name)}: {html.escape(recording['problem']['sentence'])}</li>")
             continue
