@@ -52,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from .say import speaking
     from .server import Server
     from .source.export import export
-    from .source.own import Own
+    from .source.own import Own, named
     from .source.walk import Walks
 
     try:
         run = RunFolder(args.run, args.data) if args.run else None
-        own = Own(args.layer) if args.layer else None
+        own = Own(named(args.layer)) if args.layer else None
         if args.export:
             with speaking(args.lang or "en"):
                 written = export(args.export, Walks(own))

@@ -17,65 +17,59 @@ from ... import nn
 from ...gradcheck import GradcheckError, gradcheck
 from .. import ask
 from ..layer_bench import REFUSALS, Bench
-from .subjects import Subject, rows
+from . import record
+from .subjects import SUBJECTS, Subject, code_of, rows
 
 GROUP = "Your layer"
 CHECKED = 24  # elements of each array that gradcheck looks at
+ENDLESS = "{name}.forward did not come to an end, so that there is nothing to go back from. Walk through it first."
 
 
 class Own:
-    """The layer that "FILE.py:NAME" names: a Module, or what makes one without arguments.
-
-    Raises ValueError with a sentence where there is none.
+    """A layer or a network of the reader's own, and where it is given the input `x` to walk
+    through it with; without one it gets the bench's numbers.
     """
 
-    def __init__(self, words: str):
-        file, _, name = words.rpartition(":")
-        if not file or not name:
-            raise ValueError(f"--layer {words}: expected FILE.py:NAME, such as layers.py:LeakyReLU.")
-        self.path = Path(file).resolve()
-        if not self.path.is_file():
-            raise ValueError(f"--layer {words}: there is no file {file}.")
-        made = getattr(_module(self.path, words), name, None)
-        if made is None:
-            raise ValueError(f"--layer {words}: {file} has no {name}.")
-        if not isinstance(made, nn.Module) and callable(made):
-            try:
-                made = made()
-            except TypeError as error:
-                raise ValueError(
-                    f"--layer {words}: {name}() does not work: {error}. Write a function without arguments that "
-                    "makes the layer, and name that."
-                ) from error
-        if not isinstance(made, nn.Module):
-            got = type(made).__name__
-            raise ValueError(f"--layer {words}: {name} must give a minicnn.nn.Module, got {got}.")  # noqa: TRY004
-        self.layer = made
-        self.name = type(made).__name__
-        self.file = type(made).forward.__code__.co_filename
+    def __init__(self, layer: nn.Module, x: Any = None):
+        self.layer = layer
+        self.x = None if x is None else np.array(x)
+        self.name = type(layer).__name__
+        methods = [method for module in layer.modules() for method in (type(module).forward, type(module).backward)]
+        written = {code_of(method).co_filename for method in methods}
+        self.files = frozenset(file for file in written if not file.startswith(record.OURS))
 
     def subjects(self) -> dict[str, Subject]:
         kind = type(self.layer)
-        both = (("forward", kind.forward, self._forward), ("backward", kind.backward, self._backward))
-        return {
-            f"{self.name}.{word}": Subject(f"{self.name}.{word}", GROUP, "", method.__code__, prepare)
-            for word, method, prepare in both
-        }
+        found = {}
+        for word, method, prepare in (
+            ("forward", kind.forward, self._forward),
+            ("backward", kind.backward, self._backward),
+        ):
+            name = f"{self.name}.{word}"
+            name = f"your {name}" if name in SUBJECTS else name
+            found[name] = Subject(name, GROUP, "", code_of(method), prepare)
+        return found
 
     def _made(self, bench: Bench) -> tuple[nn.Module, np.ndarray, Any]:
-        """The layer, an input that it takes, its output. The input is the bench's: as one
-        image, and where the layer refuses that, row by row.
+        """The layer, an input that it takes, its output. The input is the reader's, or the
+        bench's: as one image, and where the layer refuses that, row by row.
         """
         refused: Exception | None = None
-        for x in (bench.x[None], rows(bench)):
-            layer = copy.deepcopy(self.layer)
-            for parameter in layer.parameters():
-                parameter.data = parameter.data.astype(bench.dtype)
+        for x in (bench.x[None], rows(bench)) if self.x is None else (self.x,):
+            layer = self._copy(bench)
             try:
-                return layer, x, layer(x.copy())
+                return layer, x, record.bounded(lambda: layer(x.copy()))  # noqa: B023 - called at once
+            except record.TooLong:
+                return self._copy(bench), x, None
             except REFUSALS as error:
                 refused = refused or error
         raise refused or ValueError(f"{self.name} takes no input.")
+
+    def _copy(self, bench: Bench) -> nn.Module:
+        layer = copy.deepcopy(self.layer)
+        for parameter in layer.parameters():
+            parameter.data = parameter.data.astype(bench.dtype if self.x is None else self.x.dtype)
+        return layer
 
     def _forward(self, bench: Bench) -> Callable[[], Any]:
         layer, x, _ = self._made(bench)
@@ -83,17 +77,49 @@ class Own:
 
     def _backward(self, bench: Bench) -> Callable[[], Any]:
         layer, _, output = self._made(bench)
-        grad_output = ask.filled(None, np.shape(output), bench.setting.seed + 3).astype(bench.dtype)
+        if output is None:
+            raise record.TooLong(ENDLESS.format(name=self.name))
+        grad_output = ask.filled(None, np.shape(output), bench.setting.seed + 3).astype(output.dtype)
         return lambda: layer.backward(grad_output)
 
     def verdict(self, bench: Bench) -> dict[str, Any]:
         """What gradcheck says to the layer on this input."""
         try:
-            layer, x, _ = self._made(bench)
-            report = gradcheck(layer, x, max_elements=CHECKED)
+            layer, x, output = self._made(bench)
+            if output is None:
+                return {"right": False, "text": ENDLESS.format(name=self.name)}
+            report = record.bounded(lambda: gradcheck(layer, x, max_elements=CHECKED))
         except (GradcheckError, AttributeError, *REFUSALS) as error:
             return {"right": False, "text": f"{type(error).__name__}: {error}"}
         return {"right": bool(report), "text": str(report)}
+
+
+def named(words: str) -> nn.Module:
+    """The layer that "FILE.py:NAME" names: a Module, or what makes one without arguments.
+
+    Raises ValueError with a sentence where there is none.
+    """
+    file, _, name = words.rpartition(":")
+    if not file or not name:
+        raise ValueError(f"--layer {words}: expected FILE.py:NAME, such as layers.py:LeakyReLU.")
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise ValueError(f"--layer {words}: there is no file {file}.")
+    made = getattr(_module(path, words), name, None)
+    if made is None:
+        raise ValueError(f"--layer {words}: {file} has no {name}.")
+    if not isinstance(made, nn.Module) and callable(made):
+        try:
+            made = made()
+        except TypeError as error:
+            raise ValueError(
+                f"--layer {words}: {name}() does not work: {error}. Write a function without arguments that "
+                "makes the layer, and name that."
+            ) from error
+    if not isinstance(made, nn.Module):
+        got = type(made).__name__
+        raise ValueError(f"--layer {words}: {name} must give a minicnn.nn.Module, got {got}.")  # noqa: TRY004
+    return made
 
 
 def _module(path: Path, words: str) -> Any:

@@ -7,7 +7,9 @@ values only copies are kept: what a later line does to an array changes no earli
 
 import ast
 import copy
+import os
 import sys
+import time
 from collections.abc import Callable, Collection
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -21,6 +23,8 @@ from . import lines
 STOPS = 1500  # steps of one walk
 NUMBERS = 60_000  # kept in all its arrays, each array counted once
 LOOKED_AT = 6_000_000  # numbers compared while recording
+SECONDS = 3.0  # that a program may take, recorded or not
+OURS = tuple(os.path.dirname(module.__file__) + os.sep for module in (sys.modules["minicnn"], np))
 
 
 class Stop(NamedTuple):
@@ -48,27 +52,75 @@ class Recording(NamedTuple):
     cut: str  # why the recording ends early, or ""
 
 
+class _Enough(BaseException):
+    """Ends the program that is watched. Not an Exception, which the program may catch."""
+
+
+class TooLong(RuntimeError):
+    """A program of the reader's own does not come to an end."""
+
+
+def bounded(run: Callable[[], Any]) -> Any:
+    """What `run()` gives. Raises TooLong where it is still at lines outside of minicnn and
+    NumPy after SECONDS.
+    """
+    clock = _Clock()
+    try:
+        return _watched(run, clock.on_call)
+    except _Enough as enough:
+        raise TooLong(str(enough)) from None
+
+
 def record(run: Callable[[], Any], root: CodeType, files: Collection[str]) -> Recording:
     """Calls `run()`, and keeps what happens in the first call of `root`, line by line, in
-    the functions of these files. What `run` raises before goes on to the caller; an error
-    inside ends the recording, which says it.
+    the functions of these files; when that call has ended, so does the program. What `run`
+    raises before goes on to the caller; an error inside ends the recording, which says it.
+    Raises TooLong where `root` is not reached within SECONDS.
     """
     recorder = _Recorder(root, files)
-    before = sys.gettrace()
-    sys.settrace(recorder.on_call)
     try:
-        run()
+        _watched(run, recorder.on_call)
+    except _Enough as enough:
+        if not recorder.stops:
+            raise TooLong(str(enough)) from None
+        recorder.cut = str(enough)
     except Exception as error:
         if not recorder.stops:
             raise
         recorder.cut = f"The recording ends here, with an error: {type(error).__name__}: {error}"
-    finally:
-        sys.settrace(before)
     return Recording(recorder.frames, recorder.stops, recorder.cut)
 
 
-class _Recorder:
+def _watched(run: Callable[[], Any], on_call: Callable[..., Any]) -> Any:
+    before = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        return run()
+    finally:
+        sys.settrace(before)
+
+
+class _Clock:
+    """Looks at the time at each line that is neither minicnn's nor NumPy's: those end."""
+
+    def __init__(self) -> None:
+        self._ends = time.monotonic() + SECONDS
+
+    def on_call(self, frame: FrameType, event: str, argument: Any) -> Any:
+        return None if frame.f_code.co_filename.startswith(OURS) else self.on_tick
+
+    def on_tick(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if time.monotonic() > self._ends:
+            raise _Enough(
+                f"Stopped after {SECONDS:g} seconds in {frame.f_code.co_name}, line {frame.f_lineno}: "
+                "it did not come to an end. Does a loop there never stop?"
+            )
+        return self.on_tick
+
+
+class _Recorder(_Clock):
     def __init__(self, root: CodeType, files: Collection[str]):
+        super().__init__()
         self.root = root
         self.files = files
         self.frames: list[Frame] = []
@@ -81,14 +133,14 @@ class _Recorder:
         self._kept: dict[tuple, np.ndarray] = {}
         self._kept_numbers = 0
         self._looked_at = 0
-        self._over = False
+        self._raising = False  # whether the first call is ending with an error
 
     def on_call(self, frame: FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if self._over or (not self.frames and code is not self.root):
-            return None
-        if code.co_filename not in self.files or code.co_name.startswith("<"):
-            return None
+        begun = bool(self.frames) or code is self.root
+        wanted = code is self.root or (code.co_filename in self.files and not code.co_name.startswith("<"))
+        if not (begun and wanted):
+            return super().on_call(frame, event, argument)
         if frame in self._numbers:  # a generator goes on behind its yield
             number = self._numbers[frame]
             self._stop(frame, number, "resume", self._yielded[number])
@@ -107,9 +159,12 @@ class _Recorder:
         return None if caller is None else self._numbers[caller]
 
     def on_line(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if self._over or event not in ("line", "return"):
-            return self.on_line
         number = self._numbers[frame]
+        if number == 0 and event != "return":
+            self._raising = event == "exception"
+        if event not in ("line", "return"):
+            return self.on_line
+        self.on_tick(frame, event, argument)
         statement = lines.read(frame.f_code.co_filename).statements.get(frame.f_lineno)
         running = self._running.get(number)
         if event == "line":
@@ -123,13 +178,11 @@ class _Recorder:
             kind = "return" if isinstance(running.node, ast.Return) else "yield" if _yields(running.node) else "line"
             self._stop(frame, number, kind, running, argument)
             self._yielded[number] = running
-        if frame.f_code is self.root and number == 0:
-            self._over = True
+        if number == 0 and not self._raising:
+            raise _Enough("")
         return self.on_line
 
     def _stop(self, frame: FrameType, number: int, kind: str, statement: lines.Statement, result: Any = None) -> None:
-        if self.cut:
-            return
         holds = {}
         for name, value in dict(frame.f_locals).items():
             holds.update(self._copies(name, value))
@@ -145,11 +198,10 @@ class _Recorder:
             self._end(f"{LOOKED_AT:,} numbers compared")
 
     def _end(self, bound: str) -> None:
-        self.cut = (
+        raise _Enough(
             f"The recording ends here, after {bound}: the function went on, this page did not. "
             "A smaller input, kernel or number of channels shows the end."
         )
-        self._over = True
 
     # ------------------------------------------------------------------------ the copies
 

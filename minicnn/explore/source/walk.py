@@ -11,17 +11,31 @@ from ...kernels import use_backend
 from .. import ask, layer_bench
 from ..ask import Refused
 from . import lines, notation, origin, record, subjects
-from .own import GROUP, Own
+from .own import Own
 
 
 class Walks:
     """What the view "Source" answers: over the textbook, and a layer of the reader's own."""
 
     def __init__(self, own: Own | None = None):
-        self.own = own
-        self.subjects = (own.subjects() if own else {}) | subjects.SUBJECTS
-        self.files = subjects.FILES | ({own.file} if own else set())
+        self.subjects = subjects.SUBJECTS
+        self.files = subjects.FILES
+        self._owns: dict[str, Own] = {}  # by the names of their subjects
         self._again = lru_cache(maxsize=4)(self._from_text)
+        if own:
+            self.add(own)
+
+    def add(self, own: Own) -> str:
+        """Opens a layer of the reader's own, before all others and in place of an earlier one
+        of its name; gives the name of its forward.
+        """
+        mine = own.subjects()
+        others = {name: subject for name, subject in self.subjects.items() if name not in mine}
+        self.subjects = mine | others
+        self.files = self.files | own.files
+        self._owns |= dict.fromkeys(mine, own)
+        self._again.cache_clear()
+        return next(iter(mine))
 
     def listing(self) -> dict[str, Any]:
         """GET /api/source/subjects: what can be chosen, and what the names mean."""
@@ -40,8 +54,8 @@ class Walks:
             sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
             return {"problem": {"kind": "Not called", "sentence": sentence}}
         told = {"problem": None} | as_json(recording, subject.name)
-        if self.own and subject.group == GROUP:
-            told["verdict"] = self.own.verdict(bench)
+        if subject.name in self._owns:
+            told["verdict"] = self._owns[subject.name].verdict(bench)
         return told
 
     def _read(self, body: Any) -> tuple[subjects.Subject, layer_bench.Setting]:
