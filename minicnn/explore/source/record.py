@@ -24,7 +24,7 @@ STOPS = 1500  # steps of one walk
 NUMBERS = 60_000  # kept in all its arrays, each array counted once
 LOOKED_AT = 6_000_000  # numbers compared while recording
 SECONDS = 3.0  # that a program may take, recorded or not
-OURS = tuple(os.path.dirname(module.__file__) + os.sep for module in (sys.modules["minicnn"], np))
+OURS = tuple(os.path.join(module.__path__[0], "") for module in (sys.modules["minicnn"], np))
 
 
 class Stop(NamedTuple):
