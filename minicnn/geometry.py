@@ -253,8 +253,9 @@ def _batch(input_shape) -> tuple[int, int, int, int]:
 def pair(value, name: str, least: int, who: str, what: str = "an int or a pair of ints") -> tuple[int, int]:
     """`value` or `(value_h, value_w)` as two ints, each at least `least`."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    if any(isinstance(number, bool) or not hasattr(number, "__index__") for number in given):
-        raise TypeError(f"{who}: {name} must be {what}, got {value!r}.")
+    for number in given:
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise TypeError(f"{who}: {name} must be {what}, got {value!r}.")
     values = [operator.index(number) for number in given]
     if len(values) not in (1, 2) or min(values) < least:
         raise ValueError(f"{who}: {name} must be {what}, at least {least}, got {value!r}.")

@@ -5,6 +5,7 @@ torch is not imported here: where there are tensors, somebody has imported it.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -90,7 +91,12 @@ def checkable_values(x: Any) -> np.ndarray:
 
 def dtype_name(x: Any) -> str:
     """ "float32" for NumPy's float32, in whichever byte order, and for torch's."""
-    return x.dtype.name if isinstance(x.dtype, np.dtype) else str(x.dtype).removeprefix("torch.")
+    return _dtype_name(x.dtype)
+
+
+@cache  # NumPy takes 1.6 us to spell a name, and a training step asks a hundred times
+def _dtype_name(dtype: Any) -> str:
+    return dtype.name if isinstance(dtype, np.dtype) else str(dtype).removeprefix("torch.")
 
 
 def conversion(name: str, x: Any, dtype: str) -> str:

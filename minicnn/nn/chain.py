@@ -148,9 +148,12 @@ def follow(module: "Module", inputs: tuple[Any, ...], options: dict[str, Any]) -
     noted by whoever follows the forward around it.
     """
     around = follower.get()
+    follows = module.training and module.needs_following()
+    if around is None and not follows:
+        return module.forward(*inputs, **options)
     chain = None
     given = [value for value in (*inputs, *options.values()) if is_array(value)]
-    if module.training and module.needs_following():
+    if follows:
         chain = Chain(module, given)
     if around is not None:
         around.entering("", given, module)

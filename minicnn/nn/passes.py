@@ -13,12 +13,11 @@ changed by hand); and a layer that was called on its own after the network's for
 that it keeps another input than its neighbours.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import hints
+from .parameter import Parameter
 
 if TYPE_CHECKING:
     from .module import Module
@@ -47,27 +46,33 @@ class Kept(NamedTuple):
 _under_way: ContextVar[Forward | None] = ContextVar("minicnn_forward", default=None)
 
 
-@contextmanager
-def forward_pass(module: "Module") -> Iterator[None]:
+class forward_pass:
     """Around the forward of each module. After an error nothing is kept, and the
     innermost layer signs its message.
     """
-    outermost = _under_way.set(Forward(module)) if _under_way.get() is None else None
-    try:
-        yield
-    except BaseException as error:
-        module.kept_for_backward = None
-        if outermost is not None:  # once for all below: not at each level again
-            forget(module)
-        told_to_users = isinstance(error, (IndexError, RuntimeError, TypeError, ValueError))
-        if told_to_users and not any(module.children()):
-            error.args = (f"{error} [in {module!r}]",)
-        elif outermost is not None and (hint := hints.for_torchs_word(error)) is not None:
-            error.args = (f"{error}; {hint}.",)
-        raise
-    finally:
-        if outermost is not None:
-            _under_way.reset(outermost)
+
+    def __init__(self, module: "Module"):
+        self.module = module
+
+    def __enter__(self) -> None:
+        self.outermost = _under_way.set(Forward(self.module)) if _under_way.get() is None else None
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self.outermost is not None:
+            _under_way.reset(self.outermost)
+        if error is not None:
+            _sign(error, self.module, self.outermost is not None)
+
+
+def _sign(error: BaseException, module: "Module", outermost: bool) -> None:
+    module.kept_for_backward = None
+    if outermost:  # once for all below: not at each level again
+        forget(module)
+    told_to_users = isinstance(error, (IndexError, RuntimeError, TypeError, ValueError))
+    if told_to_users and not any(module.children()):
+        error.args = (f"{error} [in {module!r}]",)
+    elif outermost and (hint := hints.for_torchs_word(error)) is not None:
+        error.args = (f"{error}; {hint}.",)
 
 
 def keep(module: "Module", values: tuple[Any, ...]) -> None:
@@ -128,4 +133,4 @@ def _places(module: "Module", outermost: "Module") -> str:
 
 
 def _versions(module: "Module") -> list[int]:
-    return [parameter.version for parameter in module.parameters(recurse=False)]
+    return [value.version for value in vars(module).values() if isinstance(value, Parameter)]

@@ -1,6 +1,7 @@
 """Adam in one pass over the arrays, where NumPy makes a dozen. SGD is the textbook's."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -42,16 +43,7 @@ def adam(
 ):
     """Updates param and the averages in place, operation for operation as torch."""
     number = param.dtype.type
-    scalars = Scalars(
-        shrink=number(1 - lr * weight_decay if decoupled_weight_decay else 1),
-        decay=number(0 if decoupled_weight_decay else weight_decay),
-        weight=number(1 - beta1) - number(beta1 <= 0.5),
-        beta2=number(beta2),
-        rest2=number(1 - beta2),
-        correction=number(math.sqrt(1 - beta2**step)),
-        eps=number(eps),
-        size=number(-lr / (1 - beta1**step)),
-    )
+    scalars = _scalars(number, step, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay)
     amsgrad = max_exp_avg_sq is not None
     if not amsgrad:
         max_exp_avg_sq = np.empty(0, number)
@@ -62,6 +54,20 @@ def adam(
     for array, updated in zip(arrays, whole, strict=True):
         if array is not updated and array is not grad:
             array[...] = updated
+
+
+@lru_cache(maxsize=4)  # one step asks for each parameter, and all have the same
+def _scalars(number, step, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay):
+    return Scalars(
+        shrink=number(1 - lr * weight_decay if decoupled_weight_decay else 1),
+        decay=number(0 if decoupled_weight_decay else weight_decay),
+        weight=number(1 - beta1) - number(beta1 <= 0.5),
+        beta2=number(beta2),
+        rest2=number(1 - beta2),
+        correction=number(math.sqrt(1 - beta2**step)),
+        eps=number(eps),
+        size=number(-lr / (1 - beta1**step)),
+    )
 
 
 # numpy: a division that may raise cannot be vectorised, 0.34 instead of 0.81 ms
