@@ -57,7 +57,7 @@ class forward_pass:
     def __enter__(self) -> None:
         self.outermost = _under_way.set(Forward(self.module)) if _under_way.get() is None else None
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if self.outermost is not None:
             _under_way.reset(self.outermost)
         if error is not None:

@@ -96,7 +96,9 @@ class OneCycleLR(LRScheduler):
         number = next(reached, len(phases) - 1)
         begun = phases[number - 1][0] if number else 0.0
         ends, first, last = phases[number]
-        share = (self.last_epoch - begun) / (ends - begun)
+        # A phase of no length is at its end; there torch divides by zero
+        # (pct_start = 1 / total_steps).
+        share = (self.last_epoch - begun) / (ends - begun) if ends != begun else 1.0
         self._set_momentum(group, number, share)
         return self._between(group[first], group[last], share)
 
