@@ -256,7 +256,8 @@ class _Check:
         if not wrong:
             return Result(name, array.shape, right, kinks, None)
         mistake = diagnosis.in_common(wrong, grad) or self.mistake(array, grad, right + wrong, wrong, h)
-        sentence = f"{len(wrong)} of {len(checked)} elements are wrong{mistake or diagnosis.worst_of(wrong, array)}"
+        how_many = f"{len(wrong)} of {len(checked)} elements are wrong" if len(checked) > 1 else "its element is wrong"
+        sentence = f"{how_many}{mistake or diagnosis.worst_of(wrong, array)}"
         return Result(name, array.shape, right + wrong, kinks, sentence)
 
     def mistake(self, array: np.ndarray, grad: np.ndarray, checked: list, wrong: list, h: float) -> str | None:

@@ -162,7 +162,7 @@ def _compare(q: Question, name: str, value: Any, right: np.ndarray, bound: Any) 
         error = np.abs(got.astype(np.float64) - right)
         fine = (error <= bound) | (got == right) | (np.isnan(got) & np.isnan(right))
     if not fine.all():
-        text = f"{(~fine).sum()} of {fine.size} numbers are wrong"
+        text = f"{(~fine).sum()} of {fine.size} numbers are wrong" if fine.size > 1 else "the number is wrong"
         return Fault(q, name, "values", text, got, right, bound)
     if got.ndim and got.dtype != q.dtype:
         return Fault(q, name, "dtype", f"it is {got.dtype} where the input is {q.dtype}", got, right, bound)

@@ -124,13 +124,13 @@ class Subset(Dataset):
         return self.dataset.batch(self.indices[check_indices(indices, self)])
 
 
-def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> list[Subset]:
+def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0, *, generator: None = None) -> list[Subset]:
     """Shuffle the examples and cut them into subsets that have none in common.
 
     `lengths` are whole numbers that sum to len(dataset), or shares that sum to 1. Of shares,
     each part gets its own rounded down, and the first parts get one more of what is left.
     Equal seeds give equal parts; torch, with its own generator, makes others. Raises ValueError
-    if the lengths do not sum to all.
+    if the lengths do not sum to all, TypeError for a generator.
 
     >>> from minicnn.data import MNIST
     >>> train, val = random_split(MNIST(), [0.9, 0.1])
@@ -139,6 +139,8 @@ def random_split(dataset: Dataset, lengths: Sequence[float], seed: int = 0) -> l
 
     https://docs.pytorch.org/docs/stable/data.html
     """
+    if generator is not None:
+        raise TypeError("random_split takes no generator: write seed=0, or another seed; the parts follow from it.")
     n = len(dataset)
     sizes = _sizes(lengths, n)
     if sum(sizes) != n or min(sizes, default=0) < 0:
@@ -168,6 +170,11 @@ def check_index(index: int, dataset: Dataset) -> int:
         raise TypeError(
             f"{type(dataset).__name__} is indexed by one integer, got a slice;"
             f" write Subset(dataset, {chosen}), or dataset.batch({chosen}) for arrays."
+        )
+    if not hasattr(index, "__index__"):
+        raise TypeError(
+            f"{type(dataset).__name__} is indexed by one integer, got {type(index).__name__};"
+            " write Subset(dataset, indices), or dataset.batch(indices) for arrays."
         )
     index = operator.index(index)
     if not -n <= index < n:

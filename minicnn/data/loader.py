@@ -62,10 +62,7 @@ class DataLoader:
         for name in torchs:
             raise TypeError(f"DataLoader takes no argument {name!r}: {INSTEAD.get(name, LEAVE_OUT)}.")
         if not isinstance(dataset, Dataset):
-            raise TypeError(
-                f"DataLoader reads a minicnn.data.Dataset, got {type(dataset).__name__}; "
-                "subclass Dataset and define __len__ and __getitem__."
-            )
+            raise TypeError(f"DataLoader reads a minicnn.data.Dataset, got {_what_it_is(dataset)}")
         self.dataset = dataset
         self.batch_size = _at_least(1, "batch_size", batch_size)
         self.shuffle = _flag("shuffle", shuffle)
@@ -100,6 +97,14 @@ class DataLoader:
         self.epoch += 1
         starts = range(0, len(self) * size, size)
         return (self.dataset.batch(order[start : start + size]) for start in starts)
+
+
+def _what_it_is(dataset):
+    """And what to write for it."""
+    name = type(dataset).__name__
+    if type(dataset).__module__.split(".")[0] in ("torch", "torchvision"):
+        return f"torch's {name}; from minicnn.data import MNIST, TensorDataset, Subset, random_split has those of here."
+    return f"{name}; subclass Dataset and define __len__ and __getitem__."
 
 
 def _at_least(least, name, value):

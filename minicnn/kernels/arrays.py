@@ -99,6 +99,24 @@ def _dtype_name(dtype: Any) -> str:
     return dtype.name if isinstance(dtype, np.dtype) else str(dtype).removeprefix("torch.")
 
 
+def dtype_for(dtype: Any, who: str) -> np.dtype:
+    """NumPy's dtype for what a user calls one: torch's too, which bears the same name.
+
+    Raises TypeError for what is none.
+    """
+    try:
+        return np.dtype(str(dtype).removeprefix("torch.") if type(dtype).__module__ == "torch" else dtype)
+    except TypeError as error:
+        raise TypeError(
+            f"{who}: dtype must be a dtype such as np.float32, 'float32' or torch.float32, got {dtype!r}."
+        ) from error
+
+
+def dtype_like(name: str, x: Any) -> Any:
+    """ "float32" as the library of x has it."""
+    return getattr(sys.modules["torch"], name) if is_tensor(x) else np.dtype(name)
+
+
 def conversion(name: str, x: Any, dtype: str) -> str:
     """What to write to convert x, which the user calls `name`."""
     return f"{name}.to(torch.{dtype})" if is_tensor(x) else f"{name}.astype({dtype!r})"

@@ -148,7 +148,7 @@ def follow(module: "Module", inputs: tuple[Any, ...], options: dict[str, Any]) -
     noted by whoever follows the forward around it.
     """
     around = follower.get()
-    follows = module.training and module.needs_following()
+    follows = passes.keeps(module) and module.needs_following()
     if around is None and not follows:
         return module.forward(*inputs, **options)
     chain = None

@@ -47,16 +47,16 @@ class Dropout(Module):
     def forward(self, x: Array) -> Any:
         """output = input * mask; the input itself after eval()."""
         if not self.training:
-            self.keep()
+            self.keep(None)
             return x
         output, mask = F.dropout(x, self.p, True, self.inplace, return_mask=True)
         self.keep(mask)  # a constant factor
         return output
 
     def backward(self, grad_output: Array) -> Array:
-        """grad_output * mask."""
+        """grad_output * mask; after eval() there is none."""
         (mask,) = self.kept()
-        return F.dropout_backward(grad_output, mask)
+        return grad_output if mask is None else F.dropout_backward(grad_output, mask)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, inplace={self.inplace}"
@@ -97,13 +97,13 @@ class Dropout2d(Dropout):
     def forward(self, x: Array) -> Any:
         """Each channel times its number of the mask; the input itself after eval()."""
         if not self.training:
-            self.keep()
+            self.keep(None)
             return x
         output, mask = F.dropout2d(x, self.p, True, self.inplace, return_mask=True)
         self.keep(mask)  # (N, C, 1, 1), a constant factor
         return output
 
     def backward(self, grad_output: Array) -> Array:
-        """grad_output * mask."""
+        """grad_output * mask; after eval() there is none."""
         (mask,) = self.kept()
-        return F.dropout2d_backward(grad_output, mask)
+        return grad_output if mask is None else F.dropout2d_backward(grad_output, mask)

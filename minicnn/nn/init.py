@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels.arrays import copied, dtype_name, is_array, overwrite
+from ..kernels.arrays import copied, dtype_for, dtype_name, is_array, overwrite
 from .functional.random import generator, spare
 from .parameter import Parameter
 
@@ -40,7 +40,7 @@ def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
 
 def check_dtype(dtype: Any) -> np.dtype:
     """The dtype of weights that are learnt; None means float32."""
-    found = np.dtype(np.float32 if dtype is None else dtype)
+    found = dtype_for(np.float32 if dtype is None else dtype, "weights that are learnt")
     if found.name not in ("float32", "float64"):
         raise ValueError(f"dtype must be float32 or float64 for weights that are learnt, got {found}.")
     return found

@@ -39,7 +39,8 @@ class Module:
 
     `training` is True at first. After `eval()` forward keeps nothing: that saves memory
     and lets several threads use one model, and it means that backward needs `train()`
-    before forward.
+    before forward. A part in eval() mode of a network in training works as after eval(),
+    and backward goes through it.
 
     >>> class Double(Module):
     ...     def forward(self, x):

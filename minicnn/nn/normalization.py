@@ -40,7 +40,8 @@ class BatchNorm2d(Module):
     Backward, with g = weight * grad_output: every number moves
     the mean and the variance of its channel, so grad_input is (g - mean(g) - y mean(g y)) /
     sqrt(var + eps). grad_weight is the sum of grad_output * y, grad_bias that of
-    grad_output.
+    grad_output. Frozen, that is after eval() of this layer in a network that is in training,
+    mean and variance are constants, and grad_input is g / sqrt(var + eps).
 
     Cost: about five passes over the image, and as many backward; kept for backward: the
     input. Often believed: a bias in the convolution before it helps. In fact it is taken
@@ -103,18 +104,17 @@ class BatchNorm2d(Module):
             self.num_batches_tracked += 1
             momentum = 1 / int(self.num_batches_tracked) if self.momentum is None else momentum
         bias = _data(self.bias)
+        running = self.running_mean, self.running_var
         by_batch = self.training or self.running_mean is None
-        output = F.batch_norm(
-            x, self.running_mean, self.running_var, _data(self.weight), bias, by_batch, momentum, self.eps
-        )
-        self.keep(x)  # mean and variance follow from it
+        output = F.batch_norm(x, *running, _data(self.weight), bias, by_batch, momentum, self.eps)
+        self.keep(x, *((None, None) if by_batch else running))  # the batch's own follow from x
         return output
 
     def backward(self, grad_output: Array) -> Array:
-        """The gradient through the numbers, their mean and their variance."""
-        (x,) = self.kept()
+        """The gradient through the numbers, and in training their mean and their variance."""
+        x, mean, var = self.kept()
         grad_input, grad_weight, grad_bias = F.batch_norm_backward(
-            grad_output, x, None, None, _data(self.weight), training=True, eps=self.eps
+            grad_output, x, mean, var, _data(self.weight), training=mean is None, eps=self.eps
         )
         _accumulate(self, grad_weight, grad_bias)
         return grad_input

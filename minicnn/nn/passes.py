@@ -75,9 +75,17 @@ def _sign(error: BaseException, module: "Module", outermost: bool) -> None:
         error.args = (f"{error}; {hint}.",)
 
 
+def keeps(module: "Module") -> bool:
+    """Whether backward may follow: in training mode, and in any part of a network that is in
+    training itself. So a BatchNorm2d in eval() mode is frozen, and passes gradients on.
+    """
+    forward = _under_way.get()
+    return module.training or (forward is not None and forward.outermost.training)
+
+
 def keep(module: "Module", values: tuple[Any, ...]) -> None:
     """`Module.keep`."""
-    if not module.training:
+    if not keeps(module):
         module.kept_for_backward = None
         return
     forward = _under_way.get() or Forward(module)  # a new one where forward() was called directly

@@ -230,3 +230,24 @@ def test_they_say_what_they_are():
         "    Split: Test",
     ]
     assert repr(DataLoader(digits, 64)) == "DataLoader(MNIST of 1000 examples, batch_size=64, shuffle=False)"
+
+
+def test_slices_and_lists_are_answered_with_the_line_that_has_them():
+    digits = MNIST(train=False)
+    for data in (digits, Subset(digits, range(9))):
+        with pytest.raises(TypeError, match=r"write Subset\(dataset, range\(0, 5\)\), or dataset\.batch\(range\(0, 5"):
+            data[:5]
+        with pytest.raises(TypeError, match=r"one integer, got list; write Subset\(dataset, indices\), or dataset\.b"):
+            data[[0, 1]]
+        np.testing.assert_array_equal(data.batch(range(5))[1], digits.targets[:5])
+    assert digits.data[:5].shape == (5, 28, 28)
+
+
+def test_torchs_generator_and_torchs_data_sets_are_answered_with_the_line_to_write():
+    torch_data = pytest.importorskip("torch.utils.data")
+    with pytest.raises(TypeError, match="random_split takes no generator: write seed=0"):
+        random_split(Pairs(5), [3, 2], generator=object())
+    with pytest.raises(TypeError, match=r"got torch's Subset; from minicnn\.data import MNIST, TensorDataset, Subset"):
+        DataLoader(torch_data.Subset(Pairs(5), [0, 1]))
+    with pytest.raises(TypeError, match=r"got list; subclass Dataset and define __len__ and __getitem__\."):
+        DataLoader([1, 2])

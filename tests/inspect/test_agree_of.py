@@ -169,7 +169,7 @@ def test_the_smallest_case_of_a_flipped_kernel_is_shown_as_it_is_checked_by_hand
         ("def relu(x): print(1)", 1, "it returns None: is a return missing?"),
         ("def relu(x): return 'yes'", 1, "it returns str, not an array of numbers"),
         ("def relu(x): return x[0]", 1, r"it has the shape .*, and .* is right"),
-        ("def relu(x): return x * float('nan')", 1, "numbers are wrong"),
+        ("def relu(x): return x * float('nan')", 1, "output: the number is wrong"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_in_a_sentence_with_its_line(text, status, said, tmp_path, capsys):

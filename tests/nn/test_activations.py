@@ -297,3 +297,20 @@ def test_in_place_does_not_write_into_what_is_read_only():
     x.flags.writeable = False
     with pytest.raises(RuntimeError, match="read-only; pass a copy"):
         F.leaky_relu(x, inplace=True)
+
+
+@pytest.mark.parametrize("dtype", ["float64", np.float64, np.dtype("float64"), torch.float64])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_takes_a_dtype_by_any_of_its_names(name, dtype):
+    x = np.array([[1, 2.5]], np.float32)
+    oracle.assert_identical(getattr(F, name)(x, 1, dtype=dtype), getattr(F, name)(x.astype(np.float64), 1))
+    tensor = torch.from_numpy(x)
+    assert getattr(F, name)(tensor, 1, dtype=dtype).dtype == torch.float64
+
+
+def test_softmax_says_which_dtypes_there_are():
+    x = np.array([[1, 2.5]], np.float32)
+    with pytest.raises(TypeError, match=r"^softmax: dtype must be a dtype such as np\.float32.*got 'real'\.$"):
+        F.softmax(x, 1, dtype="real")
+    with pytest.raises(RuntimeError, match=r"^softmax: dtype must be float32 or float64, got torch\.float16\.$"):
+        F.softmax(x, 1, dtype=torch.float16)

@@ -498,3 +498,19 @@ def test_what_torch_refuses_is_refused_and_what_both_accept_agrees(call):
         if not ours:
             expected = getattr(torch.nn.functional, name)(torch.tensor(x), torch.tensor(target), **given)
             np.testing.assert_allclose(getattr(F, name)(x, target, **options), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("layer", [*LAYERS.values(), nn.NLLLoss], ids=lambda layer: layer.__name__)
+def test_torchs_loss_backward_is_answered_with_the_line_to_write(layer, dtype):
+    """And the loss is a number of NumPy's like any other."""
+    output = np.full((2, 3), 0.5, dtype)
+    target = np.array([0, 2]) if layer in (nn.CrossEntropyLoss, nn.NLLLoss) else output
+    loss = layer()(output, target)
+    with pytest.raises(NotImplementedError, match=r"model\.backward\(criterion\.backward\(\)\)"):
+        loss.backward()
+    with pytest.raises(NotImplementedError, match=r"F\.nll_loss_backward\(1\.0, output, target\)"):
+        F.mse_loss(output, output).backward(retain_graph=True)
+    assert isinstance(loss, np.dtype(dtype).type)
+    assert np.asarray([loss, loss]).dtype == (loss + loss).dtype == loss.dtype == dtype
+    assert f"{loss:.3f} {loss.item():.3f} {float(loss):.3f}" == " ".join(3 * [f"{np.dtype(dtype).type(loss):.3f}"])

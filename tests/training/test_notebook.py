@@ -52,8 +52,33 @@ def test_what_is_marked_as_torchs_makes_torchs_notebook_again():
 
 def test_the_table_has_a_row_for_every_place():
     """Marked lines that do the same thing, or stand together, are one place."""
-    rows = [line for line in TEXT.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in TEXT.split("What else")[0].splitlines() if line.startswith("| ")][1:]
     marks = re.findall(r"# torch: (.*)", TEXT.split("## Imports")[1])
     assert len(rows) == 6
     kinds = {re.sub(r"import.*|from.*", "imports", mark).split("(")[0].split("=")[0].strip() for mark in marks}
     assert kinds == {"imports", "train_set", "val_set", "x", "loss.backward", "_, predicted", "with torch.no_grad"}
+
+
+WORDS = re.findall(r"\| `(.*?)` \| (.*?) \| (.*?) \|", TEXT.split("What else")[1])
+
+
+@pytest.mark.parametrize(("word", "answer", "line"), WORDS, ids=[row[0] for row in WORDS])
+def test_what_numpy_answers_to_torchs_word_and_what_is_written_instead(word, answer, line):
+    arrays = {
+        "images": np.random.default_rng(0).random((4, 1, 5, 5), np.float32),
+        "outputs": np.random.default_rng(1).standard_normal((4, 3)),
+        "labels": np.arange(4),
+    }
+    if "attribute" in answer or "callable" in answer:
+        with pytest.raises((AttributeError, TypeError), match=answer):
+            eval(word, arrays)
+    else:
+        assert isinstance(eval(word, arrays), np.ndarray)
+    torchs = {name: torch.from_numpy(array) for name, array in arrays.items() if isinstance(array, np.ndarray)}
+    expected = eval(word, torchs)
+    expected = expected.indices if isinstance(expected, tuple) else expected
+    lines = re.findall("`(.*?)`", line) or [word.split(".")[0]]
+    for written in lines:
+        found = eval(written, arrays | {"np": np})
+        np.testing.assert_array_equal(found, expected)
+        assert str(getattr(found, "dtype", "")) == str(getattr(expected, "dtype", "")).removeprefix("torch.")

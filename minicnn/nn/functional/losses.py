@@ -13,6 +13,7 @@ import numpy as np
 from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
+from .loss_value import with_hint
 
 
 def check_reduction(reduction: str, who: str) -> str:
@@ -116,7 +117,7 @@ def cross_entropy(
         input, target, weight, ignore_index, reduction, label_smoothing, "cross_entropy"
     )
     loss = kernels_for(arguments[0]).cross_entropy(*arguments)
-    return loss.reshape(loss_shape) if reduction == "none" else loss
+    return loss.reshape(loss_shape) if reduction == "none" else with_hint(loss)
 
 
 def cross_entropy_backward(
@@ -202,7 +203,7 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None = Non
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.binary_cross_entropy.html
     """
     arguments = _probabilities(input, target, weight, reduction, "binary_cross_entropy")
-    return kernels_for(arguments[0]).binary_cross_entropy(*arguments)
+    return with_hint(kernels_for(arguments[0]).binary_cross_entropy(*arguments))
 
 
 def binary_cross_entropy_backward(
@@ -250,7 +251,7 @@ def binary_cross_entropy_with_logits(
     """
     who = "binary_cross_entropy_with_logits"
     arguments = _elements(input, target, reduction, who, weight=weight, pos_weight=pos_weight)
-    return kernels_for(arguments[0]).binary_cross_entropy_with_logits(*arguments)
+    return with_hint(kernels_for(arguments[0]).binary_cross_entropy_with_logits(*arguments))
 
 
 def binary_cross_entropy_with_logits_backward(
@@ -306,7 +307,7 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array
     """
     _same_shape(input, weight, "mse_loss")
     arguments = _elements(input, target, reduction, "mse_loss", weight=weight)
-    return kernels_for(arguments[0]).mse_loss(*arguments)
+    return with_hint(kernels_for(arguments[0]).mse_loss(*arguments))
 
 
 def mse_loss_backward(

@@ -9,6 +9,7 @@ from ...kernels import arrays, kernels_for
 from ...kernels.arrays import Array
 from . import checks
 from .links import linked
+from .loss_value import with_hint
 from .losses import class_arguments, loss_grad
 
 
@@ -26,9 +27,11 @@ def _axis(x, dim: int | None, who: str) -> int:
 
 def _along(kernel: str, input, dim, dtype, who: str) -> Any:
     x = checks.array(input, "input", who)
-    x = x if dtype is None else arrays.cast(x, dtype)
-    if arrays.dtype_name(x) not in checks.FLOATS:
-        raise RuntimeError(f"{who}: dtype must be float32 or float64, got {dtype}.")
+    if dtype is not None:
+        wanted = arrays.dtype_for(dtype, who).name
+        if wanted not in checks.FLOATS:
+            raise RuntimeError(f"{who}: dtype must be float32 or float64, got {dtype}.")
+        x = arrays.cast(x, arrays.dtype_like(wanted, x))
     axis = _axis(x, dim, who)
     if not x.ndim:
         return getattr(kernels_for(x), kernel)(x.reshape(1), 0).reshape(())
@@ -146,7 +149,7 @@ def nll_loss(
     """
     arguments, loss_shape = _indices(input, target, weight, ignore_index, reduction, "nll_loss")
     loss = kernels_for(arguments[0]).nll_loss(*arguments)
-    return loss.reshape(loss_shape) if reduction == "none" else loss
+    return loss.reshape(loss_shape) if reduction == "none" else with_hint(loss)
 
 
 def _indices(input, target, weight, ignore_index, reduction, who):
