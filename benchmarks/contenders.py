@@ -7,6 +7,7 @@ from typing import Protocol
 
 from minicnn import kernels
 
+from .exported import runtimes
 from .ours import Minicnn
 from .task import Task
 from .work import Work
@@ -20,13 +21,15 @@ class Contender(Protocol):
 
 
 def contenders(compiled: bool = False) -> list[Contender]:
-    """torch eager first, to which all are compared; then minicnn's kernel sets for the CPU."""
+    """torch eager first, to which all are compared; then what runs an exported network, as
+    far as it is installed; then minicnn's kernel sets for the CPU.
+    """
     from .theirs import Torch  # here, so that `--help` answers without torch
 
     theirs: list[Contender] = [Torch(), Torch(tuned=True)]
     if compiled:
         theirs.append(Torch(compiled=True))
-    return theirs + [Minicnn(backend) for backend in ("numpy", "numba") if offered(backend)]
+    return theirs + runtimes() + [Minicnn(backend) for backend in ("numpy", "numba") if offered(backend)]
 
 
 def offered(backend: str) -> bool:

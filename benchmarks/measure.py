@@ -21,7 +21,7 @@ from .agreement import demand
 from .contenders import Contender
 from .machine import clock, set_threads
 from .task import Task
-from .work import EAGER, OURS, Bar, Work
+from .work import EAGER, ONNX_RUNTIME, OPENVINO, OURS, RUNTIME, Bar, Work
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def measure(work: Work, contenders: Sequence[Contender], threads: int, peak: flo
         "bars": [
             judge(bar, ratios(rounds, OURS, bar.against), plan)
             for bar in work.bars
-            if OURS in tasks and bar.against in tasks
+            if OURS in tasks and any(name in tasks for name in names_of(bar.against))
         ],
     }
 
@@ -118,13 +118,19 @@ def burst(task: Task, warm: int, calls: int, rest: float) -> list[float]:
         return [clock(task.run) for _ in range(warm + calls)][warm:]
 
 
+def names_of(against: str) -> tuple[str, ...]:
+    """The contenders that a bar's `against` stands for."""
+    return (ONNX_RUNTIME, OPENVINO) if against == RUNTIME else (against,)
+
+
 def ratios(rounds: Sequence[dict[str, list[float]]], name: str, against: str) -> list[float]:
     """One for each round in which both took part."""
-    return [
-        statistics.median(turns[name]) / statistics.median(turns[against])
-        for turns in rounds
-        if name in turns and against in turns
-    ]
+    found = []
+    for turns in rounds:
+        others = [statistics.median(turns[other]) for other in names_of(against) if other in turns]
+        if name in turns and others:
+            found.append(statistics.median(turns[name]) / min(others))
+    return found
 
 
 def middle(values: Sequence[float]) -> tuple[float, float, float]:

@@ -36,7 +36,6 @@ class Minicnn:
     def model(self, work: Network) -> SimpleCNN:
         model = SimpleCNN()
         model.load_state_dict(work.weights())
-        model.cnn[0].needs_input_grad = False  # as minicnn.train does
         return model
 
     def layer(self, work: Layer):
@@ -65,6 +64,7 @@ class Minicnn:
         return (forward, backward), results, forget
 
     def step(self, work: Step):
+        """As the README writes it."""
         images, labels = work.data()
         model, criterion = self.model(work), CrossEntropyLoss()
         optimizer = Adam(model.parameters(), lr=work.lr)
@@ -96,6 +96,7 @@ class Minicnn:
 
     def epoch(self, work: Epoch):
         model, criterion = self.model(work), CrossEntropyLoss()
+        model.cnn[0].needs_input_grad = False  # as minicnn.train does
         train_data, val_data = loaders(work.train_size, work.val_size, work.N)
         last: list[float] = []
 

@@ -13,9 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .report import doubts, per_image
-from .work import COMPILED, EAGER, OURS, TEXTBOOK, TUNED
+from .work import COMPILED, EAGER, ONNX_RUNTIME, OPENVINO, OURS, TEXTBOOK, TUNED
 
-COLOURS = {EAGER: "#8a8a8a", TUNED: "#c9a227", COMPILED: "#9c6ade", TEXTBOOK: "#9ec5e8", OURS: "#1f6fb4"}
+COLOURS = {
+    EAGER: "#8a8a8a",
+    TUNED: "#c9a227",
+    COMPILED: "#9c6ade",
+    ONNX_RUNTIME: "#d1495b",
+    OPENVINO: "#3a9d7c",
+    TEXTBOOK: "#9ec5e8",
+    OURS: "#1f6fb4",
+}
 GOOD, INK = "#2e7d32", "#333333"
 STAMP = {
     "ha": "center",
@@ -92,7 +100,8 @@ def draw_ratios(axes: Axes, rows: list[dict[str, Any]]) -> None:
         for bar in row["bars"]:
             if bar["against"] == EAGER and bar["met"] is not None:
                 axes.plot([bar["bar"]] * 2, [top, y - 0.5], color="#b3261e", linewidth=1.6)
-                axes.plot([bar["aim"]] * 2, [top, y - 0.5], color=GOOD, linewidth=1.6, linestyle=(0, (2, 1)))
+                if bar["aim"] is not None:
+                    axes.plot([bar["aim"]] * 2, [top, y - 0.5], color=GOOD, linewidth=1.6, linestyle=(0, (2, 1)))
         ticks.append(((top + y - 0.5) / 2, f"{row['work']}, {row['threads']} thread{'s' * (row['threads'] > 1)}"))
         y += 0.6
     axes.axvline(1, color=COLOURS[EAGER], linewidth=1.2)

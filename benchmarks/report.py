@@ -1,6 +1,7 @@
 """The tables, 112 columns wide."""
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from minicnn import table
@@ -62,13 +63,18 @@ def line(name: str, row: dict[str, Any]) -> str:
     entry = row["contenders"][name]
     low, high = map(ms, entry["quartiles_ms"])
     ratio_low, ratio_high = entry["ratio_quartiles"]
-    between = "" if name == EAGER else f"{ratio_low:.2f} - {ratio_high:.2f}"
+    between = "" if name == EAGER else f"{times(ratio_low)} - {times(ratio_high)}"
     limit = next((f"{bar['bar']:.2f}" for bar in row["bars"] if name == OURS and bar["against"] == EAGER), "")
     speed, share = entry["multiply_adds_per_second"], entry["share_of_peak"]
     near = (f"{speed / 1e9:.1f}", f"{share:.0%}") if speed else ("-", "-")
     return table_line(
-        f"  {name}", ms(entry["median_ms"]), f"{low} - {high}", f"{entry['ratio']:.2f}", between, limit, *near
+        f"  {name}", ms(entry["median_ms"]), f"{low} - {high}", times(entry["ratio"]), between, limit, *near
     )
+
+
+def times(ratio: float) -> str:
+    """Two decimals, where they count."""
+    return f"{ratio:.{0 if ratio >= 100 else 1 if ratio >= 10 else 2}f}"
 
 
 def ms(value: float) -> str:
@@ -76,28 +82,54 @@ def ms(value: float) -> str:
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
 
 
-def bars(rows: list[dict[str, Any]]) -> Iterator[str]:
+def bars(rows: list[dict[str, Any]], facts: Sequence[dict[str, Any]] = ()) -> Iterator[str]:
     """What was promised of `OURS` beside what was measured; a quick run is not judged."""
-    judged = [(row, bar) for row in rows for bar in row["bars"] if bar["met"] is not None]
-    if not judged:
+    lines = limits(rows, facts)
+    if not lines:
         return
     yield section(
         "limits",
         f"How many times as long as the other {OURS} takes. `At most` is the limit that this project sets itself;\n"
         "`aim` is what it works towards and does not promise.",
     )
-    lines = [("work", "threads", "against", "measured", "at most", "aim", "")]
-    for row, bar in judged:
-        figures = (f"{bar[name]:.2f}" for name in ("ratio", "bar", "aim"))
-        lines.append((row["work"], str(row["threads"]), bar["against"], *figures, verdict(bar)))
     yield ""
-    yield from table.lines(lines, "<><>>><")
+    head = ("work", "threads", "against", "measured", "at most", "aim", "")
+    yield from table.lines([head, *lines], "<><>>><")
 
 
-def verdict(bar: dict[str, Any]) -> str:
-    if bar["ratio"] <= bar["aim"]:
+def limits(rows: Sequence[dict[str, Any]], facts: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """The lines of that table."""
+    lines: list[tuple[str, ...]] = []
+    for row in rows:
+        for bar in row["bars"]:
+            if bar["met"] is not None:
+                figures = (
+                    f"{bar['ratio']:.2f}",
+                    f"{bar['bar']:.2f}",
+                    "" if bar["aim"] is None else f"{bar['aim']:.2f}",
+                )
+                said = verdict(bar["ratio"], bar["bar"], bar["aim"])
+                lines.append((row["work"], str(row["threads"]), bar["against"], *figures, said))
+    for one in facts:
+        if one["met"] is not None:
+            figures = (with_unit(one, name) for name in ("value", "bar", "aim"))
+            lines.append((one["what"], "", "", *figures, verdict(one["value"], one["bar"], one["aim"])))
+    return lines
+
+
+def verdict(found: float, bar: float, aim: float | None) -> str:
+    if aim is not None and found <= aim:
         return "reaches the aim"
-    return "within the limit" if bar["met"] else "OVER THE LIMIT"
+    return "within the limit" if found <= bar else "OVER THE LIMIT"
+
+
+def with_unit(one: dict[str, Any], name: str) -> str:
+    """The value of a fact, its limit or its aim: "11.2 s"; empty where it has none."""
+    if one[name] is None:
+        return ""
+    unit = one["unit"]
+    digits = 2 if unit == "s" and name == "value" else 0
+    return f"{one[name]:.{digits}f} {unit}".strip()
 
 
 def first_calls(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -110,15 +142,15 @@ def first_calls(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield section(
             "first calls", "What first calls took beyond a later one: compiling, or loading what was compiled before."
         )
-        yield "  " + ", ".join(f"{name} {extra / 1e3:.2f} s" for name, extra in total.items())
+        said = ", ".join(f"{name} {extra / 1e3:.2f} s" for name, extra in total.items())
+        yield from textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def fact(entry: dict[str, Any]) -> str:
-    """A figure of `cold`."""
-    unit, digits = entry["unit"], 2 if entry["unit"] == "s" else 0
-    text = f"  {entry['what']:50}{entry['value']:>8.{digits}f} {unit:3}"
-    if entry["bar"] is not None:
-        text += f"  at most {entry['bar']:.0f} {unit}: {'met' if entry['met'] else 'MISSED'}"
+    """A figure that is no ratio."""
+    text = f"  {entry['what']:56}{with_unit(entry, 'value'):>10}"
+    if entry["met"] is not None:
+        text += f"  at most {with_unit(entry, 'bar')}: {'met' if entry['met'] else 'MISSED'}"
     return text + (f"  ({entry['note']})" if entry["note"] else "")
 
 

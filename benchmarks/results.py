@@ -150,9 +150,9 @@ def results(document: dict[str, Any]) -> str:
         parts.append(
             f"## zoo\n\n{HOW_TO_READ_THE_ZOO}\n![The zoo]({ZOO.name})\n\n{in_markdown_of_zoo(document['zoo'])}"
         )
-    if document["cold"]:
+    if document["facts"]:
         head = ["fresh processes", "", "", ""]
-        parts.append("## cold\n\n" + in_markdown([head, *map(fact, document["cold"])]))
+        parts.append("## cold\n\n" + in_markdown([head, *map(fact, document["facts"])]))
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 

@@ -4,13 +4,15 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from minicnn.kernels.threads import cores
 
-from . import machine, report, work
-from .cold import cold
+from . import avx2, inside, machine, report, work
+from .cold import Fact, cold, fact, first_start
 from .contenders import contenders
+from .exported import left_out
 from .measure import Plan, measure
 
 
@@ -31,7 +33,7 @@ class Session:
         self.contenders = contenders(args.compile)
         self.peaks: dict[int, float] = {}
         self.document: dict[str, Any] = {"machine": machine.describe(self.threads, command)}
-        self.document |= {"quick": args.quick, "results": [], "scale": [], "cold": [], "zoo": []}
+        self.document |= {"quick": args.quick, "results": [], "facts": [], "scale": [], "zoo": []}
 
     def start(self) -> None:
         self.others = machine.Others()
@@ -42,21 +44,65 @@ class Session:
         self.document["peak_multiply_adds_per_second"] = {str(n): peak for n, peak in self.peaks.items()}
         say(f"{report.header(self.document['machine'])}\n{report.peaks(self.peaks)}")
 
-    def measure(self, one: work.Work, command: str, threads: int | None = None) -> dict[str, Any]:
+    def measure(
+        self, one: work.Work, command: str, threads: int | None = None, plan: Plan | None = None
+    ) -> dict[str, Any]:
         threads = threads or self.threads
-        return {"command": command, **measure(one, self.contenders, threads, self.peaks[threads], self.plan)}
+        found = measure(one, self.contenders, threads, self.peaks[threads], plan or self.plan)
+        return {"command": command, **found}
+
+    def heading(self, command: str, about: str) -> None:
+        say(f"{report.section(command, about)}\n\n{report.table_line(*report.HEAD)}")
 
     def table(self, command: str, about: str, works: Sequence[work.Work], threads: Sequence[int] = ()) -> None:
-        say(f"{report.section(command, about)}\n\n{report.table_line(*report.HEAD)}")
+        self.heading(command, about)
         for one in works:
             for n in threads or [self.threads]:
-                self.document["results"].append(row := self.measure(one, command, n))
-                say(report.result(row))
+                self.row(self.measure(one, command, n))
+
+    def row(self, row: dict[str, Any]) -> None:
+        self.document["results"].append(row)
+        say(report.result(row))
+
+    def fact(self, command: str, found: Fact) -> None:
+        self.document["facts"].append({"command": command, **found})
+        say(report.fact(found))
 
     # --------------------------------------------------------------------- the commands
 
     def step(self) -> None:
-        self.table("step", "One training step of the course's network.", [work.Step(64, work.STEP)])
+        """Rested and without a rest, on one thread, with AVX2 code only; then what of it
+        is Python, and the first start.
+        """
+        about = f"The README's plain loop. Before each turn all rest for {self.plan.rest} s, or go on at once."
+        self.heading("step", about)
+        in_turns = work.Step(64, work.STEP_WITHOUT_REST, name="step, no rest")
+        alone = work.Step(64, work.STEP_ON_ONE_THREAD)
+        self.row(self.measure(work.Step(64, work.STEP), "step"))
+        self.row(self.measure(in_turns, "step", plan=replace(self.plan, rest=0.0)))
+        if not self.quick:
+            self.row(self.measure(alone, "step", threads=1))
+        if avx2.offered():
+            self.row({"command": "step", **avx2.row(self.threads, self.repeats, self.quick)})
+        else:
+            say(f"\n{avx2.ABSENT}")
+        say("")
+        for found in self.python():
+            self.fact("step", found)
+        if not self.quick:
+            self.fact("step", first_start(self.threads))
+
+    def python(self) -> list[Fact]:
+        """What of a step is Python, in percent; `inside` says how it is measured."""
+        backend = "numba" if any(one.name == work.OURS for one in self.contenders) else "numpy"
+        machine.set_threads(self.threads)
+        clocks = inside.mean(inside.steps(backend, work.Step(64), count=2 if self.quick else 200))
+        judged = work.PYTHON if self.plan.judged and backend == "numba" else {}
+        outside = 100 * (1 - clocks.in_kernels / clocks.whole)
+        return [
+            fact(f"Python's share of a step, {backend}", 100 * inside.share_of_python(backend, clocks), "%", **judged),
+            fact(f"outside of the kernels' functions, {backend}", outside, "%"),
+        ]
 
     def epoch(self) -> None:
         sizes = {"train_size": 256, "val_size": 64} if self.quick else {}
@@ -73,10 +119,10 @@ class Session:
         self.table("shapes", about, work.elsewhere(self.quick))
 
     def inference(self) -> None:
-        works = [
-            work.Inference(N, work.INFERENCE, name=f"inference {N}") for N in (1, 64, 1000)[: 2 if self.quick else 3]
-        ]
-        self.table("inference", "The trained network's use: torch under no_grad, all in eval().", works)
+        works = [work.Inference(N, bars, name=f"inference {N}") for N, bars in work.INFERENCE.items()]
+        about = "The trained network's use: torch under no_grad, all in eval(), float32."
+        about += "".join(f"\n{sentence}" for sentence in left_out())
+        self.table("inference", about, works[:2] if self.quick else works)
 
     def scale(self) -> None:
         say(
@@ -114,14 +160,13 @@ class Session:
         if self.quick:
             return say(report.section("cold", "Skipped: fresh processes take longer than a quick run may."))
         say(report.section("cold", "Fresh processes: what a user waits for, and the memory it takes.") + "\n")
-        for fact in cold(self.threads):
-            self.document["cold"].append(fact)
-            say(report.fact(fact))
+        for found in cold(self.threads):
+            self.fact("cold", found)
 
     def close(self) -> None:
         self.document["machine"]["others"] = self.others.used()
-        for lines in (report.bars(self.document["results"]), report.first_calls(self.document["results"])):
-            for line in lines:
-                say(line)
+        rows = self.document["results"]
+        for line in (*report.bars(rows, self.document["facts"]), *report.first_calls(rows)):
+            say(line)
         if (doubt := report.doubts(self.document)) is not None:
             say(f"\n{doubt}")

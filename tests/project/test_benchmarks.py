@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the benchmarks compare with torch: pip inst
 import torch
 
 import minicnn
-from benchmarks import agreement, contenders, denormals, machine, measure, ours, report, results, work
+from benchmarks import agreement, avx2, contenders, denormals, machine, measure, ours, report, results, work
 from benchmarks.__main__ import COMMANDS, main
 from minicnn.kernels import numpy_textbook
 
@@ -29,9 +29,10 @@ def numpy_alone_and_threads_as_before(monkeypatch):
     minicnn.set_num_threads(before[1])
 
 
-def test_a_quick_run_from_end_to_end(tmp_path, capsys):
+def test_a_quick_run_from_end_to_end(tmp_path, monkeypatch, capsys):
     json_file, picture = tmp_path / "all.json", tmp_path / "all.png"
     command = ["step", "layers", "--quick", "--threads", "1", "--json", str(json_file), "--plot", str(picture)]
+    monkeypatch.setattr(avx2, "offered", lambda: False)
     assert main(command) == 0
 
     found = json.loads(json_file.read_text())
@@ -43,7 +44,7 @@ def test_a_quick_run_from_end_to_end(tmp_path, capsys):
     assert found["peak_multiply_adds_per_second"]["1"] > 1e8
 
     names = [row["work"] for row in found["results"]]
-    assert names == ["training step", *(layer.name for layer in work.notebook(64))]
+    assert names == ["training step", "step, no rest", *(layer.name for layer in work.notebook(64))]
     step = found["results"][0]["contenders"]
     assert list(step) == [work.EAGER, work.TUNED, work.TEXTBOOK]
     assert step[work.EAGER]["ratio"] == 1
@@ -56,6 +57,8 @@ def test_a_quick_run_from_end_to_end(tmp_path, capsys):
 
     printed = capsys.readouterr().out
     assert all(f"\n{name}: " in printed for name in names)
+    assert avx2.ABSENT in printed
+    assert [fact["met"] for fact in found["facts"]] == [None, None]
     assert "first calls" in printed
     assert max(map(len, printed.splitlines()[6:])) <= report.WIDTH
     assert picture.read_bytes().startswith(b"\x89PNG")
@@ -228,7 +231,7 @@ def row(name, ours, theirs, ratio, quartiles, bar=1.0):
 def a_run(*rows, quick=False, others=0.0):
     about = {"cpu": "A CPU", "cores": 2, "threads": 2, "started": "2026-01-02T", "versions": {"torch": "2"}}
     machine = {**about, "command": "python -m benchmarks step --json x.json", "others": others}
-    return {"machine": machine, "quick": quick, "results": list(rows), "scale": [], "cold": []}
+    return {"machine": machine, "quick": quick, "results": list(rows), "scale": [], "facts": []}
 
 
 def test_a_ratio_over_its_limit_is_told_and_so_is_one_that_the_columns_contradict():
