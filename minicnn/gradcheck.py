@@ -80,8 +80,10 @@ class Report:
     def __bool__(self) -> bool:
         return not any(result.problem for result in self.results)
 
-    def __str__(self) -> str:
-        rows = [("gradient of", "shape", "checked", "kinks", "error / allowed", "worst at", "backward", "difference")]
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [
+            ("gradient of", "shape", "checked", "kinks", "error / allowed", "worst at", "backward", "difference")
+        ]
         for name, shape, elements, kinks, problem in self.results:
             size, worst = math.prod(shape), Result(name, shape, elements, kinks, problem).worst
             checked = f"{len(elements) + kinks:,}" + (f" of {size:,}" if len(elements) + kinks < size else "")
@@ -90,16 +92,26 @@ class Report:
                 place = str(list(worst.place))
                 numbers = (f"{worst.badness:.3g}", place, f"{worst.backward:.9g}", f"{worst.difference:.9g}")
             rows.append((name, str(shape), checked, str(kinks), *numbers))
+        return rows
+
+    def _verdict(self) -> list[str]:
         problems = [f"{result.name}: {result.problem}" for result in self.results if result.problem]
-        verdict = ["", "backward is the derivative of forward."] if self else ["", *problems]
+        verdict = problems or ["backward is the derivative of forward."]
         kinks = sum(result.kinks for result in self.results)
         if kinks:
             verdict.append(f"{kinks} at a kink: the slopes to both sides differ there, and any value between is right.")
             if not any(result.elements for result in self.results):
                 verdict.append("So nothing is proved; choose an input without zeros and ties, such as random numbers.")
-        return "\n".join([self.title, "", *table.lines(rows, "<" * 8), *verdict])
+        return verdict
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, "", *table.lines(self._rows(), "<" * 8), "", *self._verdict()])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table, as a notebook shows it."""
+        return table.as_html(self._rows(), "<" * 8, self.title, self._verdict())
 
 
 def gradcheck(

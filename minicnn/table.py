@@ -1,8 +1,9 @@
-"""Tables as text, for a terminal or for a Markdown page.
+"""Tables as text: for a terminal, a Markdown page, a notebook.
 
 Every cell is text already, so nothing has to guess what is a number.
 """
 
+import html
 from collections.abc import Sequence
 
 Rows = Sequence[Sequence[str]]
@@ -22,6 +23,32 @@ def markdown(rows: Rows, align: str) -> list[str]:
     head, *body = [[cell.replace("|", r"\|") for cell in row] for row in rows]
     rule = ["---:" if side == ">" else "---" for side in align]
     return [f"| {' | '.join(cells)} |" for cells in _padded([head, rule, *body], align)]
+
+
+def as_html(rows: Rows, align: str, before: str = "", after: Sequence[str] = (), total: bool = False) -> str:
+    """The same as an HTML table, whose head is the first row, and with `total` its foot the
+    last. `before` becomes its caption, each text of `after` a paragraph behind it.
+
+    >>> print(as_html([["a", "b"], ["x < 1", "3"]], "<<"))
+    <table>
+    <thead><tr><th align="left">a</th><th align="left">b</th></tr></thead>
+    <tbody>
+    <tr><td align="left">x &lt; 1</td><td align="left">3</td></tr>
+    </tbody>
+    </table>
+    """
+    sides = ["right" if side == ">" else "left" for side in align]
+
+    def row(cells: Sequence[str], tag: str = "td") -> str:
+        written = zip(cells, sides, strict=True)
+        inside = [f'<{tag} align="{side}">{html.escape(cell)}</{tag}>' for cell, side in written]
+        return f"<tr>{''.join(inside)}</tr>"
+
+    head, *body = rows
+    foot = [f"<tfoot>{row(body.pop(), 'th')}</tfoot>"] if total else []
+    caption = [f'<caption align="left">{html.escape(before)}</caption>'] if before else []
+    parts = ["<table>", *caption, f"<thead>{row(head, 'th')}</thead>", "<tbody>", *map(row, body), "</tbody>"]
+    return "\n".join([*parts, *foot, "</table>", *(f"<p>{html.escape(text)}</p>" for text in after)])
 
 
 def _padded(rows: Rows, align: str, least: Sequence[int] = ()) -> list[list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from . import table
 from .data.mnist import to_float
 from .nn import Module
 from .saved.weights import load_weights
@@ -69,12 +70,25 @@ class Trained:
 
     def last_metrics(self) -> dict[str, float]:
         """The last row of metrics.csv; empty when there is none."""
+        return next(iter(self._metrics(1)), {})
+
+    def _metrics(self, last: int) -> list[dict[str, float]]:
+        """So many of the last rows of metrics.csv; none where it cannot be read."""
         try:
             with (self.folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            return {name: float(value) for name, value in rows[-1].items()} if rows else {}
+            return [{name: float(value) for name, value in row.items()} for row in rows[-last:]]
         except (OSError, TypeError, ValueError, csv.Error):
-            return {}
+            return []
+
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it: its epochs, the last 20 of them."""
+        config = ", ".join(f"{name} {value}" for name, value in self.config.items() if value not in (None, "", False))
+        metrics = self._metrics(20)
+        names = list(metrics[0]) if metrics else ["epoch"]
+        rows = [names, *([f"{row[name]:.6g}" for name in names] for row in metrics)]
+        title = f"{self.folder.name}: {type(self.model).__name__}, {self.task.question}"
+        return table.as_html(rows, ">" * len(names), title, [config])
 
 
 def read_config(folder: Path) -> dict[str, Any]:

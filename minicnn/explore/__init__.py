@@ -15,4 +15,21 @@ All arithmetic is done here, by minicnn, and fetched as JSON; the page in `stati
     runs, network, digits    view 4: a run folder, the layers of its network, what a digit
                              does in them
     costs           view 5: parameters, multiply-adds, bytes, seconds
+    notebook        `show` in a notebook's cell
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .notebook import close, show
+
+__all__ = ["close", "show"]
+
+
+def __getattr__(name: str) -> Any:
+    """`show` and `close` bring the whole page, which `--help` does not wait for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import notebook
+
+    return getattr(notebook, name)

@@ -58,16 +58,18 @@ class Server(ThreadingHTTPServer):
     ):
         self.run = run
         self.language = language
-        walks = Walks(own)
+        self.walks = Walks(own)
         self.files = static_files()
         self.arriving: dict[socket.socket, float] = {}  # connections that wait for a request, and since when
         self.get: dict[str, Callable[[], Any]] = {
-            "/api/run": lambda: open_run.overview(run) if run else {"open": False, "how": say("server.no_run")},
+            "/api/run": lambda: (
+                open_run.overview(self.run) if self.run else {"open": False, "how": say("server.no_run")}
+            ),
             "/api/run/filters": lambda: open_run.filters(self.needs_run()),
             "/api/run/confusion": lambda: open_run.confusion(self.needs_run()),
-            "/api/source/subjects": walks.listing,
+            "/api/source/subjects": self.walks.listing,
             "/api/costs": lambda: costs.answer(self.run),
-            "/api/about": lambda: {"version": __version__, "run": run.folder.name if run else None},
+            "/api/about": lambda: {"version": __version__, "run": self.run.folder.name if self.run else None},
         }
         self.post: dict[str, Callable[[Any], Any]] = {
             "/api/bench": layer_bench.answer,
@@ -75,8 +77,8 @@ class Server(ThreadingHTTPServer):
             "/api/channels": channels.answer,
             "/api/channels/cell": channels.cell,
             "/api/matrix": matrix.answer,
-            "/api/source": walks.answer,
-            "/api/source/cell": walks.cell,
+            "/api/source": self.walks.answer,
+            "/api/source/cell": self.walks.cell,
             "/api/run/digit": lambda body: digits.answer(self.needs_run(), body),
             "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
             "/api/run/images": lambda body: open_run.images(self.needs_run(), body),
@@ -110,6 +112,15 @@ class Server(ThreadingHTTPServer):
     def hosts(self) -> set[str]:
         names = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
         return names | ({"127.0.0.1", "localhost"} if self.server_port == 80 else set())
+
+    @property
+    def origins(self) -> set[str]:
+        """Whose pages may POST: its own."""
+        return {f"http://{host}" for host in self.hosts}
+
+    def headers(self, path: str) -> dict[str, str]:
+        """What every answer says beside its own."""
+        return HEADERS
 
     def needs_run(self) -> RunFolder:
         if self.run is None:
@@ -223,7 +234,7 @@ class Handler(BaseHTTPRequestHandler):
     def _check_origin(self) -> None:
         origin = self.headers.get("Origin")
         site = self.headers.get("Sec-Fetch-Site", "none")
-        if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
+        if origin is not None and origin not in self.server.origins:
             raise Refused(f"A POST must come from {self.server.url}, not from {origin[:80]!r}.", 403)
         if site not in ("same-origin", "none"):
             raise Refused(f"A POST must come from {self.server.url}, not from another site.", 403)
@@ -253,7 +264,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, kind: str, content: bytes) -> None:
         self.send_response(status)
-        for name, value in HEADERS.items():
+        for name, value in self.server.headers(getattr(self, "path", "")).items():
             self.send_header(name, value)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .. import table
 from ..kernels import arrays
 from . import chain, names, passes
 from .parameter import Parameter
@@ -337,6 +338,17 @@ class Module:
         lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         inside = self.extra_repr() if not lines else "\n  " + "\n  ".join(lines) + "\n"
         return f"{type(self).__name__}({inside})"
+
+    def _repr_html_(self) -> str:
+        """The layers with their parameters, as a notebook shows them."""
+        rows = [("layer", "type", "arguments", "parameters")]
+        for name, module in self.named_places():
+            shapes = [f"{own} {tuple(p.shape)}" for own, p in module.named_parameters(recurse=False)]
+            if any(module.children()) and not shapes:
+                continue  # its layers have rows of their own
+            rows.append((name, type(module).__name__, module.extra_repr(), ", ".join(shapes)))
+        total = sum(parameter.numel() for parameter in self.parameters())
+        return table.as_html(rows, "<" * 4, type(self).__name__, [f"{total:,} parameters"])
 
 
 def _array(value: Any) -> Any:

@@ -1,6 +1,8 @@
 """The pictures, as PNG files: of a training run, of what a network paints, of what it says.
 
 They are drawn on `Figure` objects, not through pyplot: no display is needed, no state shared.
+Each `draw_` function also gives its picture, which a notebook shows; with the path None it
+writes no file.
 """
 
 import os

@@ -6,13 +6,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..data.opening import ImageDataset
-from .picture import save
+from .picture import Picture, save
 
 COLUMNS = 10
 MOST_CLASSES = 30
 
 
-def draw_dataset(path: Path, dataset: ImageDataset) -> None:
+def draw_dataset(path: str | Path | None, dataset: ImageDataset) -> Picture:
     """A row for each class with its first images, under the class's name; at most 30
     classes.
     """
@@ -32,4 +32,4 @@ def draw_dataset(path: Path, dataset: ImageDataset) -> None:
     count = len(np.unique(dataset.labels))
     more = f", the first {rows} of {count} classes" if count > rows else ""
     figure.suptitle(f"{len(dataset):,} training images{more}")
-    save(figure, path)
+    return save(figure, path)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..saved.run_folder import Metrics
-from .picture import save
+from .picture import Picture, save
 from .training import draw_filters, draw_history
 
 NIGHT = "#000000"  # the pictures' own background
@@ -41,7 +41,7 @@ def draw_painting(
     draw_latent(folder / "latent.png", labels, colours, plane, variance, places, there, cells)
 
 
-def draw_samples(path: str | Path, originals: np.ndarray, painted: np.ndarray) -> None:
+def draw_samples(path: str | Path | None, originals: np.ndarray, painted: np.ndarray) -> Picture:
     """Originals (K, R, 3, H, W), R of each class, each above what the network makes of it."""
     classes, rows, _, height, width = originals.shape
     figure = Figure(figsize=(1.15 * classes + 0.9, 2.45 * rows + 0.5), layout="constrained", facecolor=NIGHT)
@@ -50,10 +50,10 @@ def draw_samples(path: str | Path, originals: np.ndarray, painted: np.ndarray) -
         axes.set_yticks([height / 2, 3 * height / 2], ["original", "painted"])
         axes.set_xticks((np.arange(classes) + 0.5) * width, [""] * classes)
     figure.suptitle("Validation digits, and how the network paints them", color=WORDS)
-    save(figure, path)
+    return save(figure, path)
 
 
-def draw_walk(path: str | Path, walks: np.ndarray) -> None:
+def draw_walk(path: str | Path | None, walks: np.ndarray) -> Picture:
     """Pictures (R, S, 3, H, W) painted in equal steps between the codes of two digits."""
     rows, steps, _, _, width = walks.shape
     figure = Figure(figsize=(1.1 * steps + 0.2, 1.1 * rows + 1.0), layout="constrained", facecolor=NIGHT)
@@ -61,11 +61,11 @@ def draw_walk(path: str | Path, walks: np.ndarray) -> None:
     show(axes, tiles(walks))
     axes.set_xticks((np.arange(steps) + 0.5) * width, [f"{step / (steps - 1):.0%}" for step in range(steps)])
     axes.set_title("Walks through latent space, in equal steps from one digit to another", color=WORDS, pad=10)
-    save(figure, path)
+    return save(figure, path)
 
 
 def draw_latent(
-    path: str | Path,
+    path: str | Path | None,
     labels: np.ndarray,
     colours: np.ndarray,
     plane: np.ndarray,
@@ -73,7 +73,7 @@ def draw_latent(
     places: np.ndarray,
     there: np.ndarray,
     cells: int,
-) -> None:
+) -> Picture:
     """The codes as points (N, 2) in their classes' colours; beside them, what is painted there.
 
     It is a grid of cells: `there` (M, 3, H, W) is what is painted from the M codes `places`.
@@ -105,7 +105,7 @@ def draw_latent(
         f"A map of latent space: the two directions in which the codes spread most, {variance:.0%} of their variance",
         color=WORDS,
     )
-    save(figure, path)
+    return save(figure, path)
 
 
 def show(axes: Axes, picture: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from ..saved.run_folder import Metrics
-from .picture import save
+from .picture import Picture, save
 
 TRAINING = "#1f77b4"
 VALIDATION = "#d95f02"
@@ -37,7 +37,7 @@ def draw_run(
     draw_mistakes(folder / "mistakes.png", images, labels, probabilities, classes)
 
 
-def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
+def draw_history(path: str | Path | None, history: Sequence[Metrics]) -> Picture:
     """The course's two plots: loss and accuracy of training and validation, epoch by epoch."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -55,10 +55,10 @@ def draw_history(path: str | Path, history: Sequence[Metrics]) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     left.set_ylim(bottom=0)
-    save(figure, path)
+    return save(figure, path)
 
 
-def draw_filters(path: str | Path, weight: np.ndarray) -> None:
+def draw_filters(path: str | Path | None, weight: np.ndarray) -> Picture:
     """The filters of a convolution (O, C, KH, KW): channel 0 of each, all on one grey scale."""
     columns = math.ceil(math.sqrt(len(weight)))
     rows = math.ceil(len(weight) / columns)
@@ -73,7 +73,7 @@ def draw_filters(path: str | Path, weight: np.ndarray) -> None:
         axes.set_title(str(number), fontsize=8, pad=2)
     figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
     figure.suptitle("Filters of the first convolution")
-    save(figure, path)
+    return save(figure, path)
 
 
 def as_picture(planes: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -86,8 +86,8 @@ def as_picture(planes: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def draw_confusion(
-    path: str | Path, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] | None = None
-) -> None:
+    path: str | Path | None, labels: np.ndarray, probabilities: np.ndarray, classes: Sequence[str] | None = None
+) -> Picture:
     """How many images of each class (row) were taken for which class (column)."""
     numbers = np.arange(probabilities.shape[1])
     counts = np.zeros((len(numbers), len(numbers)), dtype=int)
@@ -130,16 +130,16 @@ def draw_confusion(
     if longest > 4:
         axes.tick_params(axis="x", rotation=90)
     axes.spines[:].set_color("#dddddd")
-    save(figure, path)
+    return save(figure, path)
 
 
 def draw_mistakes(
-    path: str | Path,
+    path: str | Path | None,
     images: np.ndarray,
     labels: np.ndarray,
     probabilities: np.ndarray,
     classes: Sequence[str] | None = None,
-) -> None:
+) -> Picture:
     """The images (N, 1, H, W) whose true class got least of its probabilities (N, K)."""
     predictions = probabilities.argmax(axis=1)
     names = classes or range(probabilities.shape[1])
@@ -168,7 +168,7 @@ def draw_mistakes(
     figure.suptitle(
         f"The {len(worst)} worst of {len(wrong)} mistakes" if len(wrong) else "No mistakes: every image is right"
     )
-    save(figure, path)
+    return save(figure, path)
 
 
 def draw_probabilities(

@@ -74,15 +74,24 @@ class Summary:
         numbers = [text for pair in (*counts, (row.kept_bytes, self.kept_bytes)) for text in number(*pair)]
         return [row.name, row.type, shape, *numbers, field]
 
-    def __str__(self) -> str:
+    def _table(self) -> list[Sequence[str]]:
         totals = [f"{self.parameters:,}", "", f"{self.multiply_adds:,}", "", f"{self.kept_bytes:,}", "", ""]
-        head, *body, total = table.lines([HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)], ALIGN)
-        rule = "-" * max(map(len, [head, *body, total]))
-        learnt = [f"{self.trainable:,} of the parameters are learnt, the others are frozen."]
-        frozen = learnt if self.trainable < self.parameters else []
-        return "\n".join([self.title, "", head, rule, *body, rule, total, *frozen])
+        return [HEAD, *map(self._cells, self.rows), ("total", "", "", *totals)]
 
-    __repr__ = __str__  # so that a notebook shows the table
+    def _frozen(self) -> list[str]:
+        learnt = [f"{self.trainable:,} of the parameters are learnt, the others are frozen."]
+        return learnt if self.trainable < self.parameters else []
+
+    def __str__(self) -> str:
+        head, *body, total = table.lines(self._table(), ALIGN)
+        rule = "-" * max(map(len, [head, *body, total]))
+        return "\n".join([self.title, "", head, rule, *body, rule, total, *self._frozen()])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table, as a notebook shows it."""
+        return table.as_html(self._table(), ALIGN, self.title, self._frozen(), total=True)
 
 
 def summary(model: Module, input_shape: Sequence[int]) -> Summary:

@@ -209,7 +209,7 @@ MAY_IMPORT = {
     "kernels/__init__.py": {"kernels"},
     "kernels/": {"geometry", "kernels"},
     "nn/functional/": {"geometry", "kernels", "nn.functional"},
-    "nn/module.py": {"kernels", "nn"},  # arrays: parameters move between devices
+    "nn/module.py": {"kernels", "nn", "table"},  # arrays: parameters move between devices
     "nn/parameter.py": {"kernels"},
     "nn/": {"geometry", "kernels.arrays", "nn"},
     "optim/": {"kernels", "nn.parameter", "optim"},
@@ -235,7 +235,7 @@ MAY_IMPORT = {
     # tasks and their pictures
     "plots/": {"data", "plots", "saved"},
     "tasks/": {"data", "kernels", "models", "nn", "plots", "saved", "tasks"},
-    "trained.py": {"data", "nn", "saved", "tasks"},
+    "trained.py": {"data", "nn", "saved", "table", "tasks"},
     # what stands behind the training, and what the commands share
     "command.py": {"kernels", "saved.files"},
     "training/": {"", "command", "data", "kernels", "nn", "optim", "plots", "saved", "tasks", "training"},
