@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .joins import Concat, Residual
 from .module import Module
 
 
@@ -72,6 +73,13 @@ def _as_tuple(output: Any) -> tuple[Any, ...]:
     return output if isinstance(output, tuple) else (output,)
 
 
+class Join(NamedTuple):
+    """A Residual or Concat at work: the calls of each of its branches, all from one array."""
+
+    call: Call
+    branches: list[list[Any]]  # of Calls and Joins; empty where the array itself is taken
+
+
 def chain(model: Module, x: np.ndarray) -> tuple[list[Call], tuple[Any, ...]]:
     """The calls of all innermost layers in order, and what comes out, if the layers
     form a chain from x to there.
@@ -79,33 +87,93 @@ def chain(model: Module, x: np.ndarray) -> tuple[list[Call], tuple[Any, ...]]:
     In a chain each layer is given the very array that the one before gave. Raises
     ValueError for a model that is not a chain, and for one without layers.
     """
-    who = type(model).__name__
-    calls: list[Call] = []
-    giver = "the input"
-    given = x
-    as_given = x.copy()  # a layer that writes into its input passes on the same array, but not the same numbers
+    return _Following(model, x, joins=()).run()
 
-    def demand_link(array: Any, taker: str) -> None:
-        if array is not given or not np.array_equal(given, as_given, equal_nan=True):
+
+def chain_with_joins(model: Module, x: np.ndarray) -> tuple[list[Call | Join], tuple[Any, ...]]:
+    """The same, but a link of the chain may be a Residual or a Concat, whose branches are
+    such chains.
+    """
+    return _Following(model, x, joins=(Residual.forward, Concat.forward)).run()
+
+
+class _Open(NamedTuple):
+    """A join under way."""
+
+    call: Call
+    as_given: np.ndarray
+    before: list[Any]  # the steps that lead to it
+    branches: list[list[Any]]
+
+
+class _Following:
+    """One forward of `model`, link by link; `joins` are the forwards that may have branches."""
+
+    def __init__(self, model: Module, x: np.ndarray, joins: tuple[Any, ...]):
+        self.model = model
+        self.x = x
+        self.joins = joins
+        self.steps: list[Any] = []
+        self.open: list[_Open] = []  # outermost first
+        self.inside: list[Module] = []  # the modules under way, outermost first
+        self.pass_on("the input", x, x.copy())
+
+    def run(self) -> tuple[list[Any], tuple[Any, ...]]:
+        outputs = watch(self.model, self.x, entering=self.entering, leaving=self.leaving)
+        self.demand_link(outputs[0], "the output")
+        if not self.steps:
+            raise ValueError(f"{type(self.model).__name__} has no layers.")
+        return self.steps, outputs
+
+    def pass_on(self, giver: str, array: Any, copy: np.ndarray) -> None:
+        self.giver = giver
+        self.given = array
+        self.as_given = copy  # who writes into its input gives the same array, but not the same numbers
+
+    def demand_link(self, array: Any, taker: str) -> None:
+        if array is not self.given or not np.array_equal(self.given, self.as_given, equal_nan=True):
             raise ValueError(
-                f"{who} is not a chain of layers: between {giver} and {taker} its forward does something that is not a "
-                "layer, or leaves the chain. Make it a layer of nn, or take the parts one by one."
+                f"{type(self.model).__name__} is not a chain of layers: between {self.giver} and {taker} its forward "
+                "does something that is not a layer, or leaves the chain. Make it a layer of nn, or take the parts one "
+                "by one."
             )
 
-    def entering(call: Call) -> None:
-        if not any(call.module.children()):
-            demand_link(call.inputs[0], call.name or repr(call.module))
+    def is_innermost(self, module: Module) -> bool:
+        return self.is_join(module) or not any(module.children())
 
-    def leaving(call: Call) -> None:
-        nonlocal giver, given, as_given
-        if not any(call.module.children()):
-            calls.append(call)
-            giver = str(call)
-            given = call.outputs[0]
-            as_given = given.copy()
+    def is_join(self, module: Module) -> bool:
+        return type(module).forward in self.joins
 
-    outputs = watch(model, x, entering=entering, leaving=leaving)
-    demand_link(outputs[0], "the output")
-    if not calls:
-        raise ValueError(f"{who} has no layers.")
-    return calls, outputs
+    def at_branch(self) -> bool:
+        """Whether what is called, or has returned, is a branch of the innermost join."""
+        return bool(self.open) and self.inside[-1] is self.open[-1].call.module
+
+    def entering(self, call: Call) -> None:
+        if self.at_branch():
+            join = self.open[-1]
+            self.steps = []
+            join.branches.append(self.steps)
+            self.pass_on(f"the input of {_short(join.call)}", join.call.inputs[0], join.as_given)
+        self.inside.append(call.module)
+        if self.is_innermost(call.module):
+            self.demand_link(call.inputs[0], call.name or repr(call.module))
+        if self.is_join(call.module):
+            self.open.append(_Open(call, self.as_given, self.steps, []))
+
+    def leaving(self, call: Call) -> None:
+        self.inside.pop()
+        if self.is_join(call.module):
+            join = self.open.pop()
+            self.steps = join.before
+            plain = isinstance(call.module, Residual) and call.module.shortcut is None
+            self.steps.append(Join(call, [*join.branches, []] if plain else join.branches))
+            self.pass_on(_short(call), call.outputs[0], call.outputs[0].copy())
+        elif self.is_innermost(call.module):
+            self.steps.append(call)
+            self.pass_on(str(call), call.outputs[0], call.outputs[0].copy())
+        if self.at_branch():
+            self.demand_link(call.outputs[0], f"the end of a branch of {_short(self.open[-1].call)}")
+
+
+def _short(call: Call) -> str:
+    return call.name or type(call.module).__name__

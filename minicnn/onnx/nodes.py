@@ -296,6 +296,21 @@ def _softmax(op: str) -> Callable[["Graph", Call], None]:
     return add
 
 
+def _add(graph: "Graph", call: Call, ends: Sequence[str]) -> None:
+    graph.node("Add", *ends)
+
+
+def _concat(graph: "Graph", call: Call, ends: Sequence[str]) -> None:
+    layer: Any = call.module
+    graph.node("Concat", *ends, axis=layer.dim % call.inputs[0].ndim)
+
+
+# By their forward, which a class made of them has too.
+JOINS: dict[Any, Callable[["Graph", Call, Sequence[str]], None]] = {
+    nn.Residual.forward: _add,
+    nn.Concat.forward: _concat,
+}
+
 NODES: dict[type, Callable[["Graph", Call], None]] = {
     nn.Conv2d: _conv2d,
     nn.ConvTranspose2d: _conv_transpose2d,

@@ -1,34 +1,21 @@
 """Models from other frameworks: `minicnn.onnx.load(path)` makes a `Sequential` of a chain
-of nodes.
+of nodes (`graph`).
 
-Each node must take what the one before it gave, and constants. Names tell nothing: an
-exporter that folds BatchNorm into a convolution keeps the old weight's name. So what a
-node computes is all that counts.
+Names tell nothing: an exporter that folds BatchNorm into a convolution keeps the old weight's
+name. So what a node computes is all that counts.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import nn
 from . import external
+from .graph import JOINS, Node, nodes
 from .writing import _onnx
-
-
-class Node(NamedTuple):
-    """One node of the chain."""
-
-    op: str
-    name: str
-    attributes: dict[str, Any]
-    constants: list[np.ndarray]  # its further inputs, in order
-    shape: tuple[int | None, ...]  # of what it gets, as far as the file says; the batch is None
-
-    def refuse(self, why: str) -> ValueError:
-        return ValueError(f"the node {self.name} ({self.op}) {why}")
 
 
 def load(path: str | Path) -> nn.Sequential:
@@ -36,7 +23,8 @@ def load(path: str | Path) -> nn.Sequential:
 
     Read are chains of convolutions, transposed convolutions, poolings, linear layers,
     activation functions, softmax, resizing and reshaping, as torch's two exporters, Keras
-    and skl2onnx write them, and as `export` does. Dropout is left out. BatchNormalization
+    and skl2onnx write them, and as `export` does. A sum of two branches is a Residual, branches
+    side by side are a Concat. Dropout is left out. BatchNormalization
     behind a convolution or a linear layer is folded into it, elsewhere it is a BatchNorm2d.
     Weights in a file of their own (`model.onnx.data`) are found beside the model, and only
     there; a size that their shape does not ask for is refused before anything is read.
@@ -59,67 +47,56 @@ def load(path: str | Path) -> nn.Sequential:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(f"{path} is not a whole ONNX model: {reason}") from error
     try:
-        network = nn.Sequential(*layers(onnx, model.graph))
+        made = layers(nodes(onnx, model.graph))
+        if not made:
+            raise ValueError("the model has no layers.")
+        network = nn.Sequential(*made)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from error
     network.eval()
     return network
 
 
-def layers(onnx: Any, graph: Any) -> list[nn.Module]:
+def layers(chain: Sequence[Node]) -> list[nn.Module]:
     """The layers of a chain, in order."""
-    chain = [node for node in nodes(onnx, graph) if node.op not in ("Identity", "Dropout")]
     made: list[nn.Module] = []
     for node in chain:
-        if node.op in ("Add", "BatchNormalization"):
+        if node.op in ("Identity", "Dropout"):
+            continue
+        if node.branches:
+            made.append(concat(node) if node.op == "Concat" else residual(node))
+        elif node.op in ("Add", "BatchNormalization"):
             fold(node, made)
         elif node.op in MAKERS:
             made.append(MAKERS[node.op](node))
         else:
-            known = ", ".join([*MAKERS, "Add", "BatchNormalization"])
+            known = ", ".join([*MAKERS, *JOINS, "BatchNormalization"])
             raise node.refuse(f"has no counterpart here; these have: {known}.")
-    if not made:
-        raise ValueError("the model has no layers.")
     return made
 
 
-def nodes(onnx: Any, graph: Any) -> list[Node]:
-    """The nodes from the input to the output; refused where one of them leaves the chain."""
-    to_array = onnx.numpy_helper.to_array
-    constants = {tensor.name: to_array(tensor) for tensor in graph.initializer}
-    shapes = {info.name: shape_of(info) for info in (*graph.input, *graph.value_info)}
-    inputs = [info.name for info in graph.input if info.name not in constants]
-    if len(inputs) != 1 or not graph.output:
-        raise ValueError(
-            f"expected a chain from one input to one output, found the inputs {', '.join(inputs) or 'none'}."
-        )
-    latest, found = inputs[0], []
-    for node in graph.node:
-        name = node.name or node.output[0]
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Constant" and "value" in attributes:
-            constants[node.output[0]] = to_array(attributes["value"])
-            continue
-        if node.op_type == "Transpose" and node.input[0] in constants:
-            constants[node.output[0]] = constants[node.input[0]].transpose(attributes.get("perm"))
-            continue
-        data = [given for given in node.input if given and given not in constants]
-        if data != [latest]:
-            raise ValueError(
-                f"the node {name} ({node.op_type}) leaves the chain: it takes {', '.join(data) or 'constants alone'},"
-                f" expected {latest} and constants."
-            )
-        further = [constants[given] for given in node.input if given in constants]
-        found.append(Node(node.op_type, name, attributes, further, shapes.get(latest, ())))
-        latest = node.output[0]
-    if latest != graph.output[0].name or len(graph.output) > 1:
-        raise ValueError(f"expected one output at the chain's end, found {', '.join(o.name for o in graph.output)}.")
-    return found
+def one_layer(branch: Sequence[Node]) -> nn.Module:
+    """A branch of a join as one module."""
+    made = layers(branch)
+    return made[0] if len(made) == 1 else nn.Sequential(*made) if made else nn.Identity()
 
 
-def shape_of(info: Any) -> tuple[int | None, ...]:
-    sizes = info.type.tensor_type.shape.dim
-    return tuple(None if k == 0 or not size.HasField("dim_value") else size.dim_value for k, size in enumerate(sizes))
+def residual(node: Node) -> nn.Module:
+    """A sum of two branches; one may be the value itself."""
+    if len(node.branches) != 2 or node.constants:
+        raise node.refuse("expected a sum of two.")
+    body, shortcut = (layers(branch) for branch in node.branches)
+    if not body:
+        body, shortcut = shortcut, body
+    if not shortcut:
+        return nn.Residual(*(body or [nn.Identity()]))
+    return nn.Residual(*body, shortcut=shortcut[0] if len(shortcut) == 1 else nn.Sequential(*shortcut))
+
+
+def concat(node: Node) -> nn.Module:
+    if node.constants:
+        raise node.refuse("puts constants beside what it is given, which no layer here does.")
+    return nn.Concat(*(one_layer(branch) for branch in node.branches), dim=node.attributes["axis"])
 
 
 # ------------------------------------------------------------------------ nodes as layers

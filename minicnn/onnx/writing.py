@@ -1,8 +1,9 @@
 """Models for other programs, in the ONNX format: `minicnn.onnx.export`.
 
-A model can be exported if it is a chain: each layer works on what the one before it gave.
-To find out, it is run once on random numbers and watched (`nn.watch`). So whatever a
-model calls its parts, and however it nests them, only what it does counts.
+A model can be exported if it is a chain: each layer works on what the one before it gave. A
+link may be a Residual or a Concat, whose branches are chains. To find out, the model is run
+once on random numbers and watched (`nn.watch`). So whatever it calls its parts, and however it
+nests them, only what it does counts.
 
 What runtimes do otherwise with the same file (seen with ONNX Runtime 1.32, OpenVINO 2026.4,
 OpenCV 4.12 and 5.0, tract 0.23, MNN 3.6):
@@ -26,9 +27,9 @@ import numpy as np
 import minicnn
 
 from .. import nn
-from ..nn.watch import Call, chain
+from ..nn.watch import Call, Join, chain_with_joins
 from ..saved.files import write_whole
-from .nodes import NODES
+from .nodes import JOINS, NODES
 
 OPSET = 13  # old enough for all runtimes in use
 WRAPPING = 19  # the first in which Pad can wrap around, for circular padding alone
@@ -66,16 +67,11 @@ def export(
         floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
         model.load_state_dict({name: array.astype(kind) for name, array in floats.items()}, strict=False)
     try:
-        calls, result = chain(model, x)
+        steps, result = chain_with_joins(model, x)
     except ValueError as error:
         raise ValueError(f"onnx.export: {error}") from error
     graph = Graph(onnx)
-    for call in calls:
-        if type(call.module) not in NODES:
-            known = ", ".join(kind.__name__ for kind in NODES)
-            raise ValueError(f"onnx.export: {call} has no counterpart in ONNX that is known here; these have: {known}.")
-        graph.begin(call)
-        NODES[type(call.module)](graph, call)
+    graph.write(steps)
     content = graph.finish(x, result).SerializeToString()
     write_whole(Path(path), content)
 
@@ -114,7 +110,9 @@ def _onnx() -> Any:
 
 
 class Graph:
-    """Collects nodes and arrays; each node takes what the last one gave."""
+    """Collects nodes and arrays; each node takes what the last one gave, each branch of a join
+    what came before the join.
+    """
 
     def __init__(self, onnx: Any):
         self.onnx = onnx
@@ -122,6 +120,26 @@ class Graph:
         self.arrays: dict[str, np.ndarray] = {}
         self.latest, self.name = "input", ""
         self.indices: str | None = None
+
+    def write(self, steps: Sequence[Call | Join]) -> None:
+        for step in steps:
+            if isinstance(step, Join):
+                ends = []
+                start = self.latest
+                for branch in step.branches:
+                    self.latest = start
+                    self.write(branch)
+                    ends.append(self.latest)
+                self.begin(step.call)
+                JOINS[type(step.call.module).forward](self, step.call, ends)
+            elif type(step.module) in NODES:
+                self.begin(step)
+                NODES[type(step.module)](self, step)
+            else:
+                known = ", ".join(kind.__name__ for kind in NODES)
+                raise ValueError(
+                    f"onnx.export: {step} has no counterpart in ONNX that is known here; these have: {known}."
+                )
 
     def begin(self, call: Call) -> None:
         self.name, self.indices = call.name or type(call.module).__name__, None

@@ -498,8 +498,14 @@ def test_gemm_with_factors_and_a_reshape_of_a_fixed_batch(folder):
     ("nodes", "text"),
     [
         ([("Erf", ["input"])], r"the node n0 \(Erf\) has no counterpart here; these have: Conv, "),
-        ([("Add", ["input", "input"])], r"the node n0 \(Add\) leaves the chain: it takes input, input"),
-        ([("Relu", ["input"]), ("Add", ["n0", "input"])], r"the node n1 \(Add\) leaves the chain"),
+        ([("Mul", ["input", "input"])], r"the node n0 \(Mul\) leaves the chain: it takes input, input"),
+        ([("Relu", ["input"]), ("Mul", ["n0", "input"])], r"the node n1 \(Mul\) leaves the chain"),
+        ([("Relu", ["input"]), ("Tanh", ["input"])], r"the node n0 \(Relu\) leaves the chain: the output does not"),
+        (
+            [("Relu", ["input"]), ("Add", ["n0", "input"]), ("Tanh", ["n1"]), ("Concat", ["n0", "n2"], {"axis": 1})],
+            r"the node n0 \(Relu\) leaves the chain: two branches of one join go through it",
+        ),
+        ([("Concat", ["input", "kernel"], {"axis": 1})], r"n0 \(Concat\) puts constants beside what it is given"),
         ([("Add", ["input", "one"])], r"the node n0 \(Add\) stands behind no convolution or linear layer"),
         ([("Flatten", ["input"], {"axis": 0})], "flattens the batch too"),
         ([("Conv", ["input", "kernel"], {"pads": [0, 1, 2, 1]})], "more at one end than at the other"),
