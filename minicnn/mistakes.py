@@ -15,6 +15,8 @@ MISTAKES = {
     "cropped at the wrong end": "The padding's gradient is cut off at both ends: padded[..., PH:PH + H, PW:PW + W].",
     "cut off with -0": "padded[..., P:-P] is empty where P is 0: write padded[..., P:P + H].",
     "size computed back from the output": "The gradient has the input's size; rows that no window reaches get 0.",
+    "padding that is not zero": "The padding is zeros, np.pad's default; it repeats nothing of the image.",
+    "padding counted once": "Both sides are padded: (H + 2 * padding - KH) // stride + 1.",
     "padding added to the output": "A transposed convolution's padding is cut off its output, not added.",
     "padding H and W swapped": "The first number of `padding` is for the rows, the second for the columns.",
     "stride forgotten": "The window starts at i * stride, not at i.",
@@ -36,6 +38,10 @@ MISTAKES = {
     "not summed over the batch": "The images share the parameters: their gradients are added, not the last kept.",
     "averaged over the batch": "The images' gradients are added; only the loss divides by their number.",
     "overlap overwritten": "Windows overlap, so a pixel gets the sum of several gradients: += and not =.",
+    "only the first windows": "All windows give their gradient before the function returns: look how far"
+    " `return` is indented.",
+    "bias gradient summed over the channels": "bias[o] enters channel o alone: its gradient is a sum over"
+    " images and pixels, not over channels.",
     "bias gradient of one pixel": "bias[o] enters every pixel of channel o; its gradient is the sum over all.",
     "transposed": "The gradient's axes are in the wrong order: it has the shape of what it is the gradient of.",
     "sign wrong": "Each number has the opposite sign.",
@@ -56,7 +62,7 @@ MISTAKES = {
     # functions of one number
     "slope 1 at zero": "The slope of relu at 0 is 0 by convention (torch's).",
     "input taken for the output": "`output` is what forward returned; here the function is applied to it once more.",
-    "sign of the input in place of the output": "The gradient must look at where the output is positive.",
+    "sign of grad_output in place of the output": "The gradient must look at where the output is positive.",
     "slope of sigmoid without 1 - s": "sigmoid' = s (1 - s).",
     "slope of tanh without the square": "tanh' = 1 - tanh^2.",
     "absolute value": "Negative numbers become 0, not positive.",
@@ -65,6 +71,7 @@ MISTAKES = {
     "logarithm of a probability of zero": "A small probability rounds to 0, whose logarithm is -inf:"
     " compute log softmax as x - max - log(sum(exp(x - max))).",
     "softmax over the wrong axis": "The classes are axis 1; softmax sums over them, not over the batch.",
+    "softmax over the whole batch": "Each row has a softmax of its own: its largest logit and its sum go over axis 1.",
     "softmax twice": "cross_entropy takes logits and applies softmax itself.",
     "softmax missing": "cross_entropy takes logits; their softmax must come first.",
     "summed instead of averaged": "The default reduction is the mean: divide by the number of targets.",
@@ -72,6 +79,7 @@ MISTAKES = {
     "averaged over all elements": "The mean divides by the number of targets N, not by N times the classes.",
     "one-hot missing in the gradient": "The gradient is (softmax - one_hot) / N; the one-hot part is missing.",
     "one-hot of all rows": "p[:, target] takes 1 from every row; p[arange(N), target] takes it from each row's own.",
+    "rows taken for classes": "p[target] takes whole rows; p[arange(N), target] takes from each its own class.",
     "small number in the logarithm": "log(p + 1e-7) is another number, and never below -16:"
     " compute log softmax as x - max - log(sum(exp(x - max))).",
     "factor 2 missing": "The derivative of (x - y)^2 is 2 (x - y).",
@@ -88,6 +96,9 @@ MISTAKES = {
     "no bias correction": "The means start at 0; divide them by 1 - beta^step.",
     "bias correction counts from zero": "The first step is number 1: 1 - beta^1.",
     "bias correction without the power": "Divide by 1 - beta^step, not by 1 - beta.",
+    "multiplied by the bias correction": "The means start at 0 and are too small: divide them by 1 - beta^step.",
+    "step counted too far": "step is 1 in the first call and grows by 1, not once more for each parameter.",
+    "squares missing": "exp_avg_sq is the mean of the squared gradients.",
     "corrected moments kept": "The corrected means serve this step alone; the uncorrected ones go on to the next.",
     "eps inside the root": "eps is added to the root, sqrt(v) + eps, not under it.",
     "root missing": "The step is divided by sqrt(v), not by v.",
@@ -97,6 +108,8 @@ MISTAKES = {
     "weight decay left out": "weight_decay * param is added to the gradient.",
     "gradient ascended": "The step goes against the gradient: param - lr * grad.",
     "momentum buffer scaled by 1 - momentum": "The buffer is momentum * buffer + grad, as in torch.",
+    "lr inside the buffer": "The buffer holds gradients, and lr multiplies it; with lr in it, the steps before"
+    " keep an lr that has changed since.",
     "momentum ignored": "The step follows the buffer, not the gradient alone.",
     # arrays
     "float32 silently float64": "float32 in, float32 out: np.zeros makes float64 unless told dtype=x.dtype.",

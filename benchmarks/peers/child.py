@@ -1,6 +1,6 @@
 """One peer in a process of its own: judged, asked the cases, timed; a JSON document on stdout.
 
-python -m benchmarks.peers.child jax judge        (or: time)
+python -m benchmarks.peers.child JAX judge     (or: time, or a number of configurations)
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from minicnn.agree.verdicts import Fault, probe
 from ..measure import Plan, middle, ratios, take_turns
 from ..task import Task
 from ..work import EAGER, Step
+from . import alarms
 from .adapters import torch_
 from .cases import CASES, answer
 
@@ -181,6 +182,10 @@ def main(name: str, what: str) -> None:
         document: dict[str, Any] = {"versions": versions(adapter)}
         if what == "time":
             document["step"] = timed(adapter, Plan(rounds=5, total=2.0))
+        elif what.isdecimal():
+            subject = load(adapter.__name__)
+            right = alarms.right_operations(judged(subject, adapter))
+            document["alarms"] = list(alarms.asked(subject, adapter, right, int(what), notes))
         else:
             subject = load(adapter.__name__)
             document["rows"] = list(judged(subject, adapter))

@@ -203,7 +203,7 @@ def adam_magnitudes(
     decoupled_weight_decay=False,
 ):
     """The absolute values of all that is added up for p, m and v, along the steps that
-    Adam takes.
+    Adam takes. `lr` is one number, or one for each step.
 
     A gradient g made of terms of size a has an error of about eps a; that of v = sum w
     g^2 is then 2 eps sum w |g| a, at most 2 eps sqrt(v sum w a^2) (Cauchy and Schwarz),
@@ -215,23 +215,26 @@ def adam_magnitudes(
     into, out_of = (0.0, weight_decay) if decoupled_weight_decay else (weight_decay, 0.0)
     value, size = p.astype(np.float64), np.abs(p.astype(np.float64))
     mean, square, most, m, v, v_most = np.zeros((6, *p.shape))
-    for t, grad in enumerate((grad.astype(np.float64) for grad in grads if grad is not None), 1):
+    there = [grad.astype(np.float64) for grad in grads if grad is not None]
+    rates = np.broadcast_to(lr, len(there))
+    for t, (grad, rate) in enumerate(zip(there, rates, strict=True), 1):
         g, a = (-grad if maximize else grad) + into * value, np.abs(grad) + into * size
         mean, square = mean + (1 - b1) * (g - mean), b2 * square + (1 - b2) * g * g
         m, v = m + (1 - b1) * a, b2 * v + (1 - b2) * a * a  # m: both libraries compute m + (1 - b1) (g - m)
         most, v_most = (np.maximum(most, square), np.maximum(v_most, v)) if amsgrad else (square, v)
-        denominator, rate = np.sqrt(most / (1 - b2**t)) + eps, lr / (1 - b1**t)
+        denominator, far = np.sqrt(most / (1 - b2**t)) + eps, rate / (1 - b1**t)
         spread = np.sqrt(v_most / (1 - b2**t)) / denominator
-        value = value * (1 - lr * out_of) - rate * mean / denominator
-        size = size * (1 + lr * out_of) + rate * (m + np.abs(mean) * spread) / denominator
+        value = value * (1 - rate * out_of) - far * mean / denominator
+        size = size * (1 + rate * out_of) + far * (m + np.abs(mean) * spread) / denominator
     return {"param": size, "exp_avg": m, "exp_avg_sq": v, "max_exp_avg_sq": v_most}
 
 
 def sgd_magnitudes(p, grads, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, **_):
     """The same for SGD, which is linear: every rounding error is eps times one of these."""
     size, buffer = np.abs(p.astype(np.float64)), None
-    for grad in (grad for grad in grads if grad is not None):
-        a = np.abs(grad.astype(np.float64)) + weight_decay * size
+    there = [grad.astype(np.float64) for grad in grads if grad is not None]
+    for grad, rate in zip(there, np.broadcast_to(lr, len(there)), strict=True):
+        a = np.abs(grad) + weight_decay * size
         buffer = a if buffer is None or not momentum else momentum * buffer + (1 - dampening) * a
-        size = size + lr * (a + momentum * buffer if nesterov else buffer)
+        size = size + rate * (a + momentum * buffer if nesterov else buffer)
     return {"param": size, "momentum_buffer": buffer}

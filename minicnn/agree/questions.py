@@ -46,6 +46,11 @@ class Question(NamedTuple):
     def dtype(self) -> np.dtype:
         return next(iter(self.arrays.values())).dtype
 
+    @property
+    def rates(self) -> list[float]:
+        """The learning rate of each of an optimiser's steps."""
+        return list(np.broadcast_to(self.options["lr"], len(self.arrays["grads"])).tolist())
+
     def doubled(self) -> "Question":
         """The same in float64."""
         return self.cast(np.float64)
@@ -258,7 +263,10 @@ def _optimiser(name: str):
             options["momentum"] = choices.pick(0.5, 0.9)
         if "weight_decay" in offer.options:
             options["weight_decay"] = choices.pick(0.0, 0.5)
-        return Question(name, _arrays(choices, {"param": (n,), "grads": (steps, n)}), options)
+        arrays = _arrays(choices, {"param": (n,), "grads": (steps, n)})
+        if "lr" in offer.options and steps > 1 and choices.integer(0, 1):
+            options["lr"] = tuple(options["lr"] / 2**t for t in range(steps))  # another one for each step
+        return Question(name, arrays, options)
 
     return made
 
@@ -308,8 +316,10 @@ def _answer(q: Question) -> dict[str, np.ndarray]:
 
 def _optimised(q: Question) -> dict[str, np.ndarray]:
     parameter = Parameter(q.arrays["param"].copy())
-    optimizer = (minicnn.optim.Adam if q.operation == "adam" else minicnn.optim.SGD)([parameter], **q.options)
-    for grad in q.arrays["grads"]:
+    options = q.options | {"lr": 0.0}
+    optimizer = (minicnn.optim.Adam if q.operation == "adam" else minicnn.optim.SGD)([parameter], **options)
+    for grad, lr in zip(q.arrays["grads"], q.rates, strict=True):
+        optimizer.param_groups[0]["lr"] = lr
         parameter.grad = grad
         optimizer.step()
     return {"param": np.asarray(parameter.data)}
@@ -322,8 +332,10 @@ def torchs(q: Question) -> dict[str, np.ndarray]:
     d = q.doubled()
     if q.operation in ("adam", "sgd"):
         parameter = torch.nn.Parameter(torch.tensor(d.arrays["param"]))
-        optimizer = (torch.optim.Adam if q.operation == "adam" else torch.optim.SGD)([parameter], **q.options)
-        for grad in d.arrays["grads"]:
+        options = q.options | {"lr": 0.0}
+        optimizer = (torch.optim.Adam if q.operation == "adam" else torch.optim.SGD)([parameter], **options)
+        for grad, lr in zip(d.arrays["grads"], q.rates, strict=True):
+            optimizer.param_groups[0]["lr"] = lr
             parameter.grad = torch.tensor(grad)
             optimizer.step()
         return {"param": parameter.detach().numpy()}
@@ -353,7 +365,9 @@ def allowed(q: Question, right: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {"param": bounds.of_sums(size, bounds.OPTIMISER_ROUNDINGS * len(q.arrays["grads"]), dtype)}
     grad = q.arrays["grad_output"].astype(np.float64)
     if q.operation in ("relu", "sigmoid", "tanh"):
-        output, gradient = bounds.of_pointwise(q.operation, right["output"], grad, dtype)
+        # e^x - e^-x and 1 - 1 / (1 + e^x) are right too; they round as numbers near 1 do
+        largest = np.ones(right["output"].shape)
+        output, gradient = bounds.of_pointwise(q.operation, largest, grad, dtype)
         return {"output": output, "grad_input": gradient}
     if "target" in q.arrays:
         options = {"ignore_index": -100, "label_smoothing": 0.0, "reduction": "mean"} | q.options

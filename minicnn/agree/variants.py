@@ -49,6 +49,7 @@ def _linear(q: Question) -> Wrong:
             "grad_input": lambda: grad @ w / N,
         },
     )
+    yield "channels mixed up in a reshape", {"grad_weight": lambda: (x.T @ grad).reshape(w.shape)}
     for name, row in (("not summed over the batch", -1), ("only the first image", 0)):
         yield (
             name,
@@ -69,8 +70,9 @@ def _pointwise(q: Question) -> Wrong:
     if q.operation == "relu":
         yield "absolute value", {"output": lambda: np.abs(x)}
         yield "slope 1 at zero", {"grad_input": lambda: grad * (y >= 0)}
+        yield "slope 1 at zero", {"grad_input": lambda: grad * (x >= 0)}
         yield "grad_output ignored", {"grad_input": lambda: (y > 0) * 1.0}
-        yield "sign of the input in place of the output", {"grad_input": lambda: grad * (grad > 0)}
+        yield "sign of grad_output in place of the output", {"grad_input": lambda: grad * (grad > 0)}
     elif q.operation == "sigmoid":
         s = 1 / (1 + np.exp(-np.abs(y)))
         yield "input taken for the output", {"grad_input": lambda: grad * s * (1 - s)}
@@ -116,6 +118,13 @@ def _cross_entropy(q: Question) -> Wrong:
             "grad_input": lambda: (softmax(x, 0) - one) / N * grad,
         },
     )
+    whole = x - x.max()
+    whole = np.exp(whole) / np.exp(whole).sum()
+    yield (
+        "softmax over the whole batch",
+        {"output": lambda: loss(whole), "grad_input": lambda: (whole - one) / N * grad},
+    )
+    yield "rows taken for classes", {"output": lambda: -np.log(p[np.minimum(y, N - 1)]).mean()}
     yield "softmax twice", {"output": lambda: loss(softmax(p)), "grad_input": lambda: (softmax(p) - one) / N * grad}
     yield "softmax missing", {"output": lambda: loss(x), "grad_input": lambda: (x - one) / N * grad}
     yield "softmax missing", {"output": lambda: -x[np.arange(N), y].mean()}
@@ -204,6 +213,9 @@ def _adam(q: Question) -> Wrong:
         first=1,
         corrected=True,
         power=True,
+        counted=1,
+        divided=True,
+        squared=True,
         again=False,
         inside=False,
         root=True,
@@ -214,15 +226,16 @@ def _adam(q: Question) -> Wrong:
     ):
         def made():
             p, m, v = q.arrays["param"], 0.0, 0.0
-            for t, grad in enumerate(q.arrays["grads"], first):
+            for t, (grad, lr) in enumerate(zip(q.arrays["grads"], q.rates, strict=True), first):
                 g = sign * grad + coupled * p
                 m, v = (m, v) if keep else (0.0, 0.0)
-                m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-                since = t if power else 1
-                mean, square = (m / (1 - b1**since), v / (1 - b2**since)) if corrected else (m, v)
+                m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * (g * g if squared else np.abs(g))
+                since = counted * t if power else 1
+                first_bias, second_bias = (1 - b1**since, 1 - b2**since) if corrected else (1, 1)
+                mean, square = (m / first_bias, v / second_bias) if divided else (m * first_bias, v * second_bias)
                 m, v = (mean, square) if again else (m, v)
                 base = np.sqrt(square + o["eps"]) if inside else (np.sqrt(square) if root else square) + o["eps"]
-                p = p * (1 - o["lr"] * apart) - o["lr"] * mean / base
+                p = p * (1 - lr * apart) - lr * mean / base
             return p
 
         return {"param": made}
@@ -230,6 +243,10 @@ def _adam(q: Question) -> Wrong:
     yield "no bias correction", steps(corrected=False)
     yield "bias correction counts from zero", steps(first=0)
     yield "bias correction without the power", steps(power=False)
+    yield "multiplied by the bias correction", steps(divided=False)
+    yield "step counted too far", steps(counted=2)
+    yield "step counted too far", steps(first=2)
+    yield "squares missing", steps(squared=False)
     yield "corrected moments kept", steps(again=True)
     yield "eps inside the root", steps(inside=True)
     yield "root missing", steps(root=False)
@@ -243,19 +260,21 @@ def _adam(q: Question) -> Wrong:
 
 def _sgd(q: Question) -> Wrong:
     o = q.options
-    lr, momentum, decay = o["lr"], o.get("momentum", 0.0), o.get("weight_decay", 0.0)
+    momentum, decay = o.get("momentum", 0.0), o.get("weight_decay", 0.0)
 
-    def steps(sign=1, share=1.0, momentum=momentum, decay=decay):
+    def steps(sign=1, share=1.0, momentum=momentum, decay=decay, inside=False):
         def made():
             p, buffer = q.arrays["param"], 0.0
-            for grad in q.arrays["grads"]:
-                buffer = momentum * buffer + share * (sign * grad + decay * p)
-                p = p - lr * buffer
+            for grad, lr in zip(q.arrays["grads"], q.rates, strict=True):
+                early, late = (lr, 1) if inside else (1, lr)
+                buffer = momentum * buffer + early * share * (sign * grad + decay * p)
+                p = p - late * buffer
             return p
 
         return {"param": made}
 
     yield "gradient ascended", steps(sign=-1)
+    yield "lr inside the buffer", steps(inside=True)
     yield "momentum ignored", steps(momentum=0.0)
     yield "momentum buffer scaled by 1 - momentum", steps(share=1 - momentum)
     yield "weight decay left out", steps(decay=0.0)

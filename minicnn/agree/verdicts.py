@@ -103,8 +103,8 @@ def _steps(subject: Subject, q: Question) -> dict[str, Any]:
     betas = q.options.get("betas", (0.0, 0.0))
     values = {"param": param, **kept, **q.options, "beta1": betas[0], "beta2": betas[1]}
     names = GIVES[q.operation]
-    for t, grad in enumerate(q.arrays["grads"], 1):
-        given = call(subject, q.operation, values | {"grad": grad.copy(), "step": t})
+    for t, (grad, lr) in enumerate(zip(q.arrays["grads"], q.rates, strict=True), 1):
+        given = call(subject, q.operation, values | {"grad": grad.copy(), "step": t, "lr": lr})
         if isinstance(given, (tuple, list)):
             values |= dict(zip(names, given, strict=False))
         elif given is not None:

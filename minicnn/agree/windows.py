@@ -17,6 +17,7 @@ def convolution(q: Question) -> Wrong:
     x, w, grad = q.arrays["input"], q.arrays["weight"], q.arrays["grad_output"]
     b = q.arrays.get("bias")
     g = geometry.conv2d(x.shape, w.shape, **q.options)
+    right = textbook(q)
 
     def all_of(g, x=x, w=w, b=b, grad=grad, turn=None):
         """The three results with another geometry or other arrays; `turn` is undone in
@@ -48,6 +49,12 @@ def convolution(q: Question) -> Wrong:
     yield "kernel flipped", all_of(g, w=flip(w), turn=flip)
     yield "padding on one side", all_of(g._replace(PH=0, PW=0))
     yield "padding forgotten", both(PH=0, PW=0)
+    sides = ((0, 0), (0, 0), (g.PH, g.padded_size[0] - g.PH - g.H), (g.PW, g.padded_size[1] - g.PW - g.W))
+    inside = g._replace(H=g.padded_size[0], W=g.padded_size[1], PH=0, PW=0)
+    for mode in ("edge", "reflect", "wrap"):
+        yield "padding that is not zero", {"output": lambda mode=mode: K.conv2d(np.pad(x, sides, mode), w, b, inside)}
+    once = resized(H=g.H - g.PH, W=g.W - g.PW)
+    yield "padding counted once", {"output": lambda: right["output"][:, :, : once.OH, : once.OW]}
     yield "padding H and W swapped", both(PH=g.PW, PW=g.PH)
     yield "stride forgotten", both(SH=1, SW=1)
     yield "stride H and W swapped", both(SH=g.SW, SW=g.SH)
@@ -63,6 +70,7 @@ def convolution(q: Question) -> Wrong:
     )
     yield "size rounded up", {"output": lambda: K.conv2d(x, w, b, g._replace(OH=up[0], OW=up[1]))}
     yield "last window missing", {"output": lambda: K.conv2d(x, w, b, g._replace(OH=g.OH - 1, OW=g.OW - 1))}
+    yield "last window missing", {"output": lambda: _without_last_windows(x, w, b, g)}
     plain = K.conv2d(x, w, None, g)
     if b is not None:
         yield "bias missing", {"output": lambda: plain}
@@ -115,6 +123,15 @@ def convolution(q: Question) -> Wrong:
             "grad_input": lambda: K.conv2d_grad_input(grad, w, g) / g.N,
         },
     )
+    for kept in _first_windows(grad):
+        yield (
+            "only the first windows",
+            {
+                "grad_input": lambda kept=kept: K.conv2d_grad_input(kept, w, g),
+                "grad_weight": lambda kept=kept: weight_grad(kept, x, g),
+            },
+        )
+    yield "bias gradient summed over the channels", {"grad_bias": lambda: np.full(g.O, grad.sum())}
     yield "bias gradient of one pixel", {"grad_bias": lambda: grad[:, :, -1, -1].sum(axis=0)}
     yield "a factor is off", {"grad_bias": lambda: grad.mean(axis=(0, 2, 3))}
     yield (
@@ -126,7 +143,6 @@ def convolution(q: Question) -> Wrong:
     )
     yield "overlap overwritten", {"grad_input": lambda: _overwritten(grad, w, g)}
     yield "overlap overwritten", {"grad_weight": lambda: _last_pixel(grad, x, g)}
-    right = textbook(q)
     rows = (g.OH - 1) * g.SH + g.DH * (g.KH - 1) + 1 - 2 * g.PH
     columns = (g.OW - 1) * g.SW + g.DW * (g.KW - 1) + 1 - 2 * g.PW
     if rows >= 0 and columns >= 0:
@@ -150,6 +166,23 @@ def _overwritten(grad, w, g):
     return padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W]
 
 
+def _first_windows(grad):
+    """grad_output where a loop ends too early: after one window, one row of them, one image."""
+    for places in (np.s_[:1, :1, :1, :1], np.s_[:, :, :1, :1], np.s_[:1, :1, :1], np.s_[:, :, :1], np.s_[:1, :1]):
+        kept = np.zeros_like(grad)
+        kept[places] = grad[places]
+        yield kept
+
+
+def _without_last_windows(x, w, b, g):
+    """Windows that end with the image are left out: range(H - KH); their outputs stay 0."""
+    height, width = g.padded_size
+    rows = np.arange(g.OH) * g.SH < height - g.DH * (g.KH - 1) - 1
+    columns = np.arange(g.OW) * g.SW < width - g.DW * (g.KW - 1) - 1
+    seen = K.conv2d(x, w, None, g) * (rows[:, None] & columns)
+    return seen if b is None else seen + b[:, None, None]
+
+
 def _last_pixel(grad, x, g):
     one = np.zeros_like(grad)
     one[:, :, -1, -1] = grad[:, :, -1, -1]
@@ -167,14 +200,18 @@ def transposed(q: Question) -> Wrong:
     yield "kernel turned the wrong way", {"output": other(weight=w[..., ::-1, ::-1])}
     PH, PW = geometry.pair(q.options.get("padding", 0), "padding", 0, "conv_transpose2d")
 
-    def whole():
+    def whole(bias):
         """The output with nothing cut off."""
         with minicnn.use_backend("numpy"):
-            return F.conv_transpose2d(q.arrays["input"], w, b, **q.options | {"padding": 0})
+            return F.conv_transpose2d(q.arrays["input"], w, bias, **q.options | {"padding": 0})
 
-    yield "padding forgotten", {"output": whole}
-    yield "padding added to the output", {"output": lambda: np.pad(whole(), ((0, 0), (0, 0), (PH, PH), (PW, PW)))}
+    def widened(output):
+        return np.pad(output, ((0, 0), (0, 0), (PH, PH), (PW, PW)))
+
+    yield "padding forgotten", {"output": lambda: whole(b)}
+    yield "padding added to the output", {"output": lambda: widened(whole(b))}
     if b is not None:
+        yield "padding added to the output", {"output": lambda: widened(whole(None)) + b[:, None, None]}
         yield "bias missing", {"output": other(bias=np.zeros_like(b))}
     yield from of_any_gradient(right, grad, lambda ones: textbook(q._replace(arrays=q.arrays | {"grad_output": ones})))
 
@@ -243,12 +280,19 @@ def pooling(q: Question) -> Wrong:
     infinite[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W] = x
     over_infinite = K.im2col(infinite, over_zeros).reshape(cols.shape)
     yield "mean instead of maximum", {"output": lambda: over_infinite.mean(axis=2)}
+    if (g.SH, g.SW, g.PH, g.PW) == (g.KH, g.KW, 0, 0):
+        tiles = x[:, :, : g.OH * g.KH, : g.OW * g.KW]
+        mixed = tiles.reshape(g.N, g.C, g.OH, g.OW, -1)
+        yield "channels mixed up in a reshape", {"output": lambda: mixed.max(axis=-1)}
     yield "minimum instead of maximum", {"output": lambda: -K.max_pool2d(-x, g)[0]}
     yield "gradient spread over ties", {"grad_input": gradient(ties)}
     yield "gradient shared among ties", {"grad_input": gradient(shared)}
     yield "gradient to the last of ties", {"grad_input": gradient(only(False))}
     yield "overlap overwritten", {"grad_input": gradient(only(True), overwrite=True)}
     yield "gradient to the whole window", {"grad_input": gradient(lambda seen: np.isfinite(seen).astype(float))}
+    for kept in _first_windows(grad):
+        early = q._replace(arrays=q.arrays | {"grad_output": kept})
+        yield "only the first windows", {"grad_input": lambda early=early: textbook(early)["grad_input"]}
     yield "mean instead of maximum", {"grad_input": gradient(lambda seen: np.isfinite(seen) / seen.shape[-1])}
     right = textbook(q)
     yield from of_any_gradient(right, grad, lambda ones: textbook(q._replace(arrays=q.arrays | {"grad_output": ones})))

@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="torch is the judge: pip install 'minicnn[to
 
 from benchmarks import theirs
 from benchmarks.measure import Plan
-from benchmarks.peers import cases, child, command, page
+from benchmarks.peers import alarms, cases, child, command, page
 from minicnn.agree.subject import OPERATIONS, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,6 +75,43 @@ def test_what_a_library_does_otherwise_is_told_with_a_small_case(tmp_path, monke
     assert "too large" in found["relu", ""]["notes"][0][1]
     assert found["tanh", ""]["kinds"] == ["dtype"]
     assert "float64 where the input is float32" in found["tanh", ""]["notes"][0][1]
+
+
+def test_what_is_right_in_the_table_is_asked_again_and_what_it_refuses_is_counted_apart(tmp_path):
+    file = tmp_path / "wrong.py"
+    file.write_text("from tests.project.test_peers import Wrong\nrelu, tanh = Wrong.relu, Wrong.tanh\n")
+    subject = load(str(file))
+    rows = list(child.judged(subject, Wrong, 30))
+    assert alarms.right_operations(rows) == ["relu"]
+    right, wrong = alarms.asked(subject, Wrong, ["relu", "tanh"], 61, child.notes)
+    assert (right["tried"], right["wrong"], wrong["tried"]) == (31, 0, 30)
+    assert 0 < right["refused"] < 31
+    assert 0 < wrong["wrong"] < 30
+    text = alarms.section({"Ours": {"versions": ["ours 1.0"], "alarms": [right, wrong]}}, 61, "2026-01-01")
+    assert text.startswith("## False alarms: 61 configurations, each library")
+    row = re.search(r"\| Ours +\| relu, tanh +\| +61 \| +(\d+) \| +(\d+) \|", text)
+    assert [int(number) for number in row.groups()] == [right["refused"], wrong["wrong"]]
+    assert "Ours, tanh: output: it is float64" in text
+
+
+def test_a_new_run_for_false_alarms_leaves_the_rest_of_the_page(tmp_path, monkeypatch):
+    document = {"versions": ["ours 1.0"], "alarms": [{"operation": "relu", "wrong": 0, "refused": 0, "notes": []}]}
+
+    def ask(name, what, seconds):
+        return {**document, "alarms": [document["alarms"][0] | {"tried": int(what)}]}
+
+    monkeypatch.setattr(command, "ask", ask)
+    file = tmp_path / "PEERS.md"
+    file.write_text("# The page\n\ntext\n")
+    for configurations in ("20", "30", "20"):
+        assert command.main(["JAX", "--false-alarms", configurations, "--output", str(file)]) == 0
+    first, *sections = command.sections(file)
+    assert first == "# The page\n\ntext\n"
+    assert [section.splitlines()[0].split()[3] for section in sections] == ["30", "20"]
+    assert [re.findall("(?m)^[|] JAX .* (\\d+) [|] +0 [|] +0 [|]$", section) for section in sections] == [
+        ["30"],
+        ["20"],
+    ]
 
 
 def training(factors):
