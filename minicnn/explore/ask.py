@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .say import say
+
 CELLS = 1024  # of one grid, over all channels
 MAGNITUDE = 8  # the largest argument that is not bounded otherwise
 
@@ -25,9 +27,10 @@ class Refused(Exception):
 def field(body: Any, name: str) -> Any:
     """`body[name]`, which must be there."""
     if not isinstance(body, dict):
-        raise Refused(f"The request must be a JSON object, got {_kind(body)}.")
+        raise Refused(say("ask.object", got=_kind(body)))
     if name not in body:
-        raise Refused(f"The request must have the field {name!r}; it has {', '.join(map(repr, body)) or 'none'}.")
+        fields = ", ".join(map(repr, body)) or say("ask.none")
+        raise Refused(say("ask.field", name=repr(name), fields=fields))
     return body[name]
 
 
@@ -39,42 +42,43 @@ def pair(body: Any, name: str, low: int, high: int) -> tuple[int, int]:
     """Two ints, (height, width)."""
     value = field(body, name)
     if not isinstance(value, list) or len(value) != 2:
-        raise Refused(f"{name} must be two whole numbers [height, width], got {_kind(value)}.")
+        raise Refused(say("ask.pair", name=name, got=_kind(value)))
     return _integer(value[0], name, low, high), _integer(value[1], name, low, high)
 
 
 def choice(body: Any, name: str, choices: Any) -> Any:
     value = field(body, name)
     if not isinstance(value, str) or value not in choices:
-        raise Refused(f"{name} must be one of {', '.join(map(repr, choices))}, got {_kind(value)}.")
+        raise Refused(say("ask.choice", name=name, choices=", ".join(map(repr, choices)), got=_kind(value)))
     return value
 
 
 def flag(body: Any, name: str) -> bool:
     value = field(body, name)
     if not isinstance(value, bool):
-        raise Refused(f"{name} must be true or false, got {_kind(value)}.")
+        raise Refused(say("ask.flag", name=name, got=_kind(value)))
     return value
 
 
 def _integer(value: Any, name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Refused(f"{name} must be a whole number from {low} to {high}, got {_kind(value)}.")
+        raise Refused(say("ask.integer", name=name, low=low, high=high, got=_kind(value)))
     return value
 
 
-def number(value: Any, name: str = "a cell") -> float:
+def number(value: Any, name: str = "") -> float:
     """A float from a JSON number, or from what a person types into a cell: "1e-3",
     "nan", "-inf".
     """
+    name = name or say("ask.a_cell")
     if isinstance(value, str) and len(value) <= 32:
         text = value.strip().replace("\u2212", "-").replace("\u221e", "inf")
         try:
             return float(text)
         except ValueError:
-            raise Refused(f"{name} must hold a number such as 1.5, -2, nan or inf, got {value!r}.") from None
+            raise Refused(say("ask.text", name=name, got=repr(value))) from None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Refused(f"{name} must hold a number, got {_kind(value)}.")
+        raise Refused(say("ask.number", name=name, got=_kind(value)))
     try:
         return float(value)
     except OverflowError:
@@ -88,11 +92,11 @@ def grid(value: Any, name: str, ndim: int) -> np.ndarray | None:
     shape, level = [], value
     for _ in range(ndim):
         if not isinstance(level, list) or not level:
-            raise Refused(f"{name} must be {ndim} nested lists of numbers, none of them empty.")
+            raise Refused(say("ask.nested", name=name, count=ndim))
         shape.append(len(level))
         level = level[0]
     if math.prod(shape) > CELLS:
-        raise Refused(f"{name} must have at most {CELLS} cells, got {' x '.join(map(str, shape))}.", 413)
+        raise Refused(say("ask.cells", name=name, most=CELLS, sizes=" x ".join(map(str, shape))), 413)
     numbers: list[float] = []
     _flatten(value, shape, name, numbers)
     return np.array(numbers).reshape(shape)
@@ -103,7 +107,7 @@ def _flatten(value: Any, shape: list[int], name: str, numbers: list[float]) -> N
         numbers.append(number(value, name))
         return
     if not isinstance(value, list) or len(value) != shape[0]:
-        raise Refused(f"{name} must be a full grid: every row of the same length.")
+        raise Refused(say("ask.full", name=name))
     for part in value:
         _flatten(part, shape[1:], name, numbers)
 
@@ -111,7 +115,7 @@ def _flatten(value: Any, shape: list[int], name: str, numbers: list[float]) -> N
 def _kind(value: Any) -> str:
     """The value as a short text: an error must not repeat a megabyte."""
     if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else f"a list of {len(value)}"
+        return say("ask.an_object") if isinstance(value, dict) else say("ask.a_list", count=len(value))
     text = repr(value)
     return {"None": "null", "True": "true", "False": "false"}.get(text, text if len(text) <= 40 else f"{text[:40]}...")
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import ask, layer_bench
 from .ask import Refused
+from .say import say
 from .wiring import blocks, central
 
 GRIDS = ("input", "weight", "output")
@@ -18,11 +19,11 @@ def answer(body: Any) -> dict[str, Any]:
     b = layer_bench.make(layer_bench.read(body))
     grid = ask.choice(body, "grid", GRIDS)
     if grid == "weight" and b.pooling:
-        raise Refused("MaxPool2d has no weight.")
+        raise Refused(say("bench.no_weight"))
     array = b.weight if grid == "weight" else b.x if grid == "input" else b.output
     place = ask.field(body, "cell")
     if not isinstance(place, list) or len(place) != array.ndim:
-        raise Refused(f"cell must be {array.ndim} whole numbers, a place in the {grid} of shape {array.shape}.")
+        raise Refused(say("ask.cell", count=array.ndim, grid=grid, shape=array.shape))
     cell = tuple(ask.integer({"cell": i}, "cell", 0, n - 1) for i, n in zip(place, array.shape, strict=True))
     kind = "pool" if b.pooling else "transposed" if b.transposed else "conv"
     result = EXPLAIN[kind, grid](b, *cell)
@@ -249,11 +250,7 @@ def pool_input(b: layer_bench.Bench, c: int, h: int, w: int) -> dict[str, Any]:
         me = next(one for one in found if one["at"] == [c, h, w])
         others = [one["value"] for one in found if one["at"] is not None and one is not me]
         if any(abs(other - me["value"]) <= 2.0**-10 for other in others) and me["value"] == b.output[c, i, j]:
-            kink = (
-                "A tie: here the maximum has a kink and no derivative. The central difference takes the "
-                "mean of the slopes "
-                "on both sides; backward gives everything to the first of the equals."
-            )
+            kink = say("bench.tie")
         outputs.append([c, i, j])
         won += [[c, i, j]] * bool(me["wins"])
         grad = factor("grad_output", b.grad_output[c, i, j], [c, i, j])

@@ -10,6 +10,7 @@ from .. import nn
 from ..nn import functional as F
 from . import ask, formula, layer_bench
 from .ask import Refused
+from .say import say
 from .wiring import blocks
 
 CHANNELS, SIZE, KERNEL = 6, 7, 3
@@ -68,17 +69,11 @@ def answer(body: Any) -> dict[str, Any]:
 
 def _remark(C: int, O: int, G: int) -> str:
     if G == 1:
-        return "groups=1: every output channel sees every input channel."
+        return say("channels.groups.1")
     if G == C:
-        each = "one output channel" if O == C else f"{O // G} output channels"
-        return (
-            f"groups={G}: each input channel has {each} of its own (a depthwise convolution). Channels "
-            "are not mixed at all."
-        )
-    return (
-        f"groups={G}: {G} convolutions side by side, each from {C // G} input channels to {O // G} output channels. "
-        f"Of {C * O} links {C * O // G} are left."
-    )
+        one = "one" if O == C else "many"
+        return say(f"channels.depthwise.{one}", groups=G, each=O // G)
+    return say("channels.groups.many", groups=G, inputs=C // G, outputs=O // G, all=C * O, left=C * O // G)
 
 
 def cell(body: Any) -> dict[str, Any]:

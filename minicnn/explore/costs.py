@@ -16,6 +16,7 @@ from . import ask
 from .ask import Refused
 from .network import layers as layers_of
 from .open_run import RunFolder
+from .say import say
 
 BUDGET = 3.0  # seconds of measuring
 _busy = threading.Lock()
@@ -57,7 +58,7 @@ def timing(run: RunFolder | None, body: Any) -> dict[str, Any]:
     backend = ask.choice(body, "backend", tuple(kernels.SETS))
     threads = ask.integer(body, "threads", 1, cores())
     if not _busy.acquire(blocking=False):
-        raise Refused("A measurement is running already; two at once would disturb each other.", 409)
+        raise Refused(say("costs.busy"), 409)
     before = get_num_threads()
     set_num_threads(threads)
     try:

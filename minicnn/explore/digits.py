@@ -15,6 +15,7 @@ from .answer import shades
 from .ask import Refused
 from .network import Step, sigmoid, softmax, walk
 from .open_run import RunFolder
+from .say import say
 
 CANVAS = 280
 
@@ -34,7 +35,7 @@ def image_of(run: RunFolder, body: Any) -> tuple[np.ndarray, int | None]:
     except (binascii.Error, ValueError):
         drawn = b""
     if len(drawn) != CANVAS * CANVAS:
-        raise Refused(f"pixels must be {CANVAS} x {CANVAS} bytes in base64, got {len(drawn)} bytes.")
+        raise Refused(say("digit.bytes", size=CANVAS, count=len(drawn)))
     ink = np.frombuffer(drawn, np.uint8).reshape(CANVAS, CANVAS)
     if run.shape != (1, SIDE, SIDE):
         return to_float(drawn_image(ink, run.shape))[:, 0], None
@@ -55,7 +56,7 @@ def drawn_digit(ink: np.ndarray) -> np.ndarray:
     try:
         return from_ink(ink)
     except ValueError as error:
-        raise Refused(f"The drawing cannot be read: {error}", 422) from error
+        raise Refused(say("digit.unreadable", why=error), 422) from error
 
 
 class Walk:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import geometry
+from .say import say
 
 AXES = (("height", "H"), ("width", "W"))
 
@@ -42,18 +43,18 @@ def _conv(letter: str, which: int, size: int, arguments: dict[str, Any], _: Any)
 def _floor(letter, symbols, first, span, S, size_of, size, K, total, D) -> dict[str, Any]:
     steps, value = [f"⌊{first}⌋ + 1"], None
     if S < 1:
-        return {"symbols": f"O{letter} = {symbols}", "steps": steps, "value": None, "remark": f"{S} is no stride."}
+        return {
+            "symbols": f"O{letter} = {symbols}",
+            "steps": steps,
+            "value": None,
+            "remark": say("size.no_stride", stride=S),
+        }
     value = size_of(size, K, S, total, D)
     steps += [f"⌊{_n(span)} / {S}⌋ + 1", f"{_n(value - 1)} + 1", _n(value)]
     rest, remark = span % S, ""
     if rest and value > 0:
         line = {"H": "row", "W": "column"}[letter]
-        last = (
-            f"the last {line} of the padded input is"
-            if rest == 1
-            else f"the last {rest} {line}s of the padded input are"
-        )
-        remark = f"The floor drops a rest of {rest}: {last} under no window."
+        remark = say(f"size.{line}.one") if rest == 1 else say(f"size.{line}.many", rest=rest)
     return {"symbols": f"O{letter} = {symbols}", "steps": steps, "value": value, "remark": remark}
 
 
@@ -69,12 +70,9 @@ def _pool(letter: str, which: int, size: int, arguments: dict[str, Any], _: Any)
     remark = ""
     if value < up:
         steps.append(f"{_n(up)} − 1 = {_n(value)}")
-        remark = (
-            f"The last window would start at {(up - 1) * S}, past the input and its first padding "
-            f"({size + P}): it is dropped."
-        )
+        remark = say("size.dropped", start=(up - 1) * S, end=size + P)
     elif span % S:
-        remark = "The ceiling adds a window that reaches past the padded input."
+        remark = say("size.ceiling")
     return {"symbols": f"O{letter} = {symbols}", "steps": steps, "value": value, "remark": remark}
 
 
@@ -86,12 +84,9 @@ def _conv_transpose(letter: str, which: int, size: int, arguments: dict[str, Any
     remark = ""
     if output_size is not None:
         OP = output_size[which] - least
-        remark = f"output_size {output_size[which]} asks for output_padding {_n(OP)} here."
+        remark = say("size.asked", size=output_size[which], padding=_n(OP))
     elif S > 1:
-        remark = (
-            f"A convolution with stride {S} maps each of the sizes {least} to {least + S - 1} to {size}; "
-            f"output_padding picks one of them."
-        )
+        remark = say("size.several", stride=S, least=least, most=least + S - 1, size=size)
     value = geometry.conv_transpose_size(size, K, S, P, D, OP)
     parts = [(size - 1) * S, -2 * P, D * (K - 1), OP, 1]
     steps = [

@@ -11,6 +11,7 @@ from .. import geometry, nn
 from ..nn import functional as F
 from . import ask, formula
 from .ask import Refused
+from .say import say
 from .wiring import Wiring, wire
 
 REFUSALS = (IndexError, RuntimeError, TypeError, ValueError)
@@ -116,11 +117,8 @@ class Bench:
         self.g = self._geometry()
         self.output_shape = self.g.input_shape[1:] if self.transposed else self.g.output_shape[1:]
         if np.prod(self.output_shape) > ask.CELLS:
-            raise TooLarge(
-                f"This page draws at most {ask.CELLS} output numbers, and this layer would give "
-                f"{' x '.join(map(str, self.output_shape))} = {np.prod(self.output_shape)}. Choose a "
-                "smaller input or more stride."
-            )
+            sizes = " x ".join(map(str, self.output_shape))
+            raise TooLarge(say("bench.too_large", most=ask.CELLS, sizes=sizes, count=np.prod(self.output_shape)))
         self.output = self.forward(self.x)
         self.indices = self._indices
         self.grad_output = ask.filled(setting.given["grad_output"], self.output_shape, setting.seed + 3).astype(
@@ -247,7 +245,7 @@ def first_input(setting: Setting) -> np.ndarray:
 
 def problem(error: Exception) -> dict[str, str]:
     """The library's own words, without the repr of the layer that they end with."""
-    kind = "Too large to draw" if isinstance(error, TooLarge) else type(error).__name__
+    kind = say("view.too_large_kind") if isinstance(error, TooLarge) else type(error).__name__
     return {"kind": kind, "sentence": str(error).rsplit(" [in ", 1)[0]}
 
 

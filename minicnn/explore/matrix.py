@@ -9,6 +9,7 @@ import numpy as np
 from .. import geometry
 from ..nn import functional as F
 from . import ask, layer_bench
+from .say import say
 
 SIZE, KERNEL = 6, 4
 
@@ -24,16 +25,15 @@ def answer(body: Any) -> dict[str, Any]:
     x = ask.filled(ask.grid(body.get("input"), "input", 2), (H, W), seed, 0, 5)
     result: dict[str, Any] = {"input": x}
     if not KH or not KW:
-        return result | {
-            "problem": {"kind": "ValueError", "sentence": "A kernel needs at least one row and one column."}
-        }
+        return result | {"problem": {"kind": "ValueError", "sentence": say("matrix.no_kernel")}}
     weight = ask.filled(ask.grid(body.get("weight"), "weight", 2), (KH, KW), seed + 1, 1, 4)
     w = weight[None, None]
     try:
         g = geometry.conv2d((1, 1, H, W), w.shape, S, P, D)
         if g.OH * g.OW > ask.CELLS // 8:
+            count = g.OH * g.OW
             raise layer_bench.TooLarge(
-                f"This page draws at most {ask.CELLS // 8} rows; here are {g.OH} * {g.OW} = {g.OH * g.OW}."
+                say("matrix.too_large", most=ask.CELLS // 8, rows=g.OH, columns=g.OW, count=count)
             )
         basis = np.eye(H * W).reshape(H * W, 1, H, W)  # image p is 1 at pixel p
         M = F.conv2d(basis, w, None, S, P, D).reshape(H * W, -1).T  # (OH OW, H W): column p is what pixel p does
@@ -70,26 +70,13 @@ def _no_inverse(M: np.ndarray, x: np.ndarray, back: np.ndarray) -> dict[str, Any
     nothing else could be, either.
     """
     if not np.isfinite(M).all():
-        return {"gram": None, "rank": None, "why": "The kernel holds a number that is not finite."}
+        return {"gram": None, "rank": None, "why": say("matrix.not_finite")}
     rank = int(np.linalg.matrix_rank(M))
     rows, columns = M.shape
     if np.array_equal(back, x):
-        why = (
-            "This kernel only copies the pixels; then transposing does undo it. Change any weight and "
-            "it no longer does."
-        )
+        why = say("matrix.copies")
     elif rank < columns:
-        why = (
-            f"M has {rows} rows and {columns} columns, {rank} of them independent: {columns - rank} of "
-            f"the {columns} dimensions of "
-            "the input leave no trace in the output, so no layer can bring them back. Multiplying by the "
-            "transpose gives the shape "
-            "back, not the values: it returns each output to all the pixels it came from, and the shares add up."
-        )
+        why = say("matrix.lost", rows=rows, columns=columns, rank=rank, lost=columns - rank)
     else:
-        why = (
-            f"All {columns} dimensions of the input are still in the output (rank {rank}), so an inverse "
-            "exists; but the "
-            "transpose is not it: MᵀM is not the identity. It returns each output to all the pixels it came from."
-        )
+        why = say("matrix.full", columns=columns, rank=rank)
     return {"gram": M.T @ M, "rank": rank, "why": why}

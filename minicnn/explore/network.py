@@ -13,6 +13,7 @@ import numpy as np
 from .. import nn
 from ..nn.watch import chain
 from .ask import Refused
+from .say import say
 
 
 class Step(NamedTuple):
@@ -36,7 +37,7 @@ def check_chain(model: nn.Module, image_shape: tuple[int, ...]) -> None:
     try:
         chain(model, np.linspace(0, 1, math.prod(image_shape), dtype=np.float32).reshape(1, *image_shape))
     except ValueError as error:
-        raise Refused(f"This page can only walk through a chain of layers. {error}", 422) from error
+        raise Refused(say("run.chain", why=error), 422) from error
 
 
 def walk(model: nn.Module, x: np.ndarray, grad_of: Any) -> tuple[list[Step], np.ndarray]:

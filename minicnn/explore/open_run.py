@@ -20,6 +20,7 @@ from ..trained import LARGEST_CONFIG, Trained, read_config, rebuild
 from . import ask
 from .ask import Refused
 from .network import check_chain
+from .say import count, say
 
 LARGEST = {
     "config.json": LARGEST_CONFIG,
@@ -61,11 +62,12 @@ class RunFolder:
         """
         path = self.folder / name
         if not path.is_file():
-            raise Refused(f"The run folder has no {name} yet. It appears after the first finished epoch.", 404)
+            raise Refused(say("run.no_file", name=name), 404)
         if not path.resolve().is_relative_to(self.folder):
-            raise Refused(f"{name} is a link to a file outside of the run folder, which is not read.", 403)
+            raise Refused(say("run.link", name=name), 403)
         if path.stat().st_size > LARGEST[name]:
-            raise Refused(f"{name} has {path.stat().st_size:,} bytes; at most {LARGEST[name]:,} are read.", 413)
+            sizes = {"bytes": count(path.stat().st_size), "most": count(LARGEST[name])}
+            raise Refused(say("run.too_large", name=name, **sizes), 413)
         return path
 
     # ------------------------------------------------------------------------ its files
@@ -90,7 +92,7 @@ class RunFolder:
             rows = list(csv.DictReader(io.StringIO(text)))
             return [{str(name): float(value) for name, value in row.items()} for row in rows]
         except (csv.Error, TypeError, ValueError) as error:
-            raise Refused(f"metrics.csv is damaged: {error}.", 422) from error
+            raise Refused(say("run.damaged", why=error), 422) from error
 
     def filters(self) -> list[dict[str, Any]]:
         """The first layer's filters (O, C, KH, KW), epoch by epoch; without that file
@@ -108,7 +110,7 @@ class RunFolder:
             epochs = [{"epoch": None, "filters": self.trained().model.state_dict()["cnn.0.weight"]}]
         for one in epochs:
             if (a := one["filters"]).ndim != 4 or not 0 < a.size <= 2**16 or a.dtype.kind != "f":
-                raise Refused("The filters must be (O, C, KH, KW), of 1 to 65,536 real numbers.", 422)
+                raise Refused(say("run.filter_shape", most=count(2**16)), 422)
         return epochs[:1000]
 
     def trained(self) -> Trained:
@@ -176,14 +178,11 @@ def overview(run: RunFolder) -> dict[str, Any]:
     about = {"open": True, "name": run.folder.name, "config": config, "metrics": run.metrics(), "images": len(run.test)}
     note = ""
     if config.get("data") and run.data is None:
-        note = (
-            f"This run learnt from {config['data']}, which is not there; the images here are the bundled ones."
-            " --data says where its images are now."
-        )
+        note = say("run.other_data", data=config["data"])
     task, _ = run.rebuild()
     classes = list(task.classes) if isinstance(task, Classifier) else []
     about["shape"] = run.shape
-    return about | {"question": task.question, "classes": classes, "note": note}
+    return about | {"question": say(f"run.question.{task.name}"), "classes": classes, "note": note}
 
 
 def filters(run: RunFolder) -> dict[str, Any]:

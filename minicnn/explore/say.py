@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import messages
 
-ROOMS = ("minicnn.explore.texts",)
+ROOMS = ("minicnn.explore.texts", "minicnn.explore.texts.run", "minicnn.explore.texts.source")
 _language: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -39,6 +39,12 @@ def speaking(language: str) -> Iterator[None]:
         yield
     finally:
         _language.reset(before)
+
+
+def family(prefix: str) -> dict[str, str]:
+    """All texts whose key begins with a prefix, by what follows it."""
+    own = texts(_language.get())
+    return {key.removeprefix(prefix): text for key, text in own.items() if key.startswith(prefix)}
 
 
 def count(number: int) -> str:

@@ -14,6 +14,7 @@ from minicnn import nn, use_backend
 from minicnn.explore import layer_bench
 from minicnn.explore.answer import jsonable
 from minicnn.explore.ask import Refused
+from minicnn.explore.say import family
 from minicnn.explore.source import lines, notation, record, subjects, walk
 from minicnn.geometry import Geometry
 
@@ -301,7 +302,7 @@ def test_every_name_of_the_textbooks_functions_has_a_meaning():
     missing = set()
     for name, subject in subjects.SUBJECTS.items():
         if "." not in name:
-            missing |= set(subject.root.co_varnames) - set(notation.NAMES)
+            missing |= set(subject.root.co_varnames) - set(family("name."))
     assert missing == set()
 
 

@@ -10,14 +10,14 @@ from typing import Any
 from ...kernels import use_backend
 from .. import layer_bench
 from ..answer import encode
-from ..say import fill
+from ..say import fill, say
 from .walk import Walks
 
 LARGEST = 2**20  # bytes of a page
 STYLES = ("base.css", "grids.css", "source.css")
 MODULES = ("texts.js", "dom.js", "grid.js", "sums.js", "walk.js", "walker.js")
 PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{{page.lang}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -30,11 +30,10 @@ PAGE = """<!doctype html>
 <body>
 <main id="main">
 <h1>{title}</h1>
-<p class="lead">The real source of minicnn with numbers in it: left the line, right what every name holds once
-that line has run. Step with the arrow keys, the buttons or the slider. <a href="index.html">All walks</a></p>
+<p class="lead">{{export.lead}} <a href="index.html">{{export.all}}</a></p>
 <div id="walk"></div>
 </main>
-<footer class="foot">Written by <code>python -m minicnn.explore --export</code>.</footer>
+<footer class="foot">{{export.foot}}</footer>
 <script type="application/json" id="texts">{texts}</script>
 <script type="application/json" id="told">{told}</script>
 <script type="module">
@@ -44,6 +43,19 @@ const walker = new Walker({{ words }});
 document.getElementById("walk").append(walker.element);
 walker.open(recording);
 </script>
+</body>
+</html>
+"""
+INDEX = """<!doctype html>
+<html lang="{{page.lang}}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>minicnn</title>
+<style>{styles}</style>
+</head>
+<body>
+<main><h1>{{export.title}}</h1><ul>{links}</ul></main>
 </body>
 </html>
 """
@@ -71,13 +83,11 @@ def export(folder: Path, walks: Walks) -> list[Path]:
             raise ValueError(f"--export: the page of {subject.name} has {len(content):,} bytes, above {LARGEST:,}.")
         written.append(folder / f"{subject.name}.html")
         written[-1].write_bytes(content)
-        links.append(f'<li><a href="{written[-1].name}">{html.escape(subject.name)}</a> ({subject.group})</li>')
+        group = say(f"group.{subject.group}")
+        links.append(f'<li><a href="{written[-1].name}">{html.escape(subject.name)}</a> ({group})</li>')
     written.append(folder / "index.html")
-    styles = _static("base.css")
-    body = f"<main><h1>Walks through the source</h1><ul>{''.join(links)}</ul></main>"
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-    text = f'<!doctype html><html lang="en"><head>{head}<title>minicnn</title><style>{styles}</style></head>'
-    written[-1].write_text(f"{text}<body>{body}</body></html>", encoding="utf-8")
+    listed = fill(INDEX).format(styles=_static("base.css"), links="".join(links))
+    written[-1].write_text(listed, encoding="utf-8")
     return written
 
 
@@ -86,7 +96,7 @@ def page(title: str, recording: dict[str, Any], walks: Walks) -> str:
     listing = walks.listing()
     words = {"names": listing["names"], "letters": listing["letters"]}
     told = json.dumps(json.loads(encode({"recording": recording, "words": words})), separators=(",", ":"))
-    return PAGE.format(
+    return fill(PAGE).format(
         title=html.escape(title),
         styles="\n".join(map(_static, STYLES)),
         texts=fill("{{texts}}"),

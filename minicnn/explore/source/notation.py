@@ -1,4 +1,5 @@
-"""What the names mean, what a shape is in letters, and which part of a formula a line computes.
+"""What a shape is in letters, and which part of a formula a line computes. What names and
+letters mean is said in `texts.source`.
 
 The letters stand in `minicnn.geometry`, the shapes in the margin of the textbook; here is
 only what is not written there. Tests hold every entry against the source.
@@ -9,116 +10,8 @@ import re
 from typing import Any
 
 from ...geometry import Geometry
+from ..say import say
 from . import lines
-
-LETTERS = {
-    "N": "the number of images",
-    "C": "the number of input channels (of classes, in a loss)",
-    "H": "the rows of the input",
-    "W": "the columns of the input (width, never weight)",
-    "O": "the number of output channels",
-    "G": "the number of groups: the channels fall into so many parts that do not mix",
-    "KH": "the rows of the kernel",
-    "KW": "the columns of the kernel",
-    "SH": "the stride down: so many rows from one window to the next",
-    "SW": "the stride across",
-    "PH": "the rows of padding above the image",
-    "PW": "the columns of padding left of the image",
-    "DH": "the dilation down: the distance between two taps' rows",
-    "DW": "the dilation across",
-    "OH": "the rows of the output",
-    "OW": "the columns of the output",
-    "HP": "the rows of the padded image",
-    "WP": "the columns of the padded image",
-    "M": "the number of rows: examples, one below the other",
-    "in": "the number of features in",
-    "out": "the number of features out",
-    "R": "the number of rows of a matrix",
-}
-
-NAMES = {
-    "g": "the Geometry of this call: all its sizes",
-    "self": "the layer",
-    "_": "what is not needed here",
-    "x": "the input",
-    "input": "the input",
-    "output": "what the function gives",
-    "weight": "the weights: a kernel (O, C/G, KH, KW), or a linear layer's matrix (out, in); in a loss, one per class",
-    "bias": "a number added to each output channel",
-    "padded": "the image with its padding around it",
-    "cols": "the patch matrix: a column for each output pixel, holding what its window sees",
-    "rows": "the weights as a matrix: a row for each output channel",
-    "grad": "the gradient that arrives, reshaped to what this function multiplies; in an optimizer the parameter's",
-    "grad_output": "the gradient of the loss with respect to the output; it comes from the layer behind",
-    "grad_input": "the gradient of the loss with respect to the input; it goes to the layer before",
-    "grad_weight": "the gradient of the loss with respect to the weights",
-    "grad_bias": "the gradient of the loss with respect to the bias",
-    "grad_rows": "the gradient with respect to the weights, as a matrix like rows",
-    "kh": "the tap's row in the kernel",
-    "kw": "the tap's column in the kernel",
-    "down": "which rows of the padded image this tap reads, one for each row of the output",
-    "across": "which columns of the padded image this tap reads, one for each column of the output",
-    "k": "the tap's place along one axis",
-    "D": "the dilation along this axis",
-    "S": "the stride along this axis",
-    "windows": "how many windows lie along this axis",
-    "first": "where the tap reads in the first window",
-    "last": "where the tap reads in the last window",
-    "matrix": "a matrix for each image",
-    "images": "the axes before the last two",
-    "all_but_channels": "the axes that are summed: images, rows and columns",
-    "places": "a pixel's place in its plane, h W + w; -1 in the padding",
-    "values": "what lies under each window, tap by tap",
-    "best": "the largest number so far, for each window",
-    "where": "the place of the largest number so far",
-    "tap": "one element of the window: kh KW + kw",
-    "value": "what this tap sees in each window",
-    "place": "where this tap reads",
-    "wins": "the windows in which this tap beats what was best",
-    "one_plane": "the same geometry for a single channel of a single image",
-    "pixels": "the pixels of a plane, numbered from 1",
-    "indices": "the winners' places h W + w, which forward remembered",
-    "planes": "the number of each plane: one channel of one image",
-    "logits": "the scores, one for each class, before softmax",
-    "target": "the true class of each image",
-    "log_p": "the logarithm of each class's probability",
-    "log_p_y": "the same for the true class alone",
-    "p": "the probabilities: softmax of the logits",
-    "q": "the probabilities that the target asks for",
-    "shifted": "the logits less their largest: exp cannot overflow, and the probabilities stay",
-    "losses": "one loss for each target",
-    "loss": "the losses brought to one number",
-    "all_classes": "with label smoothing: the loss if every class were the true one, added up",
-    "uniform": "the same, brought to one number",
-    "counted": "which targets count: those that are not ignore_index",
-    "classes": "the true classes, with 0 where the target is ignored",
-    "weights": "each target's weight: that of its class",
-    "zero": "0 in the dtype of the logits",
-    "ignore_index": "a target of this value is left out",
-    "label_smoothing": "how much of the target is spread evenly over the classes",
-    "reduction": "none, sum or mean: what becomes of the single losses",
-    "divisor": "what the mean divides by: the sum of the weights",
-    "share": "what reaches each single loss: grad_output, divided as the mean was",
-    "grad_log_p": "the gradient with respect to log_p",
-    "param": "the parameter; it is changed in place",
-    "exp_avg": "m: the mean of recent gradients",
-    "exp_avg_sq": "v: the mean of their squares",
-    "max_exp_avg_sq": "the largest v so far, where AMSGrad is asked for",
-    "v": "the v that is used: the newest, or the largest with AMSGrad",
-    "step": "how many steps there have been, this one included",
-    "lr": "the learning rate",
-    "beta1": "how much of m stays at each step",
-    "beta2": "how much of v stays at each step",
-    "eps": "keeps the denominator from 0",
-    "weight_decay": "this times the parameter is added to the gradient",
-    "decoupled_weight_decay": "shrink the parameter itself instead (AdamW)",
-    "maximize": "climb instead of descending",
-    "denominator": "the root of the corrected v, plus eps",
-    "momentum": "how much of the last step's direction stays",
-    "momentum_buffer": "the direction: a sum of gradients in which older ones count less",
-    "dampening": "how much of the new gradient is left out of the buffer",
-    "nesterov": "look ahead by one step",
-}
 
 # Shapes of arguments, which no line's margin says.
 SHAPES = {
@@ -284,6 +177,14 @@ def part(function: str, statement: str) -> str:
     """The part of the function's formula that a statement computes, or ""."""
     _, parts = FORMULAS.get(function, ("", []))
     return next((term for start, term in parts if statement.startswith(start)), "")
+
+
+WORDS = ("sum over", "max over", "mean over", "of", "for", "where", "else", "times")  # in formulas
+
+
+def spoken(formula: str) -> str:
+    """The formula with its words in the language of the page."""
+    return re.sub(rf"\b({'|'.join(WORDS)})\b", lambda found: say(f"formula.{found[1]}"), formula)
 
 
 # ------------------------------------------------------------------- shapes in letters

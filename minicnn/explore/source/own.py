@@ -20,7 +20,7 @@ from ..layer_bench import REFUSALS, Bench
 from . import record
 from .subjects import SUBJECTS, Subject, code_of, rows
 
-GROUP = "Your layer"
+GROUP = "own"
 CHECKED = 24  # elements of each array that gradcheck looks at
 ENDLESS = "{name}.forward did not come to an end, so that there is nothing to go back from. Walk through it first."
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ... import nn
 from ...geometry import Geometry
+from ..say import count, say
 from . import lines
 
 STOPS = 1500  # steps of one walk
@@ -87,7 +88,7 @@ def record(run: Callable[[], Any], root: CodeType, files: Collection[str]) -> Re
     except Exception as error:
         if not recorder.stops:
             raise
-        recorder.cut = f"The recording ends here, with an error: {type(error).__name__}: {error}"
+        recorder.cut = say("record.error", kind=type(error).__name__, why=error)
     return Recording(recorder.frames, recorder.stops, recorder.cut)
 
 
@@ -191,17 +192,14 @@ class _Recorder(_Clock):
         unset = {name: mask for name, mask in self._unset[number].items() if name in holds}
         self.stops.append(Stop(number, kind, statement, holds, unset, self._copy(result)))
         if len(self.stops) >= STOPS:
-            self._end(f"{STOPS:,} steps")
+            self._end(say("record.steps", count=count(STOPS)))
         elif self._kept_numbers > NUMBERS:
-            self._end(f"{NUMBERS:,} recorded numbers")
+            self._end(say("record.numbers", count=count(NUMBERS)))
         elif self._looked_at > LOOKED_AT:
-            self._end(f"{LOOKED_AT:,} numbers compared")
+            self._end(say("record.compared", count=count(LOOKED_AT)))
 
     def _end(self, bound: str) -> None:
-        raise _Enough(
-            f"The recording ends here, after {bound}: the function went on, this page did not. "
-            "A smaller input, kernel or number of channels shows the end."
-        )
+        raise _Enough(say("record.cut", bound=bound))
 
     # ------------------------------------------------------------------------ the copies
 

@@ -141,28 +141,28 @@ def _subjects() -> dict[str, Subject]:
             name = function.__qualname__ if "." in function.__qualname__ else function.__name__
             found.append(Subject(name, group, layer, code_of(function), prepare))
 
-    add("Convolution", "Conv2d", forward, textbook.im2col, textbook.conv2d)
-    add("Convolution", "Conv2d", backward, textbook.conv2d_grad_input, textbook.col2im, textbook.conv2d_grad_weight)
-    add("Convolution", "Conv2d", backward, textbook.grad_bias)
-    add("Pooling", "MaxPool2d", forward, textbook.max_pool2d)
-    add("Pooling", "MaxPool2d", backward, textbook.max_pool2d_grad)
-    add("Linear", "Conv2d", _of(_linear, False), textbook.linear)
-    add("Linear", "Conv2d", _of(_linear, True), textbook.linear_grad_input, textbook.linear_grad_weight)
-    add("Pointwise", "Conv2d", _of(_relu, False), textbook.relu)
-    add("Pointwise", "Conv2d", _of(_relu, True), textbook.relu_grad)
-    add("Loss", "Conv2d", _of(_cross_entropy, False), textbook.cross_entropy)
-    add("Loss", "Conv2d", _of(_cross_entropy, True), textbook.cross_entropy_grad)
-    add("Optimizer", "Conv2d", _second_step(lambda params: optim.Adam(params, lr=0.1)), textbook.adam)
-    add("Optimizer", "Conv2d", _second_step(lambda params: optim.SGD(params, lr=0.1, momentum=0.9)), textbook.sgd)
+    add("convolution", "Conv2d", forward, textbook.im2col, textbook.conv2d)
+    add("convolution", "Conv2d", backward, textbook.conv2d_grad_input, textbook.col2im, textbook.conv2d_grad_weight)
+    add("convolution", "Conv2d", backward, textbook.grad_bias)
+    add("pooling", "MaxPool2d", forward, textbook.max_pool2d)
+    add("pooling", "MaxPool2d", backward, textbook.max_pool2d_grad)
+    add("linear", "Conv2d", _of(_linear, False), textbook.linear)
+    add("linear", "Conv2d", _of(_linear, True), textbook.linear_grad_input, textbook.linear_grad_weight)
+    add("pointwise", "Conv2d", _of(_relu, False), textbook.relu)
+    add("pointwise", "Conv2d", _of(_relu, True), textbook.relu_grad)
+    add("loss", "Conv2d", _of(_cross_entropy, False), textbook.cross_entropy)
+    add("loss", "Conv2d", _of(_cross_entropy, True), textbook.cross_entropy_grad)
+    add("optimizer", "Conv2d", _second_step(lambda params: optim.Adam(params, lr=0.1)), textbook.adam)
+    add("optimizer", "Conv2d", _second_step(lambda params: optim.SGD(params, lr=0.1, momentum=0.9)), textbook.sgd)
     for layer in (nn.Conv2d, nn.MaxPool2d, nn.ConvTranspose2d):
-        add("Layers", layer.__name__, forward, layer.forward)
-        add("Layers", layer.__name__, backward, layer.backward)
+        add("layers", layer.__name__, forward, layer.forward)
+        add("layers", layer.__name__, backward, layer.backward)
     made: Any
     for made, make in ((nn.Linear, _linear), (nn.ReLU, _relu), (nn.CrossEntropyLoss, _cross_entropy)):
-        add("Layers", "Conv2d", _of(make, False), made.forward)
-        add("Layers", "Conv2d", _of(make, True), made.backward)
-    add("Chain", "", _chain(False), nn.Sequential.forward)
-    add("Chain", "", _chain(True), nn.Sequential.backward)
+        add("layers", "Conv2d", _of(make, False), made.forward)
+        add("layers", "Conv2d", _of(make, True), made.backward)
+    add("chain", "", _chain(False), nn.Sequential.forward)
+    add("chain", "", _chain(True), nn.Sequential.backward)
     return {subject.name: subject for subject in found}
 
 

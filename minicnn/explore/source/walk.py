@@ -10,6 +10,7 @@ from ...geometry import Geometry
 from ...kernels import use_backend
 from .. import ask, layer_bench
 from ..ask import Refused
+from ..say import family, say
 from . import lines, notation, origin, record, subjects
 from .own import Own
 
@@ -39,8 +40,8 @@ class Walks:
 
     def listing(self) -> dict[str, Any]:
         """GET /api/source/subjects: what can be chosen, and what the names mean."""
-        chosen = [{"name": s.name, "group": s.group, "layer": s.layer} for s in self.subjects.values()]
-        return {"subjects": chosen, "names": notation.NAMES, "letters": notation.LETTERS}
+        chosen = [{"name": s.name, "group": say(f"group.{s.group}"), "layer": s.layer} for s in self.subjects.values()]
+        return {"subjects": chosen, "names": family("name."), "letters": family("letter.")}
 
     def answer(self, body: Any) -> dict[str, Any]:
         """POST /api/source: a setting as for /api/bench, and `subject`: which function."""
@@ -51,8 +52,8 @@ class Walks:
         except (*layer_bench.REFUSALS, layer_bench.TooLarge) as error:
             return {"problem": layer_bench.problem(error)}
         if not recording.stops:
-            sentence = f"{setting.layer} does not call {subject.name} with this setting. Switch bias on."
-            return {"problem": {"kind": "Not called", "sentence": sentence}}
+            sentence = say("source.not_called", layer=setting.layer, name=subject.name)
+            return {"problem": {"kind": say("view.not_called_kind"), "sentence": sentence}}
         told = {"problem": None} | as_json(recording, subject.name)
         if subject.name in self._owns:
             told["verdict"] = self._owns[subject.name].verdict(bench)
@@ -62,7 +63,7 @@ class Walks:
         subject = self.subjects[ask.choice(body, "subject", self.subjects)]
         setting = layer_bench.read(body)
         if subject.layer not in ("", setting.layer):
-            raise Refused(f"{subject.name} runs in {subject.layer}, and the setting is a {setting.layer}'s.")
+            raise Refused(say("source.runs_in", name=subject.name, layer=subject.layer, other=setting.layer))
         return subject, setting
 
     def cell(self, body: Any) -> dict[str, Any]:
@@ -76,7 +77,7 @@ class Walks:
         walked = {key: value for key, value in body.items() if key not in ("step", "name", "at")}
         recording = self._again(json.dumps(walked, sort_keys=True))
         if step >= len(recording.stops) or not isinstance(name, str):
-            raise Refused(f"step must be below {len(recording.stops)}, and name a name that the function holds there.")
+            raise Refused(say("source.step", count=len(recording.stops)))
         return origin.origin(recording, step, name, at) or {"kind": "unknown"}
 
     def _from_text(self, body: str) -> record.Recording:
@@ -129,7 +130,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, slice):
         return f"{value.start}:{value.stop}:{value.step}".replace("None", "")
     if isinstance(value, np.ndarray):
-        return f"array of {value.dtype}"
+        return say("walk.array", dtype=value.dtype)
     if isinstance(value, tuple):
         inside = ", ".join(map(text_of, value))
         return f"({inside}{',' if len(value) == 1 else ''})"
@@ -175,7 +176,7 @@ def as_json(recording: record.Recording, title: str) -> dict[str, Any]:
             entry["result"] = [
                 (values.number(part), in_letters(code, "return", part, margin, letters)) for part in parts
             ]
-        term = notation.part(code.co_name, text(code, stop.statement))
+        term = notation.spoken(notation.part(code.co_name, text(code, stop.statement)))
         if term and stop.kind != "enter":
             entry["part"] = term
         before[stop.frame] = now
@@ -209,7 +210,7 @@ def source(code: Any) -> dict[str, Any]:
         "file": _short(code.co_filename),
         "first": first,
         "lines": file.coloured[first - 1 : last],
-        "formula": formula,
+        "formula": notation.spoken(formula),
         "margin": notation.shapes_in_margin(file, first, last),
     }
 

@@ -6,6 +6,7 @@ import { copyButton, el, replace, show, skipTo } from "./dom.js";
 import { Stack } from "./grid.js";
 import { argumentControls, chooseLayer, current, follow, GRIDS, LAYERS, link, otherNumbers, question } from "./setting.js";
 import { inParentheses, writtenGradient, writtenMaximum, writtenSum } from "./sums.js";
+import { around, t } from "./texts.js";
 
 export function startBench(section) {
   const state = Object.assign(current, { shown: 0, answer: null, pointed: null });
@@ -17,13 +18,13 @@ export function startBench(section) {
 
   function fail(error) {
     page.problem.hidden = false;
-    replace(page.problem, el("strong", {}, "Not answered: "), error.message);
+    replace(page.problem, el("strong", {}, t("view.not_answered")), error.message);
   }
 
   function receive(answer) {
     state.answer = answer;
     page.problem.hidden = !answer.problem;
-    if (answer.problem) replace(page.problem, el("strong", {}, `This layer cannot be. minicnn says ${answer.problem.kind}: `), answer.problem.sentence);
+    if (answer.problem) replace(page.problem, el("strong", {}, t("view.refused", { kind: answer.problem.kind })), answer.problem.sentence);
     page.line.textContent = answer.line;
     showFormula(page.sizes, answer.formula);
     page.stacks.input.update(answer.input, { classes: answer.unseen && ((c, i, j) => (answer.unseen.input[i][j] ? "unseen" : "")) });
@@ -31,7 +32,7 @@ export function startBench(section) {
       page.stacks[name].element.classList.toggle("stale", Boolean(answer.problem));
     }
     if (answer.problem) {
-      say(page, "Change the setting until it fits; the numbers below are from the last one that did.");
+      say(page, t("bench.stale"));
       return;
     }
     if (!refresh.outdated()) for (const name of GRIDS) if (name in answer) state.given[name] = answer[name];
@@ -42,9 +43,8 @@ export function startBench(section) {
   }
 
   function hint() {
-    say(page, state.backward
-      ? "Point at an input or kernel number to see the gradient that flows back to it."
-      : `Point at an output number to see the ${state.layer === "MaxPool2d" ? "maximum" : "sum"} behind it, at an input number to see where it goes.`);
+    const key = state.backward ? "bench.hint.backward" : state.layer === "MaxPool2d" ? "bench.hint.maximum" : "bench.hint.sum";
+    say(page, t(key));
   }
 
   /** After a change the explanation follows, if the number still exists. */
@@ -120,13 +120,13 @@ function cellOf(grid, c, i, j, state) {
 
 function layout(section, state) {
   const page = { handlers: null, connect: (handlers) => (page.handlers = handlers) };
-  page.controls = argumentControls("Arguments", (name) => page.handlers.change(name));
+  page.controls = argumentControls(t("view.arguments"), (name) => page.handlers.change(name));
   const backward = el("input", { type: "checkbox", id: "backward", onchange: () => { state.backward = backward.checked; state.pointed = null; page.explain.dataset.cell = ""; page.handlers.change("backward"); } });
-  const layers = segments("Layer", LAYERS.map((name) => [name, name]), state.layer, (name) => {
+  const layers = segments(t("bench.layer"), LAYERS.map((name) => [name, name]), state.layer, (name) => {
     chooseLayer(name);
     page.handlers.change("layer");
   });
-  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); page.handlers.change("seed"); } }, "Other numbers");
+  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); page.handlers.change("seed"); } }, t("view.other_numbers"));
   page.follow = () => {
     press(layers, state.layer);
     backward.checked = state.backward;
@@ -135,15 +135,15 @@ function layout(section, state) {
   const point = (grid) => (c, i, j) => page.handlers.point(grid, c, i, j);
   const edit = (name) => (c, i, j, text) => page.handlers.edit(name, c, i, j, text);
   page.stacks = {
-    input: new Stack({ title: "Input", kind: "input", label: "input", onEdit: edit("input"), onPoint: point("input") }),
-    framed: new Stack({ title: "Padded input", kind: "input", label: "padded input" }),
-    weight: new Stack({ title: "Kernel", kind: "weight", label: "kernel", onEdit: edit("weight"), onPoint: point("weight"), channelName: "input channel" }),
-    bias: new Stack({ title: "Bias", kind: "weight", label: "bias", onEdit: edit("bias") }),
-    output: new Stack({ title: "Output", kind: "output", label: "output", onPoint: point("output") }),
-    indices: new Stack({ title: "Indices", kind: "output", label: "indices", note: "The winner's place h W + w.", onPoint: point("output") }),
+    input: new Stack({ title: t("bench.input"), kind: "input", label: t("bench.label.input"), onEdit: edit("input"), onPoint: point("input") }),
+    framed: new Stack({ title: t("bench.padded"), kind: "input", label: t("bench.label.padded") }),
+    weight: new Stack({ title: t("bench.kernel"), kind: "weight", label: t("bench.label.kernel"), onEdit: edit("weight"), onPoint: point("weight"), channelName: t("grid.input_channel") }),
+    bias: new Stack({ title: t("bench.bias"), kind: "weight", label: t("bench.label.bias"), onEdit: edit("bias") }),
+    output: new Stack({ title: t("bench.output"), kind: "output", label: t("bench.label.output"), onPoint: point("output") }),
+    indices: new Stack({ title: t("bench.indices"), kind: "output", label: t("bench.label.indices"), note: t("bench.indices_note"), onPoint: point("output") }),
     grad_output: new Stack({ title: "grad_output", kind: "gradient", label: "grad_output", onEdit: edit("grad_output"), onPoint: point("output") }),
     grad_input: new Stack({ title: "grad_input", kind: "gradient", label: "grad_input", onPoint: point("input") }),
-    grad_weight: new Stack({ title: "grad_weight", kind: "gradient", label: "grad_weight", onPoint: point("weight"), channelName: "input channel" }),
+    grad_weight: new Stack({ title: "grad_weight", kind: "gradient", label: "grad_weight", onPoint: point("weight"), channelName: t("grid.input_channel") }),
     grad_bias: new Stack({ title: "grad_bias", kind: "gradient", label: "grad_bias" }),
   };
   page.problem = el("p", { class: "problem", role: "alert", hidden: true });
@@ -152,12 +152,12 @@ function layout(section, state) {
   page.program = el("pre", { id: "bench-program", tabindex: 0 });
   page.sizes = el("div", { class: "sizes" });
   page.explain = el("div", { class: "explain", "aria-live": "polite", id: "bench-explain" });
-  page.backwardRow = el("div", {}, el("h2", {}, "Backward"),
-    el("p", { class: "note" }, "L is the sum of all outputs, each times its grad_output; the gradients are L's."),
+  page.backwardRow = el("div", {}, el("h2", {}, t("bench.backward_title")),
+    el("p", { class: "note" }, t("bench.loss")),
     el("div", { class: "grids" }, ["grad_output", "grad_input", "grad_weight", "grad_bias"].map((name) => page.stacks[name].element)));
   section.append(
-    skipTo(() => section.querySelector(".stack [tabindex='0']"), "Skip to the numbers"),
-    el("div", { class: "actions" }, layers, el("label", {}, backward, "backward"), fresh),
+    skipTo(() => section.querySelector(".stack [tabindex='0']"), t("view.skip")),
+    el("div", { class: "actions" }, layers, el("label", {}, backward, t("bench.backward")), fresh),
     el("div", { class: "workbench" }, page.controls.element, el("div", {},
       page.problem,
       legend(),
@@ -165,17 +165,17 @@ function layout(section, state) {
       el("div", { class: "grids" }, ["input", "framed"].map((name) => page.stacks[name].element), el("div", { class: "column" }, page.stacks.weight.element, page.stacks.bias.element), ["output", "indices"].map((name) => page.stacks[name].element)),
       page.backwardRow,
       page.explain,
-      el("h2", {}, "The size of the output"), page.sizes,
-      el("h2", {}, "The same in Python"),
+      el("h2", {}, t("bench.size")), page.sizes,
+      el("h2", {}, t("bench.python")),
       el("p", {}, page.line),
-      el("div", { class: "actions" }, copyButton("Copy the line", () => page.line.textContent), copyButton("Copy the whole program", () => page.program.textContent)),
+      el("div", { class: "actions" }, copyButton(t("bench.copy_line"), () => page.line.textContent), copyButton(t("bench.copy_program"), () => page.program.textContent)),
       page.program)));
   return page;
 }
 
 function legend() {
-  const entry = (kind, text) => el("span", {}, el("i", { class: `k-${kind}` }), text);
-  return el("p", { class: "legend" }, entry("input", "input"), entry("weight", "kernel"), entry("output", "output"), entry("gradient", "gradient"), entry("frame", "padding"), entry("unseen", "seen by no window"));
+  const kinds = { input: "input", weight: "kernel", output: "output", gradient: "gradient", frame: "padding", unseen: "unseen" };
+  return el("p", { class: "legend" }, Object.entries(kinds).map(([kind, name]) => el("span", {}, el("i", { class: `k-${kind}` }), t(`bench.label.${name}`))));
 }
 
 function showGrids(page, state, answer) {
@@ -185,7 +185,7 @@ function showGrids(page, state, answer) {
   const [left, , top] = answer.frame;
   const O = answer.output.length;
   const shown = state.shown;
-  replace(page.which, O > 1 && !pooling ? [el("span", { class: "note" }, "Output channel"), segments("Output channel", answer.output.map((_, o) => [o, o]), shown, (o) => {
+  replace(page.which, O > 1 && !pooling ? [el("span", { class: "note" }, t("view.output_channel")), segments(t("view.output_channel"), answer.output.map((_, o) => [o, o]), shown, (o) => {
     state.shown = o;
     showGrids(page, state, answer);
     page.explain.dataset.cell = "";
@@ -195,10 +195,10 @@ function showGrids(page, state, answer) {
   const block = pooling ? [0] : Array.from({ length: C / G }, (_, c) => c + Math.floor(shown / (O / G)) * (C / G));
   state.local = transposed ? shown % (O / G) : shown;
 
-  stacks.framed.title.textContent = transposed ? "Before cropping" : "Padded input";
+  stacks.framed.title.textContent = t(transposed ? "bench.before_cropping" : "bench.padded");
   stacks.framed.element.className = `stack ${transposed ? "output" : "input"}`;
-  stacks.framed.note.textContent = transposed ? "Padding crops this rim of the stamps." : pooling ? "Padding is −∞: it never wins." : "";
-  stacks.framed.channelName = transposed ? "output channel" : "channel";
+  stacks.framed.note.textContent = transposed ? t("bench.crops") : pooling ? t("bench.padding_is") : "";
+  stacks.framed.channelName = t(transposed ? "grid.output_channel" : "grid.channel");
   const padded = answer.framed.length && (answer.frame.some(Boolean) || transposed);
   stacks.framed.element.hidden = !padded;
   const height = transposed ? answer.output[0].length : answer.input[0].length;
@@ -220,11 +220,11 @@ function showGrids(page, state, answer) {
   }
   stacks.bias.element.hidden = !("bias" in answer);
   if ("bias" in answer) stacks.bias.update([[answer.bias]]);
-  stacks.output.channelName = "channel";
+  stacks.output.channelName = t("grid.channel");
   stacks.output.update([answer.output[shown]], { channels: [shown] });
   stacks.indices.element.hidden = !("indices" in answer);
   if ("indices" in answer) stacks.indices.update([answer.indices[shown]], { channels: [shown] });
-  stacks.input.note.textContent = answer.unseen_count ? `${answer.unseen_count} greyed: ${transposed ? "all their stamps are cropped" : "no window sees them"}.` : "";
+  stacks.input.note.textContent = answer.unseen_count ? t(transposed ? "bench.greyed_stamps" : "bench.greyed", { count: answer.unseen_count }) : "";
   stacks.input.note.hidden = !answer.unseen_count;
   page.backwardRow.hidden = !state.backward;
   if (state.backward) {
@@ -278,24 +278,23 @@ const FUNCTIONS = {
 function sourceLink(grid, state) {
   if (grid !== "output" && !state.backward) return null;
   const name = FUNCTIONS[state.layer][grid];
-  return el("p", { class: "note" }, el("a", { href: link("source", { function: name, step: 9999 }) }, `The lines that compute it: ${name}`));
+  return el("p", { class: "note" }, el("a", { href: link("source", { function: name, step: 9999 }) }, t("bench.lines", { name })));
 }
 
 function told_in_words(told, state) {
   const name = el("b", {}, told.title);
-  if (told.sum) return [el("p", {}, name, told.sum.terms.length > 1 ? `, a sum of ${told.sum.terms.length} products:` : ":"), writtenSum(told.sum.terms, told.sum.bias, told.sum.total)];
+  if (told.sum) return [el("p", {}, around(told.sum.terms.length > 1 ? "bench.sum.many" : "bench.sum.one", { name, count: told.sum.terms.length })), writtenSum(told.sum.terms, told.sum.bias, told.sum.total)];
   if (told.maximum) {
-    const ties = told.maximum.ties > 1 ? ` ${told.maximum.ties} elements are equally large: the first of them wins, and gets the gradient.` : "";
-    return [el("p", {}, name, `: the winner is input[${told.maximum.winner.join(", ")}].${ties}`), writtenMaximum(told.maximum)];
+    const ties = told.maximum.ties > 1 ? ` ${t("bench.ties", { count: told.maximum.ties })}` : "";
+    return [el("p", {}, around("bench.winner", { name, place: told.maximum.winner.join(", ") }), ties), writtenMaximum(told.maximum)];
   }
-  const places = (n) => (n === 1 ? "1 output" : `${n} outputs`);
-  let feeds = ` = ${show(told.value, 6)} feeds ${places(told.feeds)}`;
-  if (state.answer.output.length > 1) feeds += ` in output channels ${[...new Set(told.marks.output.map(([o]) => o))].join(", ")}`;
-  if (told.cropped) feeds += `; ${told.cropped} of its stamps fall on the rim that padding crops`;
-  if ("won" in told) feeds += ` and wins in ${told.won} of them`;
-  const parts = [el("p", {}, name, `${feeds}${state.backward ? "." : " (switched on, “backward” shows the gradient that comes back)."}`)];
+  const feeds = around(told.feeds === 1 ? "bench.feeds.one" : "bench.feeds.many", { name, value: show(told.value, 6), count: told.feeds });
+  if (state.answer.output.length > 1) feeds.push(t("bench.in_channels", { channels: [...new Set(told.marks.output.map(([o]) => o))].join(", ") }));
+  if (told.cropped) feeds.push(t("bench.cropped", { count: told.cropped }));
+  if ("won" in told) feeds.push(t("bench.won", { count: told.won }));
+  const parts = [el("p", {}, feeds, state.backward ? "." : t("bench.switch_on"))];
   if (told.stamps && !state.backward) {
-    const line = el("p", { class: "sum" }, el("span", { class: "op" }, "It stamps "));
+    const line = el("p", { class: "sum" }, el("span", { class: "op" }, t("bench.stamps")));
     told.stamps.forEach((stamp, number) => line.append(
       number ? el("span", { class: "op" }, ", ") : "",
       el("span", { class: "term" }, el("span", { class: "f-input" }, show(stamp.factors[0].value)), "·", el("span", { class: "f-weight" }, inParentheses(stamp.factors[1].value)), ` → [${stamp.at.join(", ")}]`)));
@@ -305,9 +304,11 @@ function told_in_words(told, state) {
   return parts;
 }
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 function showFormula(box, axes) {
   replace(box, axes.map((axis) => el("div", { class: "card" },
-    el("h3", {}, axis.axis[0].toUpperCase() + axis.axis.slice(1)),
+    el("h3", {}, capital(t(`axis.${axis.axis}`))),
     el("div", { class: "formula", tabindex: 0 }, axis.symbols,
       axis.steps.map((step, number) => el("div", { class: number === axis.steps.length - 1 ? "result" : "" }, `${"\u00a0".repeat(axis.symbols.indexOf("="))}= ${step}`))),
     axis.remark ? el("p", { class: "note" }, axis.remark) : null)));

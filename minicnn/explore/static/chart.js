@@ -1,6 +1,7 @@
 // Line charts as SVG: positions on paper are all that is worked out here.
 
 import { show, svg } from "./dom.js";
+import { t } from "./texts.js";
 
 const WIDTH = 460;
 const HEIGHT = 230;
@@ -18,7 +19,7 @@ export function lineChart(title, x, series) {
   const [bottom, top] = [ticks[0], ticks[ticks.length - 1]];
   const across = (i) => LEFT + (x.length > 1 ? ((WIDTH - LEFT - RIGHT) * i) / (x.length - 1) : (WIDTH - LEFT - RIGHT) / 2);
   const up = (value) => HEIGHT - BOTTOM - ((HEIGHT - BOTTOM - TOP) * (value - bottom)) / (top - bottom);
-  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": `${title}; the table below has the numbers` });
+  const chart = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": t("chart.label", { title }) });
   for (const tick of ticks) {
     chart.append(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: up(tick), y2: up(tick), class: "tick" }), svg("text", { x: LEFT - 7, y: up(tick) + 4, class: "label end" }, show(tick, 3)));
   }

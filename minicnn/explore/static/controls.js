@@ -1,6 +1,7 @@
 // The controls of a view: each has a name, a value, and tells when it changes.
 
 import { el } from "./dom.js";
+import { t } from "./texts.js";
 
 let ids = 0;
 
@@ -34,7 +35,7 @@ export class Controls {
   number(name, { min, max, value, label = name }) {
     const id = `c${ids++}`;
     const box = el("input", { type: "number", id, min, max, value, step: 1, name });
-    const slider = el("input", { type: "range", min, max, value, step: 1, tabindex: -1, "aria-label": `${label}, slider` });
+    const slider = el("input", { type: "range", min, max, value, step: 1, tabindex: -1, "aria-label": t("control.slider", { label }) });
     const bound = el("output", { class: "bound" });
     const set = (text) => {
       const number = clamp(text, min, max);
@@ -51,8 +52,8 @@ export class Controls {
 
   /** Two whole numbers, height and width; the slider moves both. */
   pair(name, { min, max, value, label = name }) {
-    const boxes = ["height", "width"].map((axis, i) => el("input", { type: "number", min, max, value: value[i], step: 1, "aria-label": `${label}, ${axis}`, name: `${name}-${axis}` }));
-    const slider = el("input", { type: "range", min, max, value: value[0], step: 1, tabindex: -1, "aria-label": `${label}, both, slider` });
+    const boxes = ["height", "width"].map((axis, i) => el("input", { type: "number", min, max, value: value[i], step: 1, "aria-label": `${label}, ${t(`axis.${axis}`)}`, name: `${name}-${axis}` }));
+    const slider = el("input", { type: "range", min, max, value: value[0], step: 1, tabindex: -1, "aria-label": t("control.slider_of_both", { label }) });
     const bound = el("output", { class: "bound" });
     slider.addEventListener("input", () => {
       bound.value = "";
@@ -74,9 +75,9 @@ export class Controls {
     return this.add(name, item, () => boxes.map((box, i) => clamp(box.value, min, max) ?? value[i]), write);
   }
 
-  select(name, { options, value, label = name }) {
+  select(name, { options, value, label = name, words = {} }) {
     const id = `c${ids++}`;
-    const box = el("select", { id, name, onchange: () => this.changed(name) }, options.map((option) => el("option", { value: option }, option)));
+    const box = el("select", { id, name, onchange: () => this.changed(name) }, options.map((option) => el("option", { value: option }, words[option] ?? option)));
     box.value = value;
     const item = el("div", { class: "control" }, el("div", { class: "row" }, el("label", { class: "name", for: id }, label), box));
     return this.add(name, item, () => box.value, (option) => (box.value = option));
@@ -98,8 +99,8 @@ function clamp(text, min, max) {
 /** What to say of a number that was brought between min and max: nothing if it was there. */
 function bounded(text, min, max) {
   const number = Number.parseInt(text, 10);
-  if (number > max) return `${number} is too large for this page: at most ${max}.`;
-  if (number < min) return `${number} is too small for this page: at least ${min}.`;
+  if (number > max) return t("control.too_large", { number, max });
+  if (number < min) return t("control.too_small", { number, min });
   return "";
 }
 

@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { count, el, replace, show } from "./dom.js";
+import { t } from "./texts.js";
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -16,15 +17,15 @@ export async function startCosts(section) {
     return;
   }
   const table = el("table", { class: "bars", id: "costs-table" },
-    el("caption", {}, `${about.network}, for one image: ${count(about.total.parameters)} parameters, ${count(about.total.multiply_adds)} multiply-adds, ${count(about.total.kept_bytes)} bytes kept`),
-    el("thead", {}, el("tr", {}, ["Layer", "Output", "Parameters", "Multiply-adds", "Bytes kept for backward", "Sees"].map((name) => el("th", { scope: "col" }, name)))),
+    el("caption", {}, t("costs.caption", { network: about.network, parameters: count(about.total.parameters), work: count(about.total.multiply_adds), bytes: count(about.total.kept_bytes) })),
+    el("thead", {}, el("tr", {}, ["layer", "output", "parameters", "work", "bytes", "sees"].map((name) => el("th", { scope: "col" }, t(`costs.${name}`))))),
     el("tbody", {}, about.layers.map((row) => el("tr", {},
       layerName(row.name, row.layer),
       el("td", { class: "shape" }, row.output_shape.join(" × ")),
-      bar("parameters", row.share_parameters, `${count(row.parameters)}`, percent(row.share_parameters), "violet", row.parameters),
-      bar("multiply-adds", row.share_multiply_adds, `${count(row.multiply_adds)}`, percent(row.share_multiply_adds), "blue", row.multiply_adds),
-      bar("kept bytes", row.share_kept_bytes, `${count(row.kept_bytes)}`, percent(row.share_kept_bytes), "green", row.kept_bytes),
-      el("td", { class: "sees", "data-column": "sees " }, row.receptive_field ? row.receptive_field.join(" × ") : "")))));
+      bar(t("costs.narrow.parameters"), row.share_parameters, `${count(row.parameters)}`, percent(row.share_parameters), "violet", row.parameters),
+      bar(t("costs.narrow.work"), row.share_multiply_adds, `${count(row.multiply_adds)}`, percent(row.share_multiply_adds), "blue", row.multiply_adds),
+      bar(t("costs.narrow.bytes"), row.share_kept_bytes, `${count(row.kept_bytes)}`, percent(row.share_kept_bytes), "green", row.kept_bytes),
+      el("td", { class: "sees", "data-column": t("costs.narrow.sees") }, row.receptive_field ? row.receptive_field.join(" × ") : "")))));
   replace(box, el("div", { class: "wide-table" }, table), largest(about), timing(about));
 }
 
@@ -41,30 +42,30 @@ function bar(column, share, text, extra, colour, value) {
 function largest(about) {
   const most = (field) => about.layers.reduce((a, b) => (b[field] > a[field] ? b : a));
   const [parameters, work] = [most("parameters"), most("multiply_adds")];
-  return el("p", {}, `${percent(parameters.share_parameters)} of the parameters are in ${parameters.name}, ${percent(work.share_multiply_adds)} of the multiply-adds in ${work.name}.`);
+  return el("p", {}, t("costs.most", { parameters: percent(parameters.share_parameters), here: parameters.name, work: percent(work.share_multiply_adds), there: work.name }));
 }
 
 function timing(about) {
   const batch = el("input", { type: "number", min: 1, max: 256, value: 64, id: "batch" });
   const backend = el("select", { id: "backend" }, about.backends.map((name) => el("option", { value: name }, name)));
   const threads = el("input", { type: "number", min: 1, max: about.cores, value: about.cores, id: "threads" });
-  const message = el("p", { class: "note", role: "status" }, "The median of several rounds; the first round, in which Numba may have to compile, does not count.");
+  const message = el("p", { class: "note", role: "status" }, t("costs.median"));
   const result = el("div", { class: "wide-table" });
-  const button = el("button", { type: "button", class: "strong", id: "measure" }, "Measure on this machine");
+  const button = el("button", { type: "button", class: "strong", id: "measure" }, t("costs.measure"));
   button.addEventListener("click", async () => {
     button.disabled = true;
-    message.textContent = backend.value === "numba" ? "Measuring. If the kernels were never compiled here, that takes some 15 seconds first." : "Measuring.";
+    message.textContent = t(backend.value === "numba" ? "costs.compiling" : "costs.measuring");
     try {
       const answer = await ask("/api/costs/time", { batch: Number(batch.value), backend: backend.value, threads: Number(threads.value) });
       replace(result, timeTable(answer));
-      message.textContent = `Medians of ${answer.rounds} rounds.`;
+      message.textContent = t("costs.rounds", { count: answer.rounds });
     } catch (error) {
       message.textContent = error.message;
     }
     button.disabled = false;
   });
-  return el("div", {}, el("h2", {}, "How long each layer takes here"),
-    el("div", { class: "actions" }, el("label", { for: "batch" }, "images"), batch, el("label", { for: "backend" }, "backend"), backend, el("label", { for: "threads" }, "threads"), threads, button),
+  return el("div", {}, el("h2", {}, t("costs.here")),
+    el("div", { class: "actions" }, el("label", { for: "batch" }, t("costs.images")), batch, el("label", { for: "backend" }, t("costs.backend")), backend, el("label", { for: "threads" }, t("costs.threads")), threads, button),
     message, result);
 }
 
@@ -73,10 +74,10 @@ function timeTable(answer) {
   const milliseconds = (seconds) => `${show(1000 * seconds, 3)} ms`;
   const { forward, backward } = answer.total;
   return el("table", { class: "bars", id: "time-table" },
-    el("caption", {}, `${answer.batch} images, backend ${answer.backend}, ${answer.threads} thread${answer.threads > 1 ? "s" : ""}: forward ${milliseconds(forward)}, backward ${milliseconds(backward)}`),
-    el("thead", {}, el("tr", {}, ["Layer", "Forward", "Backward"].map((name) => el("th", { scope: "col" }, name)))),
+    el("caption", {}, t(answer.threads > 1 ? "costs.times.many" : "costs.times.one", { ...answer, forward: milliseconds(forward), backward: milliseconds(backward) })),
+    el("thead", {}, el("tr", {}, ["layer", "forward", "backward"].map((name) => el("th", { scope: "col" }, t(`costs.${name}`))))),
     el("tbody", {}, answer.layers.map((row) => el("tr", {},
       el("th", { scope: "row" }, el("code", {}, row.name)),
-      bar("forward", row.forward / longest, milliseconds(row.forward), "", "green", row.forward),
-      bar("backward", row.backward / longest, milliseconds(row.backward), "", "orange", row.backward)))));
+      bar(t("costs.narrow.forward"), row.forward / longest, milliseconds(row.forward), "", "green", row.forward),
+      bar(t("costs.narrow.backward"), row.backward / longest, milliseconds(row.backward), "", "orange", row.backward)))));
 }

@@ -5,6 +5,7 @@ import { segments } from "./controls.js";
 import { el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
 import { bytesOf, coloured, plane, textOf, thumbnails } from "./planes.js";
+import { around, t } from "./texts.js";
 
 const SIZE = 280;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -12,7 +13,7 @@ const STRIDE = 10; // of the pen at each press of an arrow: one of the 28 pixels
 
 export function startDigit(box) {
   const state = { digit: { index: 0 }, target: null, of: "logit", drawn: false, newest: null };
-  const canvas = el("canvas", { width: SIZE, height: SIZE, id: "canvas", class: "drawing", tabindex: 0, role: "application", "aria-label": "Drawing area: draw a digit with the mouse, a finger or the arrow keys; Space lowers and lifts the pen. Or pick a test image below." });
+  const canvas = el("canvas", { width: SIZE, height: SIZE, id: "canvas", class: "drawing", tabindex: 0, role: "application", "aria-label": t("digit.area") });
   const pen = el("i", { class: "pen", hidden: true });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = el("div", { class: "seen" });
@@ -23,8 +24,8 @@ export function startDigit(box) {
   const strip = el("div", {});
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const targetBox = el("div", { class: "actions" });
-  const clear = el("button", { type: "button", onclick: () => { blank(); send(); } }, "Clear");
-  const ofBox = segments("Gradient of", [["logit", "its logit"], ["loss", "the loss, if it were the truth"]], "logit", (of) => { state.of = of; refresh(); });
+  const clear = el("button", { type: "button", onclick: () => { blank(); send(); } }, t("digit.clear"));
+  const ofBox = segments(t("digit.gradient_of"), [["logit", t("digit.logit")], ["loss", t("digit.loss")]], "logit", (of) => { state.of = of; refresh(); });
 
   const refresh = latest(() => ask("/api/run/digit", { digit: digit(), target: state.target, of: state.of }), receive, (error) => {
     problem.hidden = false;
@@ -134,35 +135,36 @@ export function startDigit(box) {
     imageGradients = Array.from({ length: channels }, (_, c) => mapButton(-1, c, "gradient"));
     const buttons = (maps) => maps.map((map) => map.button);
     replace(seen,
-      el("h3", {}, "What the network sees"), buttons(images),
-      el("h3", {}, "Gradient at the pixels"), buttons(imageGradients),
-      el("p", { class: "note" }, `${height} × ${width}${channels === 3 ? " in red, green and blue" : ""}; blue pixels raise it`));
+      el("h3", {}, t("digit.sees")), buttons(images),
+      el("h3", {}, t("digit.pixels")), buttons(imageGradients),
+      el("p", { class: "note" }, t(channels === 3 ? "digit.raise_in_colour" : "digit.raise", { height, width })));
   }
 
   function showVerdict(answer) {
     const says = answer.classes[answer.predicted];
     replace(verdict, answer.blank
-      ? "Draw a digit. Even for the blank image the network names a class: it knows no “none”."
-      : [el("b", { "data-value": answer.predicted, id: "predicted" }, says), ` with ${show(100 * answer.probabilities[answer.predicted])} %`, answer.label === null ? "" : answer.label === answer.predicted ? " (right)" : ` (wrong: it is ${answer.classes[answer.label]})`]);
+      ? t("digit.blank")
+      : [around("digit.says", { name: el("b", { "data-value": answer.predicted, id: "predicted" }, says), share: show(100 * answer.probabilities[answer.predicted]) }), answer.label === null ? "" : answer.label === answer.predicted ? t("digit.right") : t("digit.wrong", { name: answer.classes[answer.label] })].flat());
   }
 
   function showBars(answer) {
     const values = answer.probabilities;
     const choose = (k) => { state.target = k; refresh(); };
-    replace(bars, el("div", { class: "class-bars", role: "group", "aria-label": "Classes; choose one to see its gradient" }, answer.classes.map((name, k) => {
+    replace(bars, el("div", { class: "class-bars", role: "group", "aria-label": t("digit.classes") }, answer.classes.map((name, k) => {
       const fill = el("i", { class: k === answer.predicted ? "green" : "blue" });
       fill.style.width = `${100 * values[k]}%`;
       return el("button", { type: "button", "aria-pressed": String(k === answer.target), onclick: () => choose(k) }, el("span", {}, name), el("span", { class: "bar" }, fill), el("span", { class: "number", "data-value": values[k] }, `${(100 * values[k]).toFixed(1)} %`));
     })));
-    ofBox.firstChild.textContent = answer.steps.kind === "softmax" ? "its logit" : "its probability";
-    replace(targetBox, el("span", {}, "Gradient of ", el("b", {}, answer.classes[answer.target]), ":"), ofBox, state.of === "loss" ? el("span", { class: "note" }, `loss ${show(answer.loss)}`) : null);
+    ofBox.firstChild.textContent = t(answer.steps.kind === "softmax" ? "digit.logit" : "digit.probability");
+    replace(targetBox, el("span", {}, around("digit.gradient_of_class", { name: el("b", {}, answer.classes[answer.target]) })), ofBox, state.of === "loss" ? el("span", { class: "note" }, t("digit.loss_is", { loss: show(answer.loss) })) : null);
   }
+
+  const nameOf = (layer, channel, what) => t(`digit.${what}`, { place: layer < 0 ? t("digit.image") : t("digit.layer", { number: layer }), channel });
 
   /** A map as a button that opens its numbers; its canvas is drawn anew with every answer. */
   function mapButton(layer, channel, what) {
-    const name = `${what} of ${layer < 0 ? "the image" : `layer ${layer}`}, channel ${channel}`;
     const canvas = el("canvas", { class: "plane" });
-    const button = el("button", { type: "button", class: "picture map", "aria-label": `${name}: show its numbers`, onclick: () => openNumbers(layer, channel, what) }, canvas);
+    const button = el("button", { type: "button", class: "picture map", "aria-label": t("digit.show_numbers", { map: nameOf(layer, channel, what) }), onclick: () => openNumbers(layer, channel, what) }, canvas);
     return { button, canvas };
   }
 
@@ -172,13 +174,13 @@ export function startDigit(box) {
     maps.forEach(({ canvas }, channel) => plane(bytes.subarray(channel * height * width, (channel + 1) * height * width), height, width, { signed: map.low < 0 || what === "gradient", scale, canvas }));
   }
 
-  const numbers = new NumberGrid({ label: "numbers" });
+  const numbers = new NumberGrid({ label: t("digit.numbers") });
   const numbersTitle = el("h3", {});
-  const dialog = el("dialog", { class: "numbers", "aria-labelledby": "numbers-title" }, numbersTitle, el("div", { class: "dense" }, numbers.element), el("button", { type: "button", onclick: () => dialog.close() }, "Close"));
+  const dialog = el("dialog", { class: "numbers", "aria-labelledby": "numbers-title" }, numbersTitle, el("div", { class: "dense" }, numbers.element), el("button", { type: "button", onclick: () => dialog.close() }, t("digit.close")));
   numbersTitle.id = "numbers-title";
   async function openNumbers(layer, channel, what) {
     const answer = await ask("/api/run/plane", { digit: state.digit, target: state.target, of: state.of, layer, channel, what });
-    numbersTitle.textContent = `${what} of ${layer < 0 ? "the image" : `layer ${layer}`}, channel ${channel}`;
+    numbersTitle.textContent = nameOf(layer, channel, what);
     numbers.update(answer.values, { classes: (i, j) => (answer.values[i][j] === 0 ? "zero" : "") });
     if (!dialog.open) dialog.showModal();
   }
@@ -194,7 +196,7 @@ export function startDigit(box) {
       const scale = channels === 1 ? (width <= 16 ? 10 : 4) : Math.max(2, 42 / width);
       for (const what of ["activation", "gradient"]) {
         paint(rows[number][what], one[what], what, scale);
-        rows[number][`${what}Range`].textContent = what === "gradient" ? `gradient, ±${show(one.gradient.high, 3)}` : `activation, ${show(one.activation.low, 3)} to ${show(one.activation.high, 3)}`;
+        rows[number][`${what}Range`].textContent = t(`digit.${what}_range`, { low: show(one[what].low, 3), high: show(one[what].high, 3) });
       }
     });
   }
@@ -207,10 +209,10 @@ export function startDigit(box) {
       row[`${what}Range`] = el("p", { class: "note" });
       return el("div", {}, row[`${what}Range`], el("div", { class: "maps" }, row[what].map((map) => map.button)));
     };
-    const drawn = one.shape.length === 1 && one.shape[0] > 16 ? `, drawn as ${height} × ${width}` : "";
+    const shape = one.shape.join(" × ");
     row.element = el("div", { class: "layer card" },
       el("h3", {}, el("code", {}, one.name), " ", el("code", { class: "note" }, one.layer)),
-      el("p", { class: "note" }, `${one.shape.join(" × ")}${drawn}`),
+      el("p", { class: "note" }, one.shape.length === 1 && one.shape[0] > 16 ? t("digit.drawn_as", { shape, height, width }) : shape),
       el("div", { class: "two" }, part("activation"), part("gradient")));
     return row;
   }
@@ -218,19 +220,19 @@ export function startDigit(box) {
   async function showStrip(start) {
     const answer = await ask("/api/run/images", { start });
     const move = (to, text) => el("button", { type: "button", class: "quiet", disabled: to < 0 || to >= answer.total, onclick: () => showStrip(to) }, text);
-    replace(strip, thumbnails(answer.images, pick), el("div", { class: "actions" }, move(start - 40, "Back"), move(start + 40, "More"), el("span", { class: "note" }, `test images ${start} to ${start + answer.images.length - 1} of ${answer.total}`)));
+    replace(strip, thumbnails(answer.images, pick), el("div", { class: "actions" }, move(start - 40, t("image.back")), move(start + 40, t("image.more")), el("span", { class: "note" }, t("image.range", { first: start, last: start + answer.images.length - 1, total: answer.total }))));
   }
 
   blank();
   box.append(problem,
     el("div", { class: "digit" },
-      el("div", {}, el("div", { class: "paper" }, canvas, pen), el("div", { class: "actions" }, clear, el("span", { class: "note" }, "Draw with mouse, finger, or arrow keys; Space lowers and lifts the pen."))),
+      el("div", {}, el("div", { class: "paper" }, canvas, pen), el("div", { class: "actions" }, clear, el("span", { class: "note" }, t("digit.draw")))),
       seen,
       el("div", {}, verdict, bars)),
-    el("details", {}, el("summary", {}, "Or pick one of the test images"), strip),
-    el("h3", {}, "From logit to probability, step by step"), softmaxBox,
-    el("h3", {}, "Every layer: what comes out, and the gradient that flows back to it"), targetBox,
-    el("p", { class: "note" }, "Dark is large; where numbers have signs, blue is positive and orange negative. A map opens its numbers."),
+    el("details", {}, el("summary", {}, t("digit.pick")), strip),
+    el("h3", {}, t("digit.softmax")), softmaxBox,
+    el("h3", {}, t("digit.layers")), targetBox,
+    el("p", { class: "note" }, t("digit.colours")),
     layers, dialog);
   showStrip(0);
   refresh();
@@ -238,16 +240,16 @@ export function startDigit(box) {
 }
 
 function softmaxTable({ steps, classes, predicted }) {
-  const columns = [["logit z", steps.logits], [`z − ${show(steps.largest)}`, steps.shifted], ["exp", steps.exp], [`÷ ${show(steps.sum, 5)}`, steps.probabilities]];
+  const columns = [[t("digit.logit_z"), steps.logits], [`z − ${show(steps.largest)}`, steps.shifted], ["exp", steps.exp], [`÷ ${show(steps.sum, 5)}`, steps.probabilities]];
   const table = el("table", { class: "plain", id: "softmax-table" },
-    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "class"), columns.map(([name]) => el("th", { scope: "col" }, name)))),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, t("digit.class")), columns.map(([name]) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, classes.map((name, k) => el("tr", { class: k === predicted ? "chosen" : "" }, el("th", { scope: "row" }, name), columns.map(([, values]) => el("td", { "data-value": values[k] }, show(values[k], 3)))))));
   return el("div", { class: "beside" }, table, el("div", {},
-    el("p", {}, `The network's last layer gives a logit for each class. The largest, ${show(steps.largest)}, is subtracted from all: the result is the same, but exp cannot overflow.`),
-    el("p", {}, `exp makes every number positive. Divided by their sum, ${show(steps.sum, 6)}, they add up to 1: the probabilities.`)));
+    el("p", {}, t("digit.shift", { largest: show(steps.largest) })),
+    el("p", {}, t("digit.divide", { sum: show(steps.sum, 6) }))));
 }
 
 function sigmoidTable({ steps }) {
   const [z, power, sum, p] = [steps.logits, steps.exp, steps.sum, steps.probabilities].map((values) => values[0]);
-  return el("div", { class: "formula" }, `1 / (1 + exp(−z)) with z = ${show(z)}: 1 / (1 + ${show(power)}) = 1 / ${show(sum, 5)} = ${show(p)}, the probability of odd`);
+  return el("div", { class: "formula" }, t("digit.sigmoid", { z: show(z), steps: `1 / (1 + ${show(power)}) = 1 / ${show(sum, 5)} = ${show(p)}` }));
 }

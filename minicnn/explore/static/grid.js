@@ -1,6 +1,7 @@
 // A plane of numbers as a table: read, edited, pointed at; and a stack of planes, one for each channel.
 
 import { el, show } from "./dom.js";
+import { t } from "./texts.js";
 
 const NUMBER = /^\s*[-+−]?(\d+\.?\d*(e[-+−]?\d+)?|\.\d+(e[-+−]?\d+)?|nan|inf|infinity|∞)\s*$/i;
 
@@ -67,7 +68,7 @@ export class NumberGrid {
     const head = el("tr", {}, el("td"), ...Array.from({ length: columns }, (_, j) => el("th", { scope: "col" }, show(j + left))));
     this.current = [Math.min(this.current[0], rows - 1), Math.min(this.current[1], columns - 1)];
     this.cells = Array.from({ length: rows }, (_, i) => Array.from({ length: columns }, (_, j) => {
-      const name = `${this.label}, row ${i + top}, column ${j + left}`;
+      const name = t("grid.cell", { label: this.label, row: i + top, column: j + left });
       const stop = i === this.current[0] && j === this.current[1] ? 0 : -1;
       const cell = this.onEdit
         ? el("td", { class: "cell", role: "gridcell" }, el("input", { type: "text", inputmode: "text", "aria-label": name, tabindex: stop, maxlength: 12, autocomplete: "off", spellcheck: "false" }))
@@ -118,14 +119,14 @@ export class NumberGrid {
     const good = readable(event.target.value);
     if (good) event.target.removeAttribute("aria-invalid");
     else event.target.setAttribute("aria-invalid", "true");
-    event.target.title = good ? "" : "Not a number yet: write 1.5, −2, nan or inf.";
+    event.target.title = good ? "" : t("grid.not_a_number");
     if (good) this.onEdit(i, j, event.target.value);
   }
 }
 
 export class Stack {
   /** kind: input, weight, output or gradient (its colour); onPoint and onEdit get the channel first. */
-  constructor({ title, kind, label = title, note = "", onEdit = null, onPoint = null, channelName = "channel" }) {
+  constructor({ title, kind, label = title, note = "", onEdit = null, onPoint = null, channelName = t("grid.channel") }) {
     Object.assign(this, { kind, label, onEdit, onPoint, channelName });
     this.grids = [];
     this.channels = [];

@@ -4,15 +4,16 @@ import { ask, latest } from "./api.js";
 import { Controls, segments } from "./controls.js";
 import { copyButton, el, replace, skipTo, show } from "./dom.js";
 import { NumberGrid, Stack } from "./grid.js";
+import { around, t } from "./texts.js";
 
 /** M with a raised T, which not every font has as a letter. */
 const superscript = (rest) => el("span", {}, "M", el("sup", {}, "T"), rest);
 
 export function startMatrix(section) {
   const state = { seed: 0, transpose: false, given: {}, answer: null };
-  const controls = new Controls("Arguments", () => refresh());
+  const controls = new Controls(t("view.arguments"), () => refresh());
   controls
-    .pair("size", { min: 1, max: 6, value: [4, 4], label: "input size" })
+    .pair("size", { min: 1, max: 6, value: [4, 4], label: t("view.input_size") })
     .pair("kernel_size", { min: 0, max: 4, value: [3, 3] })
     .number("stride", { min: 0, max: 4, value: 1 })
     .number("padding", { min: -1, max: 4, value: 0 })
@@ -20,13 +21,13 @@ export function startMatrix(section) {
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const edit = (name) => (_, i, j, text) => { state.given[name][i][j] = text; refresh(); };
   const stacks = {
-    input: new Stack({ title: "x, the image", kind: "input", label: "x", onEdit: edit("input"), onPoint: (_, i, j) => pointPixel(i, j) }),
-    weight: new Stack({ title: "Kernel", kind: "weight", label: "kernel", onEdit: edit("weight") }),
+    input: new Stack({ title: t("matrix.x"), kind: "input", label: "x", onEdit: edit("input"), onPoint: (_, i, j) => pointPixel(i, j) }),
+    weight: new Stack({ title: t("bench.kernel"), kind: "weight", label: t("bench.label.kernel"), onEdit: edit("weight") }),
     output: new Stack({ title: "y = M x", kind: "output", label: "y", onPoint: (_, i, j) => pointOutput(i, j) }),
-    transposed: new Stack({ title: superscript(" y"), kind: "gradient", label: "M transposed times y", onPoint: (_, i, j) => pointPixel(i, j) }),
+    transposed: new Stack({ title: superscript(" y"), kind: "gradient", label: t("matrix.transposed"), onPoint: (_, i, j) => pointPixel(i, j) }),
   };
-  const matrix = new NumberGrid({ label: "matrix", onPoint: (i, j) => (state.transpose ? mark(j, i) : mark(i, j)) });
-  const gram = new NumberGrid({ label: "M transposed times M" });
+  const matrix = new NumberGrid({ label: t("matrix.matrix"), onPoint: (i, j) => (state.transpose ? mark(j, i) : mark(i, j)) });
+  const gram = new NumberGrid({ label: t("matrix.gram") });
   const shape = el("p", { id: "matrix-shape" });
   const line = el("code", { id: "matrix-line" });
   const explain = el("div", { class: "explain", "aria-live": "polite", id: "matrix-explain" });
@@ -34,15 +35,15 @@ export function startMatrix(section) {
   const equal = el("p", { class: "note" });
   const body = el("div", {},
     el("div", { class: "grids" }, ["input", "weight", "output", "transposed"].map((name) => stacks[name].element)),
-    el("div", { class: "actions" }, segments("Which matrix", [["M", "M: convolution"], ["T", superscript(": transposed convolution")]], "M", (which) => { state.transpose = which === "T"; showMatrix(); })),
-    shape, el("div", { class: "actions" }, line, copyButton("Copy", () => line.textContent)),
+    el("div", { class: "actions" }, segments(t("matrix.which"), [["M", t("matrix.convolution")], ["T", superscript(t("matrix.transposed_convolution"))]], "M", (which) => { state.transpose = which === "T"; showMatrix(); })),
+    shape, el("div", { class: "actions" }, line, copyButton(t("matrix.copy"), () => line.textContent)),
     el("div", { class: "card dense" }, matrix.element),
     explain,
-    el("h2", {}, "Why the transpose is no inverse"), why, equal,
-    el("h3", {}, superscript("M, which would be the identity if it were")), el("div", { class: "card dense" }, gram.element));
+    el("h2", {}, t("matrix.no_inverse")), why, equal,
+    el("h3", {}, superscript(t("matrix.identity"))), el("div", { class: "card dense" }, gram.element));
   section.append(
-    skipTo(() => body.querySelector("[tabindex='0']"), "Skip to the numbers"),
-    el("div", { class: "actions" }, el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; state.given = {}; refresh(); } }, "Other numbers")),
+    skipTo(() => body.querySelector("[tabindex='0']"), t("view.skip")),
+    el("div", { class: "actions" }, el("button", { type: "button", class: "quiet", onclick: () => { state.seed += 10; state.given = {}; refresh(); } }, t("view.other_numbers"))),
     el("div", { class: "workbench" }, controls.element, el("div", {}, problem, body)));
 
   const fail = (error) => { problem.hidden = false; replace(problem, error.message); };
@@ -52,7 +53,7 @@ export function startMatrix(section) {
     problem.hidden = !answer.problem;
     body.classList.toggle("stale", Boolean(answer.problem));
     if (answer.problem) {
-      replace(problem, el("strong", {}, `This cannot be. minicnn says ${answer.problem.kind}: `), answer.problem.sentence);
+      replace(problem, el("strong", {}, t("matrix.refused", { kind: answer.problem.kind })), answer.problem.sentence);
       return;
     }
     state.answer = answer;
@@ -60,10 +61,10 @@ export function startMatrix(section) {
     stacks.input.update([answer.input], { classes: (c, i, j) => (answer.unseen[i][j] ? "unseen" : "") });
     for (const name of ["weight", "output", "transposed"]) stacks[name].update([answer[name]]);
     why.textContent = answer.why;
-    equal.textContent = `${answer.line_transposed} gives the same numbers as the product with Mᵀ. Compare x with Mᵀy above: the shape is back, the values are not.`;
+    equal.textContent = t("matrix.equal", { line: answer.line_transposed });
     if (answer.gram) gram.update(answer.gram, { classes: (i, j) => (i === j ? "diagonal" : answer.gram[i][j] === 0 ? "zero" : "nonzero") });
     showMatrix();
-    replace(explain, el("p", { class: "note" }, "Point at a number of the matrix, of x or of y: a row of M belongs to an output pixel, a column to an input pixel."));
+    replace(explain, el("p", { class: "note" }, t("matrix.hint")));
   }
 
   function showMatrix() {
@@ -71,8 +72,7 @@ export function startMatrix(section) {
     const M = answer.matrix;
     const shown = state.transpose ? M[0].map((_, p) => M.map((row) => row[p])) : M;
     matrix.update(shown, { classes: (i, j) => (shown[i][j] === 0 ? "zero" : "nonzero") });
-    const [rows, columns] = state.transpose ? ["input", "output"] : ["output", "input"];
-    shape.textContent = `${state.transpose ? "Mᵀ" : "M"} has ${shown.length} rows, one for each ${rows} pixel, and ${shown[0].length} columns, one for each ${columns} pixel. ${answer.zeros} of its entries are 0.`;
+    shape.textContent = t(state.transpose ? "matrix.shape.T" : "matrix.shape.M", { rows: shown.length, columns: shown[0].length, zeros: answer.zeros });
     line.textContent = state.transpose ? answer.line_transposed : answer.line;
   }
 
@@ -94,9 +94,8 @@ export function startMatrix(section) {
     const [h, w] = [Math.floor(column / width()), column % width()];
     stacks.input.mark("here", [[0, h, w]]);
     const output = `y[${Math.floor(row / outputs())}, ${row % outputs()}]`;
-    replace(explain, el("p", {}, el("b", {}, `M[${row}, ${column}] = ${show(value)}`), value === 0
-      ? `: input pixel x[${h}, ${w}] lies outside the window of ${output}.`
-      : `: the weight that lies on x[${h}, ${w}] in the window of ${output}.`));
+    const name = el("b", {}, `M[${row}, ${column}] = ${show(value)}`);
+    replace(explain, el("p", {}, around(value === 0 ? "matrix.outside" : "matrix.inside", { name, pixel: `x[${h}, ${w}]`, output })));
   }
 
   function markRow(row) {
@@ -111,7 +110,8 @@ export function startMatrix(section) {
     clear();
     const row = i * outputs() + j;
     markRow(row);
-    replace(explain, el("p", {}, el("b", {}, `y[${i}, ${j}] = ${show(state.answer.output[i][j])}`), ` is row ${row} of M times x.`));
+    const name = el("b", {}, `y[${i}, ${j}] = ${show(state.answer.output[i][j])}`);
+    replace(explain, el("p", {}, around("matrix.output", { name, row })));
   }
 
   function pointPixel(i, j) {
@@ -123,8 +123,9 @@ export function startMatrix(section) {
     stacks.output.mark("mark-output", used.map((o) => [0, Math.floor(o / outputs()), o % outputs()]));
     stacks.input.mark("mark-input", [[0, i, j]]);
     stacks.transposed.mark("mark-gradient", [[0, i, j]]);
-    replace(explain, el("p", {}, el("b", {}, `x[${i}, ${j}] = ${show(state.answer.input[i][j])}`), ` meets column ${column} of M: it goes into ${state.answer.uses[i][j]} outputs. `,
-      `Back from them, row ${column} of Mᵀ times y gives `, el("b", {}, show(state.answer.transposed[i][j])), "."));
+    const name = el("b", {}, `x[${i}, ${j}] = ${show(state.answer.input[i][j])}`);
+    const back = el("b", {}, show(state.answer.transposed[i][j]));
+    replace(explain, el("p", {}, around("matrix.pixel", { name, column, uses: state.answer.uses[i][j], back })));
   }
 
   refresh();

@@ -1,6 +1,7 @@
 // Planes that come as bytes, drawn on canvases: one pixel a number, in the colours of the page.
 
 import { el, show } from "./dom.js";
+import { t } from "./texts.js";
 
 const probe = el("span", { hidden: true });
 document.body.append(probe);
@@ -98,7 +99,7 @@ function small(bytes, [channels, height, width]) {
 export function thumbnails(images, pick) {
   return el("div", { class: "thumbnails" }, images.map((image) => {
     const text = image.probability === null ? image.name : `${show(100 * image.probability, 3)} %`;
-    const name = `test image ${image.index}, a ${image.name}`;
+    const name = t("image.name", { index: image.index, name: image.name });
     return el("button", { type: "button", class: "picture", "aria-label": name, onclick: () => pick(image.index) }, small(bytesOf(image.pixels), image.shape), el("span", {}, text));
   }));
 }

@@ -1,6 +1,7 @@
 // The layer bench's setting: one for all views that show its numbers, and the link that carries it.
 
 import { Controls } from "./controls.js";
+import { t } from "./texts.js";
 
 export const LAYERS = ["Conv2d", "MaxPool2d", "ConvTranspose2d"];
 export const GRIDS = ["input", "weight", "bias", "grad_output"];
@@ -37,13 +38,13 @@ export function argumentControls(title, changed) {
     changed(name);
   });
   controls
-    .pair("size", { min: 1, max: 12, value: PLAIN.size, label: "input size" })
+    .pair("size", { min: 1, max: 12, value: PLAIN.size, label: t("view.input_size") })
     .number("in_channels", { min: 0, max: 4, value: 1 })
     .number("out_channels", { min: 0, max: 4, value: 1 })
     .pair("kernel_size", { min: 0, max: 7, value: PLAIN.kernel_size })
     .pair("stride", { min: 0, max: 8, value: PLAIN.stride })
     .pair("padding", { min: -1, max: 8, value: PLAIN.padding })
-    .select("padding_as", { options: ["numbers", "same", "valid"], value: "numbers", label: "padding in words" })
+    .select("padding_as", { options: ["numbers", "same", "valid"], value: "numbers", label: t("control.padding_as"), words: { numbers: t("control.numbers") } })
     .pair("output_padding", { min: -1, max: 8, value: PLAIN.output_padding })
     .check("ask_size", { value: false, label: "forward(x, output_size)" })
     .pair("output_size", { min: 0, max: 40, value: PLAIN.output_size, label: "output_size" })

@@ -4,6 +4,7 @@ import { ask, latest } from "./api.js";
 import { press, segments } from "./controls.js";
 import { el, replace, skipTo } from "./dom.js";
 import { argumentControls, chooseLayer, current, follow, LAYERS, link, otherNumbers, question } from "./setting.js";
+import { around, t } from "./texts.js";
 import { Walker } from "./walker.js";
 
 export async function startSource(section) {
@@ -11,7 +12,7 @@ export async function startSource(section) {
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const fail = (error) => {
     problem.hidden = false;
-    replace(problem, el("strong", {}, "Not answered: "), error.message);
+    replace(problem, el("strong", {}, t("view.not_answered")), error.message);
   };
   let words = null; // what a link says, until the list of functions is there
   section.addEventListener("show", (event) => {
@@ -27,9 +28,9 @@ export async function startSource(section) {
   }
   state.subject = listing.subjects[0].name; // the reader's own layer, where there is one
   const byName = new Map(listing.subjects.map((subject) => [subject.name, subject]));
-  const controls = argumentControls("Numbers and arguments, as on the layer bench", () => refresh());
+  const controls = argumentControls(t("source.controls"), () => refresh());
   controls.element.open = false;
-  const layers = segments("Layer at the front of the chain", LAYERS.map((name) => [name, name]), current.layer, (name) => {
+  const layers = segments(t("source.layers"), LAYERS.map((name) => [name, name]), current.layer, (name) => {
     chooseLayer(name);
     follow(controls);
     refresh();
@@ -37,25 +38,25 @@ export async function startSource(section) {
   const groups = [...new Set(listing.subjects.map((subject) => subject.group))];
   const choice = el("select", { id: "source-subject", onchange: () => open(choice.value) },
     groups.map((group) => el("optgroup", { label: group }, listing.subjects.filter((subject) => subject.group === group).map(({ name }) => el("option", { value: name }, name)))));
-  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); refresh(); } }, "Other numbers");
-  const bench = el("a", { href: "#bench" }, "These numbers on the layer bench");
+  const fresh = el("button", { type: "button", class: "quiet", onclick: () => { otherNumbers(); refresh(); } }, t("view.other_numbers"));
+  const bench = el("a", { href: "#bench" }, t("source.bench"));
   const verdict = el("details", { class: "card", id: "source-verdict", hidden: true });
   function showVerdict(told) {
     verdict.hidden = !told;
-    if (told) replace(verdict, el("summary", {}, "gradcheck: ", el("b", {}, told.right ? "backward is the derivative of forward." : "not right.")), el("pre", { tabindex: 0 }, told.text));
+    if (told) replace(verdict, el("summary", {}, around("source.gradcheck", { verdict: el("b", {}, t(told.right ? "source.gradcheck.right" : "source.gradcheck.wrong")) })), el("pre", { tabindex: 0 }, told.text));
     verdict.open = Boolean(told) && !told.right;
   }
   const walker = new Walker({ words: listing, moved: remember, origin: (step, name, at) => point(step, name, at) });
   const point = latest((step, name, at) => ask("/api/source/cell", { ...question(), subject: state.subject, step, name, at }), (answer, _, name, at) => walker.told(answer, name, at), fail);
   section.append(
-    skipTo(() => walker.code, "Skip to the source"),
-    el("div", { class: "actions" }, el("label", { for: "source-subject" }, "Function"), choice, layers, fresh, bench),
+    skipTo(() => walker.code, t("source.skip")),
+    el("div", { class: "actions" }, el("label", { for: "source-subject" }, t("source.function")), choice, layers, fresh, bench),
     controls.element, verdict, walker.element);
 
   const refresh = latest(() => ask("/api/source", { ...question(), subject: state.subject }), (answer) => {
     problem.hidden = !answer.problem;
     walker.element.classList.toggle("stale", Boolean(answer.problem));
-    if (answer.problem) replace(problem, el("strong", {}, `This layer cannot be. minicnn says ${answer.problem.kind}: `), answer.problem.sentence);
+    if (answer.problem) replace(problem, el("strong", {}, t("view.refused", { kind: answer.problem.kind })), answer.problem.sentence);
     else walker.open(answer, state.step);
     showVerdict(answer.verdict);
     state.step = null;

@@ -11,3 +11,6 @@ export function t(key, names = {}) {
 export function around(key, names) {
   return TEXTS[key].split(/\{(\w+)\}/).map((piece, place) => (place % 2 ? names[piece] : piece));
 }
+
+/** Whether there is such a text: not each name has one. */
+export const has = (key) => key in TEXTS;

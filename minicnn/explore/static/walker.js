@@ -3,11 +3,12 @@
 import { el, replace, show } from "./dom.js";
 import { NumberGrid } from "./grid.js";
 import { writtenSum } from "./sums.js";
+import { around, t } from "./texts.js";
 import { planes, Walk } from "./walk.js";
 
 const PLANES = 18; // of one array, drawn at once
 const ROWS = 64;
-const SAID = { enter: "Entered: nothing has run yet.", yield: "gives", return: "returns", resume: "Goes on behind its yield.", line: "" };
+const SAID = { enter: "walk.entered", yield: "walk.yields", return: "walk.returns", resume: "walk.resumes", line: "walk.has_run" };
 
 export class Walker {
   /**
@@ -16,20 +17,20 @@ export class Walker {
    */
   constructor({ words, moved = () => {}, origin = null }) {
     Object.assign(this, { words, moved, origin, walk: null, place: 0, held: new Map() });
-    const button = (text, title, find) => el("button", { type: "button", title, onclick: () => this.go(find()) }, text);
+    const button = (name, find) => el("button", { type: "button", title: t(`walk.${name}_title`), onclick: () => this.go(find()) }, t(`walk.${name}`));
     this.buttons = {
-      back: button("← Back", "The step before (left arrow)", () => this.walk.over(this.place, -1)),
-      next: button("Next →", "The next step of this function (right arrow)", () => this.walk.over(this.place)),
-      into: button("Into ↓", "Into the function that is called (down arrow, in the code)", () => this.walk.into(this.place)),
-      out: button("Out ↑", "To the end of this call (up arrow, in the code)", () => this.walk.out(this.place)),
+      back: button("back", () => this.walk.over(this.place, -1)),
+      next: button("next", () => this.walk.over(this.place)),
+      into: button("into", () => this.walk.into(this.place)),
+      out: button("out", () => this.walk.out(this.place)),
     };
     this.buttons.next.classList.add("strong");
-    this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Step", oninput: () => this.go(Number(this.slider.value)) });
+    this.slider = el("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": t("walk.step"), oninput: () => this.go(Number(this.slider.value)) });
     this.count = el("output", {});
-    this.which = el("select", { "aria-label": "Name whose next change is looked for", onchange: () => this.#buttons() });
-    this.change = button("Next change of", "To the next step that changes this name", () => this.walk.change(this.place, this.which.value));
+    this.which = el("select", { "aria-label": t("walk.which"), onchange: () => this.#buttons() });
+    this.change = button("change", () => this.walk.change(this.place, this.which.value));
     this.calls = el("p", { class: "calls" });
-    this.code = el("pre", { class: "code", tabindex: 0, "aria-label": "Source" });
+    this.code = el("pre", { class: "code", tabindex: 0, "aria-label": t("walk.source") });
     this.formula = el("p", { class: "formula-line" });
     this.said = el("p", { class: "said", "aria-live": "polite" });
     this.holds = el("div", { class: "holds" });
@@ -61,15 +62,16 @@ export class Walker {
     this.place = place;
     const stop = this.walk.stops[place];
     this.slider.value = place;
-    this.slider.setAttribute("aria-valuetext", `step ${place + 1} of ${this.walk.stops.length}, line ${stop.lines[0]}`);
-    this.count.textContent = `step ${place + 1} of ${this.walk.stops.length}`;
+    const step = { number: place + 1, count: this.walk.stops.length, line: stop.lines[0] };
+    this.slider.setAttribute("aria-valuetext", t("walk.step_and_line", step));
+    this.count.textContent = t("walk.step_of", step);
     this.#showCalls();
     this.#showCode();
     this.#showFormula(stop);
     this.#say(stop);
     this.#showHolds(stop);
     this.#buttons();
-    replace(this.explain, el("p", { class: "note hint" }, this.origin ? "Point at a number to see where it came from; click a name for its meaning." : "Click a name for its meaning."));
+    replace(this.explain, el("p", { class: "note hint" }, t(this.origin ? "walk.hint_with_numbers" : "walk.hint")));
     this.moved(place);
   }
 
@@ -100,7 +102,7 @@ export class Walker {
     const parts = calls.flatMap((frame, depth) => {
       const { name } = this.walk.sources[this.walk.frames[frame].source];
       const last = depth === calls.length - 1;
-      const part = last ? el("strong", {}, name) : el("button", { type: "button", title: "Out to here", onclick: () => this.#outTo(frame) }, name);
+      const part = last ? el("strong", {}, name) : el("button", { type: "button", title: t("walk.out_to_here"), onclick: () => this.#outTo(frame) }, name);
       return depth ? [" › ", part] : [part];
     });
     const { file } = this.walk.source(this.place);
@@ -147,8 +149,8 @@ export class Walker {
     const [, letters] = this.walk.states[this.place][name] ?? [0, ""];
     const inShape = [...new Set(letters.match(/[A-Za-z]+/g) ?? [])].filter((letter) => letter in this.words.letters);
     replace(this.explain,
-      el("p", {}, el("b", {}, name), `: ${this.#meaning(name) ?? "a name of this function alone; the line that sets it says what it is"}.`),
-      inShape.length ? el("p", { class: "note" }, `${letters}: ${inShape.map((letter) => `${letter} is ${this.words.letters[letter]}`).join("; ")}.`) : null);
+      el("p", {}, around("walk.meaning", { name: el("b", {}, name), meaning: this.#meaning(name) ?? t("walk.no_meaning") })),
+      inShape.length ? el("p", { class: "note" }, t("walk.letters", { letters, meanings: inShape.map((letter) => t("walk.letter", { letter, meaning: this.words.letters[letter] })).join("; ") })) : null);
   }
 
   #point(name, at, label) {
@@ -168,18 +170,19 @@ export class Walker {
     for (const { grid } of this.grids) grid.unmark();
     for (const cell of answer.cells ?? []) this.#mark(cell, "mark-input");
     this.#mark({ name, at }, "here");
-    const line = this.walk.stops[step].lines[0];
-    const set = el("p", {}, el("b", {}, this.#written(name, at)), " was set by ", step === this.place ? "this line" : el("button", { type: "button", class: "quiet", onclick: () => this.go(step) }, `line ${line}, step ${step + 1}`), ".");
-    replace(this.explain, answer.kind === "argument" ? el("p", {}, el("b", {}, this.#written(name, at)), " came with the call.") : set, this.#made(answer));
+    const number = el("b", {}, this.#written(name, at));
+    const where = el("button", { type: "button", class: "quiet", onclick: () => this.go(step) }, t("walk.line_and_step", { line: this.walk.stops[step].lines[0], step: step + 1 }));
+    const key = answer.kind === "argument" ? "walk.argument" : step === this.place ? "walk.set_here" : "walk.set_by";
+    replace(this.explain, el("p", {}, around(key, { number, where })), this.#made(answer));
   }
 
   #made(answer) {
     const cells = answer.cells ?? [];
-    const list = cells.slice(0, 12).map(({ name, index, value }) => `${name}[${index.join(", ")}] = ${show(value)}`).join(", ");
-    if (answer.kind === "copy") return el("p", {}, `It is a copy of ${list}.`);
-    if (answer.kind === "sum") return [writtenSum(answer.terms, null, answer.value), answer.left_out ? el("p", { class: "note" }, `and ${answer.left_out} more terms`) : null];
-    if (answer.kind === "computed") return el("p", {}, `Computed from ${list}${cells.length > 12 ? ` and ${cells.length - 12} more` : ""}.`);
-    return { constant: el("p", {}, "It is a constant that the line puts there."), unset: el("p", {}, "Nothing has been written here yet."), unknown: el("p", { class: "note" }, "Where it came from cannot be shown exactly for this line.") }[answer.kind] ?? null;
+    const listed = cells.slice(0, 12).map(({ name, index, value }) => `${name}[${index.join(", ")}] = ${show(value)}`).join(", ");
+    if (answer.kind === "copy") return el("p", {}, t("walk.copy", { cells: listed }));
+    if (answer.kind === "sum") return [writtenSum(answer.terms, null, answer.value), answer.left_out ? el("p", { class: "note" }, t("walk.more_terms", { count: answer.left_out })) : null];
+    if (answer.kind === "computed") return el("p", {}, t(cells.length > 12 ? "walk.computed_and_more" : "walk.computed", { cells: listed, count: cells.length - 12 }));
+    return ["constant", "unset", "unknown"].includes(answer.kind) ? el("p", { class: answer.kind === "unknown" ? "note" : null }, t(`walk.${answer.kind}`)) : null;
   }
 
   /** name[i, j]: a flat place as an index. */
@@ -209,10 +212,10 @@ export class Walker {
   }
 
   #say(stop) {
-    const loops = (stop.loops ?? []).map(({ word, number, of }) => `${word} ${number}${of ? ` of ${of}` : ""}`);
-    const lines = stop.lines[0] === stop.lines[1] ? `Line ${stop.lines[0]}` : `Lines ${stop.lines.join(" to ")}`;
-    const what = stop.result ? `${SAID[stop.kind]} what stands first below.` : SAID[stop.kind] || "has run.";
-    replace(this.said, el("strong", {}, lines), " ", what, loops.length ? el("b", { class: "loops" }, ` ${loops.join(", ")}`) : null);
+    const loops = (stop.loops ?? []).map(({ word, number, of }) => t(of ? `walk.${word}_of` : `walk.${word}`, { number, count: of }));
+    const [first, last] = stop.lines;
+    const lines = first === last ? t("walk.line", { line: first }) : t("walk.lines", { first, last });
+    replace(this.said, el("strong", {}, lines), " ", t(SAID[stop.kind]), loops.length ? el("b", { class: "loops" }, ` ${loops.join(", ")}`) : null);
   }
 
   #showHolds(stop) {
@@ -226,7 +229,7 @@ export class Walker {
     const rest = Object.keys(state).filter((name) => changes.get(name) === null).sort((a, b) => read.has(b) - read.has(a));
     replace(this.holds, results,
       changed.map((name) => this.#held(name, state[name], changes.get(name))),
-      changed.length + results.length && rest.length ? el("p", { class: "view-rule" }, "as before") : null,
+      changed.length + results.length && rest.length ? el("p", { class: "view-rule" }, t("walk.as_before")) : null,
       rest.map((name) => this.#held(name, state[name], null)));
   }
 
@@ -239,7 +242,7 @@ export class Walker {
 
   #held(name, [number, letters], change, result = false) {
     const value = this.walk.values[number];
-    const title = result ? el("span", {}, name) : el("button", { type: "button", title: "What this name means", onclick: () => this.#tell(name) }, name);
+    const title = result ? el("span", {}, name.replace("result", t("walk.result"))) : el("button", { type: "button", title: t("walk.title"), onclick: () => this.#tell(name) }, name);
     const head = el("h3", {}, title);
     const box = el("div", { class: `held${change ? " changed" : ""}`, "data-name": name }, head);
     if (!value.data) {
@@ -254,10 +257,10 @@ export class Walker {
     const drawn = all.length <= PLANES ? all : [...new Set([...wanted, ...all])].slice(0, PLANES).sort((a, b) => a.first - b.first);
     const grids = drawn.map((plane) => this.#grid(name, plane, change));
     if (grids.length) box.append(el("div", { class: "planes" }, grids));
-    else box.append(el("p", { class: "note" }, "empty"));
-    if (drawn.length < all.length) box.append(el("p", { class: "note" }, `Drawn: ${drawn.length} of its ${all.length} planes.`));
-    if (drawn.some((plane) => plane.values.length > ROWS)) box.append(el("p", { class: "note" }, `Drawn: the first ${ROWS} of ${drawn[0].values.length} rows.`));
-    if (value.data.includes(null)) box.append(el("p", { class: "note" }, "A dot: not written yet. np.empty takes memory as it finds it."));
+    else box.append(el("p", { class: "note" }, t("walk.empty")));
+    if (drawn.length < all.length) box.append(el("p", { class: "note" }, t("walk.planes", { drawn: drawn.length, count: all.length })));
+    if (drawn.some((plane) => plane.values.length > ROWS)) box.append(el("p", { class: "note" }, t("walk.rows", { drawn: ROWS, count: drawn[0].values.length })));
+    if (value.data.includes(null)) box.append(el("p", { class: "note" }, t("walk.dot")));
     return box;
   }
 
@@ -272,7 +275,7 @@ export class Walker {
     plane.values.slice(0, ROWS).forEach((row, i) => row.forEach((number, j) => {
       if (number !== null) return;
       grid.cells[i][j].textContent = "·";
-      grid.cells[i][j].setAttribute("aria-label", "not written yet");
+      grid.cells[i][j].setAttribute("aria-label", t("walk.not_written"));
     }));
     return grid.element;
   }

@@ -1,0 +1,1 @@
+"""The texts of the views of a run and of costs."""
