@@ -85,8 +85,8 @@ def test_the_switch_leads_to_the_same_view_in_the_other_language(server, visit):
 
 EXPLORE = Path(str(resources.files("minicnn.explore")))
 SCRIPTS = sorted(EXPLORE.glob("static/*.js"))
-# The command line speaks English; the words of formulas are said by `notation.spoken`.
-QUIET_MODULES = ("__main__.py", "notation.py")
+# A terminal is spoken to in English; the words of formulas are said by `notation.spoken`.
+QUIET_MODULES = ("__main__.py", "notebook.py", "notation.py")
 MODULES = [
     path
     for path in sorted(EXPLORE.rglob("*.py"))
@@ -140,7 +140,7 @@ def sentences_in_module(source):
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             quiet.add(node.value)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("ValueError", "ConnectionError"):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("ValueError", "ConnectionError", "AttributeError"):
             quiet |= set(ast.walk(node))
     found = []
     for node in ast.walk(tree):

@@ -17,12 +17,12 @@ from ... import nn
 from ...gradcheck import GradcheckError, gradcheck
 from .. import ask
 from ..layer_bench import REFUSALS, Bench
+from ..say import say
 from . import record
 from .subjects import SUBJECTS, Subject, code_of, rows
 
 GROUP = "own"
 CHECKED = 24  # elements of each array that gradcheck looks at
-ENDLESS = "{name}.forward did not come to an end, so that there is nothing to go back from. Walk through it first."
 
 
 class Own:
@@ -78,7 +78,7 @@ class Own:
     def _backward(self, bench: Bench) -> Callable[[], Any]:
         layer, _, output = self._made(bench)
         if output is None:
-            raise record.TooLong(ENDLESS.format(name=self.name))
+            raise record.TooLong(say("own.endless", name=self.name))
         grad_output = ask.filled(None, np.shape(output), bench.setting.seed + 3).astype(output.dtype)
         return lambda: layer.backward(grad_output)
 
@@ -87,7 +87,7 @@ class Own:
         try:
             layer, x, output = self._made(bench)
             if output is None:
-                return {"right": False, "text": ENDLESS.format(name=self.name)}
+                return {"right": False, "text": say("own.endless", name=self.name)}
             report = record.bounded(lambda: gradcheck(layer, x, max_elements=CHECKED))
         except (GradcheckError, AttributeError, *REFUSALS) as error:
             return {"right": False, "text": f"{type(error).__name__}: {error}"}

@@ -112,10 +112,8 @@ class _Clock:
 
     def on_tick(self, frame: FrameType, event: str, argument: Any) -> Any:
         if time.monotonic() > self._ends:
-            raise _Enough(
-                f"Stopped after {SECONDS:g} seconds in {frame.f_code.co_name}, line {frame.f_lineno}: "
-                "it did not come to an end. Does a loop there never stop?"
-            )
+            where = {"function": frame.f_code.co_name, "line": frame.f_lineno}
+            raise _Enough(say("record.endless", seconds=f"{SECONDS:g}", **where))
         return self.on_tick
 
 

@@ -25,6 +25,10 @@ TEXTS = {
     "record.error": "The recording ends here, with an error: {kind}: {why}",
     "record.cut": "The recording ends here, after {bound}: the function went on, this page did not. A smaller input, "
     "kernel or number of channels shows the end.",
+    "record.endless": "Stopped after {seconds} seconds in {function}, line {line}: it did not come to an end. Does a "
+    "loop there never stop?",
+    "own.endless": "{name}.forward did not come to an end, so that there is nothing to go back from. "
+    "Walk through it first.",
     "record.steps": "{count} steps",
     "record.numbers": "{count} recorded numbers",
     "record.compared": "{count} numbers compared",

@@ -25,6 +25,9 @@ TEXTS = {
     "record.error": "A gravação termina aqui, com um erro: {kind}: {why}",
     "record.cut": "A gravação termina aqui, depois de {bound}: a função continuou, esta página não. Com uma entrada, "
     "um kernel ou um número de canais menor, o fim aparece.",
+    "record.endless": "Parou depois de {seconds} segundos em {function}, linha {line}: o programa não chegou ao fim. "
+    "Há ali um laço que nunca termina?",
+    "own.endless": "{name}.forward não chegou ao fim, e por isso não há de onde voltar. Percorra primeiro o forward.",
     "record.steps": "{count} passos",
     "record.numbers": "{count} números gravados",
     "record.compared": "{count} números comparados",
