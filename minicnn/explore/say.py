@@ -16,7 +16,12 @@ from typing import Any
 
 from .. import messages
 
-ROOMS = ("minicnn.explore.texts", "minicnn.explore.texts.run", "minicnn.explore.texts.source")
+ROOMS = (
+    "minicnn.explore.texts",
+    "minicnn.explore.texts.run",
+    "minicnn.explore.texts.source",
+    "minicnn.explore.texts.train",
+)
 _language: ContextVar[str] = ContextVar("language", default="en")
 
 

@@ -27,6 +27,8 @@ from .open_run import RunFolder
 from .say import best, fill, say, speaking
 from .source.own import Own
 from .source.walk import Walks
+from .train_view import addresses
+from .train_view.trainer import Trainer
 
 LARGEST_BODY = 2**18
 LONGEST_REQUEST = 60.0  # seconds that a request may take to arrive, however slowly it drips
@@ -59,6 +61,7 @@ class Server(ThreadingHTTPServer):
         self.run = run
         self.language = language
         self.walks = Walks(own)
+        self.trainer = Trainer()
         self.files = static_files()
         self.arriving: dict[socket.socket, float] = {}  # connections that wait for a request, and since when
         self.get: dict[str, Callable[[], Any]] = {
@@ -70,6 +73,7 @@ class Server(ThreadingHTTPServer):
             "/api/source/subjects": self.walks.listing,
             "/api/costs": lambda: costs.answer(self.run),
             "/api/about": lambda: {"version": __version__, "run": self.run.folder.name if self.run else None},
+            **addresses.gets(self.trainer),
         }
         self.post: dict[str, Callable[[Any], Any]] = {
             "/api/bench": layer_bench.answer,
@@ -83,6 +87,7 @@ class Server(ThreadingHTTPServer):
             "/api/run/plane": lambda body: digits.plane(self.needs_run(), body),
             "/api/run/images": lambda body: open_run.images(self.needs_run(), body),
             "/api/costs/time": lambda body: costs.timing(self.run, body),
+            **addresses.posts(self.trainer),
         }
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -93,6 +98,10 @@ class Server(ThreadingHTTPServer):
         self.allow_reuse_address = sys.platform != "win32"
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def server_close(self) -> None:
+        super().server_close()
+        self.trainer.close()
 
     def service_actions(self) -> None:
         """Twice a second: end the requests that take too long to arrive. A timeout

@@ -10,6 +10,7 @@ READY = {
     "matrix": "#matrix-why:not(:empty)",
     "run": "#predicted, #no-classes, #no-run",
     "costs": "#costs-table",
+    "train": "#train-state:not(:empty)",
 }
 
 

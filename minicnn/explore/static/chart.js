@@ -36,7 +36,7 @@ export function lineChart(title, x, series) {
 }
 
 /** Round numbers around [low, high]. */
-function niceTicks(low, high) {
+export function niceTicks(low, high) {
   const span = high - low || Math.abs(high) || 1;
   const power = 10 ** Math.floor(Math.log10(span / 4));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => span / size <= 5);

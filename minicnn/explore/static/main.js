@@ -8,8 +8,9 @@ import { startRun } from "./run.js";
 import { adopt } from "./setting.js";
 import { startSource } from "./source.js";
 import { t } from "./texts.js";
+import { startTrain } from "./train.js";
 
-const views = { bench: startBench, source: startSource, channels: startChannels, matrix: startMatrix, run: startRun, costs: startCosts };
+const views = { bench: startBench, source: startSource, channels: startChannels, matrix: startMatrix, train: startTrain, run: startRun, costs: startCosts };
 const started = new Set();
 
 function showView() {
