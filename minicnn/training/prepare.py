@@ -207,7 +207,15 @@ def loader(dataset: TaskDataset, device: Any, settings: Settings, shuffle: bool)
 
 
 def check_fits(checkpoint: Checkpoint, config: Mapping[str, Any]) -> None:
-    """ValueError if network, data or processes are others than when the training began."""
+    """ValueError if network, data or processes are others than when the training began, or
+    if it did not learn with Adam: the explorer's view Train can keep such runs.
+    """
+    optimizer = checkpoint.config.get("optimizer", "Adam")
+    if optimizer != "Adam":
+        raise ValueError(
+            f"{checkpoint.path} was written by a training with {optimizer}, and python -m minicnn.train goes on with"
+            " Adam alone; --weights begins a new training with its weights."
+        )
     for name, what in (("network", "network"), ("data_sha256", "data"), ("processes", "number of processes")):
         was = checkpoint.config.get(name)
         now = config[name]

@@ -247,7 +247,7 @@ MAY_IMPORT = {
     "onnx/": {"", "command", "geometry", "nn", "onnx", "saved", "trained"},
     "explore/": {
         *("__version__", "command", "data", "explore", "geometry", "kernels", "models", "nn", "summary"),
-        *("gradcheck", "messages", "optim", "saved", "tasks", "trained"),
+        *("gradcheck", "messages", "optim", "saved", "tasks", "train", "trained", "training"),
     },
 }
 

@@ -15,7 +15,9 @@ MOST_RUNS = 2
 
 def gets(trainer: Trainer) -> dict[str, Callable[[], Any]]:
     choices = {"task": TASKS, "optimizer": OPTIMIZERS, "backend": BACKENDS, "images": MOST_IMAGES}
-    return {"/api/train": lambda: {"choices": choices, "plain": Setting()._asdict(), "experiments": listing()},}
+    return {
+        "/api/train": lambda: {"choices": choices, "plain": Setting()._asdict(), "experiments": listing()},
+    }
 
 
 def posts(trainer: Trainer) -> dict[str, Callable[[Any], Any]]:

@@ -14,6 +14,7 @@ class Experiment(NamedTuple):
 
 
 PLAIN = Setting(images=1000)
+SLOW = PLAIN._replace(optimizer="SGD", lr=0.01)
 FEW = Setting(images=100, batch_size=20)
 
 EXPERIMENTS = (
@@ -24,7 +25,9 @@ EXPERIMENTS = (
     Experiment("shuffled", (FEW._replace(labels="shuffled"),), 40),
     Experiment("few_images", (FEW,), 20),
     Experiment("adam_sgd", (PLAIN, PLAIN._replace(optimizer="SGD")), 4),
-    Experiment("momentum", (PLAIN._replace(optimizer="SGD", lr=0.01), PLAIN._replace(optimizer="momentum", lr=0.01)), 4),
+    Experiment(
+        "momentum", (PLAIN._replace(optimizer="SGD", lr=0.01), PLAIN._replace(optimizer="momentum", lr=0.01)), 4
+    ),
 )
 
 

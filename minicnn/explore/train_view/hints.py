@@ -46,8 +46,8 @@ def hints(
         share = float((truth == answers[0]).mean())
         say("one_answer", answer=learner.task.classes[answers[0]], share=share)
     if learner.history:
-        row = learner.history[-1]
-        if row.train_accuracy - row.val_accuracy > AHEAD:
-            values = {"train": row.train_accuracy, "val": row.val_accuracy, "images": learner.setting.images}
+        epoch = learner.history[-1]
+        if epoch.train_accuracy - epoch.val_accuracy > AHEAD:
+            values = {"train": epoch.train_accuracy, "val": epoch.val_accuracy, "images": learner.setting.images}
             say("ahead", **values)
     return found

@@ -60,7 +60,7 @@ class Learner:
         self.task: Any = TASKS[setting.task].for_run(self.about_data)
         self.model, self.optimizer = self.build()
         self.criterion = self.task.criterion()
-        options = {"batch_size": setting.batch_size, "seed": setting.seed}
+        options: dict[str, Any] = {"batch_size": setting.batch_size, "seed": setting.seed}
         self.train_data = DataLoader(TaskDataset(self.train_images, self.task), **options)
         self.val_data = DataLoader(TaskDataset(self.val_images, self.task), **options)
         self.batches: Iterator[tuple[np.ndarray, ...]] = iter(())
@@ -178,9 +178,10 @@ class Learner:
         has no flags for.
         """
         sizes = {"epochs": len(self.history), "lr": self.lr, "val_size": len(self.val_images)}
-        own = {name: getattr(self.setting, name) for name in ("optimizer", "labels")} | {"initial": self.setting.weights}
-        if self.setting.optimizer == "momentum":
-            own["momentum"] = self.setting.momentum
+        setting = self.setting
+        own: dict[str, Any] = {"optimizer": setting.optimizer, "labels": setting.labels, "initial": setting.weights}
+        if setting.optimizer == "momentum":
+            own["momentum"] = setting.momentum
         if len(self.rates) > 1:
             own["rates"] = [list(change) for change in self.rates]
         return (

@@ -56,11 +56,11 @@ class Trainer:
         return self._do(lambda: self._begin(settings))
 
     def go(self, how: str) -> dict[str, Any]:
-        """"start", "step", "epoch" or "pause"."""
+        """ "start", "step", "epoch" or "pause"."""
         return self._do(lambda: self._go(how))
 
     def set_rate(self, run: int, lr: float) -> dict[str, Any]:
-        return self._do(lambda: self.learner(run).set_rate(lr) or self._state())
+        return self._do(lambda: self._set_rate(run, lr))
 
     def keep(self, run: int) -> dict[str, Any]:
         return self._do(lambda: {"folder": str(keep.keep(self.learner(run)))})
@@ -124,6 +124,10 @@ class Trainer:
             for learner in self.learners:
                 learner.set_goal(how)
             self._queue_step()
+        return self._state()
+
+    def _set_rate(self, run: int, lr: float) -> dict[str, Any]:
+        self.learner(run).set_rate(lr)
         return self._state()
 
     def _queue_step(self) -> None:

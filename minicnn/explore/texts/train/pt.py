@@ -1,160 +1,169 @@
-"""The view "Train" in English."""
+"""A visão "Treinar" em português do Brasil."""
 
 TEXTS = {
-    "train.title": "Train",
-    "train.lead": "A network learns while you look on. Choose a setting or one of the experiments, start, pause, go a step at a "
-    "time, change the learning rate on the way. All tabs of this page show the same training.",
-    # ------------------------------------------------------------------------- the setting
-    "train.both": "What is learnt",
-    "train.run": "Run {letter}",
-    "train.second": "a second run beside it",
-    "train.more": "To break it",
-    "train.field.task": "task",
-    "train.field.images": "training images",
+    "train.title": "Treinar",
+    "train.lead": "Uma rede aprende enquanto você olha. Escolha uma configuração ou um dos experimentos, "
+    "inicie, pause, avance passo a passo, mude a taxa de aprendizado no caminho. Todas as abas desta página "
+    "mostram o mesmo treinamento.",
+    # ----------------------------------------------------------------------- a configuração
+    "train.both": "O que se aprende",
+    "train.run": "Execução {letter}",
+    "train.second": "uma segunda execução ao lado",
+    "train.more": "Para estragar",
+    "train.field.task": "tarefa",
+    "train.field.images": "imagens de treinamento",
     "train.field.backend": "kernels",
-    "train.field.optimizer": "optimizer",
-    "train.field.lr": "learning rate",
+    "train.field.optimizer": "otimizador",
+    "train.field.lr": "taxa de aprendizado",
     "train.field.momentum": "momentum",
-    "train.field.batch_size": "batch size",
-    "train.field.seed": "initial seed",
-    "train.field.weights": "initial weights",
+    "train.field.batch_size": "tamanho do lote",
+    "train.field.seed": "semente inicial",
+    "train.field.weights": "pesos iniciais",
     "train.field.relu": "ReLU",
-    "train.field.labels": "labels",
-    "train.task.digits": "which digit?",
-    "train.task.parity": "odd or even?",
-    "train.backend.numba": "numba: fast",
-    "train.backend.numpy": "numpy: the textbook",
+    "train.field.labels": "rótulos",
+    "train.task.digits": "qual dígito?",
+    "train.task.parity": "ímpar ou par?",
+    "train.backend.numba": "numba: rápido",
+    "train.backend.numpy": "numpy: o livro-texto",
     "train.optimizer.Adam": "Adam",
     "train.optimizer.SGD": "SGD",
-    "train.optimizer.momentum": "SGD with momentum",
-    "train.weights.seed": "drawn from the seed",
-    "train.weights.zeros": "all zero",
-    "train.relu.true": "as it is",
-    "train.relu.false": "left out",
-    "train.labels.true": "the right ones",
-    "train.labels.shuffled": "shuffled",
-    # ------------------------------------------------------------------------ the buttons
-    "train.buttons": "Training",
-    "train.start": "Start",
-    "train.pause": "Pause",
-    "train.step": "One step",
-    "train.epoch": "One epoch",
-    "train.again": "Start again",
-    "train.changed": "The setting above is another one than what is being trained: Start again takes it.",
-    "train.state.none": "Nothing is being trained yet.",
-    "train.state.running": "Training.",
-    "train.state.paused": "Paused.",
-    "train.state.nobody": "Paused, because for two minutes no page had looked. Start goes on.",
-    "train.state.compiling": "Compiling the kernels for this machine, once: some 15 seconds, on a busy machine a minute.",
-    "train.state.busy": "A step is under way that takes longer than a second.",
-    "train.problem": "Not done: ",
-    # ----------------------------------------------------------------------------- curves
-    "train.curve.loss": "Loss",
-    "train.curve.accuracy": "Accuracy",
-    "train.curve.train": "{run} training, on the way",
-    "train.curve.val": "{run} validation, after each epoch",
-    "train.curve.note": "From left to right: epochs. A point of the training's line is the mean of a few steps, taken before the "
-    "network learnt from their images.",
-    "train.curve.told": "Run {run}: training {train}, validation {val}.",
-    # ----------------------------------------------------------------------------- a run
-    "train.short_rate": "learning rate {lr}",
-    "train.short_batch": "batches of {size}",
-    "train.facts": "Epoch {epoch}, step {step} of {all}; {seen} images seen.",
-    "train.last": "Validation: {val} right, loss {loss}.",
-    "train.ended.nan": "Stopped: the loss is no longer a finite number.",
-    "train.ended.failed": "Stopped: a step failed with {error}. The terminal shows where; Start again begins anew.",
-    "train.ended.epochs": "Stopped after 200 epochs, the most that this page trains.",
-    "train.rate": "learning rate from now on",
-    "train.change": "Change",
-    "train.keep": "Keep as a run folder",
-    "train.kept": "Kept: {folder} holds what was learnt up to the last finished epoch. Open it with {command}",
-    "train.filters": "Filters of the first layer",
-    "train.filter_gradients": "Their gradients in the latest step",
-    "train.filters_note": "Blue is positive, orange negative, each group on a scale of its own. Choose a filter to follow its "
-    "middle weight below.",
-    "train.choose_filter": "filter {filter}: follow its middle weight",
-    "train.not_yet": "There is none before the first step.",
-    "train.sizes": "Sizes, layer by layer",
-    "train.sizes_note": "Root mean squares: the size of one weight, not of the whole layer, so that large layers do not look "
-    "stronger. An update of about a thousandth of the weight is usual.",
-    "train.sizes_caption": "Size of one number",
-    "train.size.weight": "weight",
-    "train.size.gradient": "gradient",
-    "train.size.update": "update",
-    "train.size.ratio": "update / weight",
-    "train.dead_caption": "Dead ReLUs: 0 for each of 100 validation images",
-    "train.size.dead": "dead",
-    "train.size.units": "of",
-    "train.digit": "What a digit does in it",
-    "train.image": "validation image, a {name}",
-    "train.maps": "{count} maps after {layer}",
-    "train.which_digit": "validation image",
-    "train.which_weight": "weight to follow",
-    "train.place": "place, axis {axis}",
-    "train.looked_at": "What is looked at",
-    # -------------------------------------------------------------- the update, term by term
-    "train.update": "One weight's latest update, term by term",
-    "train.term.gradient": "the gradient",
-    "train.term.step": "step",
-    "train.term.new": "w − step",
-    "train.term.held": "Worked out with 64 bits from what the optimizer held before. In the network, which keeps 32, the weight "
-    "is now {after}.",
-    # -------------------------------------------------------------------------------- hints
-    "train.hint.nan.what": "The loss became NaN or infinite in step {step}.",
-    "train.hint.nan.why": "A step was so long that the numbers left what float32 holds, and what is computed from NaN is NaN: "
-    "from here nothing can be learnt. Start again with a tenth of the learning rate {lr}.",
-    "train.hint.rises.what": "The loss rises: it is {last}, and has been {lowest}.",
-    "train.hint.rises.why": "The gradient tells the slope only here; a long step along it ends on the opposite, higher side of the "
-    "valley. Make the learning rate {lr} ten times smaller.",
-    "train.hint.dead.what": "{dead} of {units} units of {layer} are dead.",
-    "train.hint.dead.why": "They give 0 for every image, and where ReLU gives 0 it lets no gradient through, so they stay as they "
-    "are. Usually too long a step pushed their biases far below 0. Start again with a smaller learning rate.",
-    "train.hint.no_gradient.what": "No gradient reaches {name}.",
-    "train.hint.no_gradient.why": "Its gradient is exactly 0: what it is multiplied with on the way, the layer's input or the "
-    "weights above, is 0 everywhere. So this layer does not learn.",
-    "train.hint.one_answer.what": "Each of 100 images gets the same answer, {answer}.",
-    "train.hint.one_answer.why": "That is right for {share} of them, the share of this class, whatever is in the picture: the "
-    "network has only learnt how often each class comes. Either it has hardly begun (the learning rate is too small), or "
-    "nothing of the image gets through (dead units, weights of 0).",
-    "train.hint.ahead.what": "Training is far ahead of validation: {train} against {val}.",
-    "train.hint.ahead.why": "With {images} images the network can learn them by heart, and what it learns there does not help "
-    "with others. Take more images, or stop earlier.",
-    # -------------------------------------------------------------------------- experiments
-    "train.experiments": "Experiments to try",
-    "train.try": "Try it",
-    "train.experiment.rate_one.name": "Learning rate 1",
-    "train.experiment.rate_one.expect": "Adam moves each weight by about 1 in a step, ten times what most weights are. The loss "
-    "jumps above its start, nearly all ReLUs die, and about one image in ten stays right.",
-    "train.experiment.zeros.name": "All weights zero",
-    "train.experiment.zeros.expect": "Every gradient is 0 but that of the last bias. All weights stay 0 for ever, and the network "
-    "gives every image the same answer. The loss stays near ln 10 = 2.30.",
-    "train.experiment.no_relu.name": "No ReLU",
-    "train.experiment.no_relu.expect": "Often believed: without ReLU this network is linear. In fact max pooling is not linear "
-    "either, and on digits run B learns about as well as run A.",
-    "train.experiment.batch_of_one.name": "A batch of 1",
-    "train.experiment.batch_of_one.expect": "Run B makes 64 steps for each of run A. Its loss jumps from step to step, as one image "
-    "says little about all; after the same images it has learnt more, and has taken far longer.",
-    "train.experiment.shuffled.name": "Labels shuffled",
-    "train.experiment.shuffled.expect": "There is nothing to understand, but 100 images can be learnt by heart: training comes "
-    "above 90 %, validation stays near 10 %, and its loss rises far above the start.",
-    "train.experiment.few_images.name": "100 images",
-    "train.experiment.few_images.expect": "Training comes to nearly 100 %, validation stays below 75 %: the gap is what was learnt "
-    "by heart.",
-    "train.experiment.adam_sgd.name": "Adam and SGD",
-    "train.experiment.adam_sgd.expect": "Both have learning rate 0.001. Adam's step is about that long in every weight, SGD's is that "
-    "times the gradient, some hundred times shorter: after four epochs Adam is above 80 %, SGD has hardly moved.",
-    "train.experiment.momentum.name": "With and without momentum",
-    "train.experiment.momentum.expect": "Both are SGD with learning rate 0.01. Under a steady gradient, momentum 0.9 makes the step "
-    "ten times as long: run B falls while run A is still near 2.3.",
-    # ---------------------------------------------------------------- what the server refuses
-    "train.refused.data": "The bundled digits cannot be read: {why}",
-    "train.refused.rate": "The learning rate must be above 0: with 0 nothing is learnt.",
-    "train.refused.between": "{name} must be a number from {low} to {high}, got {value}.",
-    "train.refused.runs": "runs must be a list of 1 to {most} settings.",
-    "train.refused.unlike": "Two runs side by side must have the same task and the same images.",
-    "train.refused.place": "place must be {count} whole numbers, a place in {name} {shape}.",
-    "train.refused.no_run": "Nothing is being trained as run {run}: press Start again.",
-    "train.refused.stopping": "The server is stopping.",
-    "train.refused.no_relu": "A network without ReLU cannot be kept: whoever opens a run folder builds the network with its ReLUs.",
-    "train.refused.no_epoch": "No epoch is finished yet, and a run folder holds the state after one: press One epoch.",
+    "train.optimizer.momentum": "SGD com momentum",
+    "train.weights.seed": "sorteados da semente",
+    "train.weights.zeros": "todos zero",
+    "train.relu.true": "como é",
+    "train.relu.false": "retirada",
+    "train.labels.true": "os certos",
+    "train.labels.shuffled": "embaralhados",
+    # ------------------------------------------------------------------------- os botões
+    "train.buttons": "Treinamento",
+    "train.start": "Iniciar",
+    "train.pause": "Pausar",
+    "train.step": "Um passo",
+    "train.epoch": "Uma época",
+    "train.again": "Recomeçar",
+    "train.changed": "A configuração acima não é a que está sendo treinada: Recomeçar passa a usá-la.",
+    "train.state.none": "Nada está sendo treinado ainda.",
+    "train.state.running": "Treinando.",
+    "train.state.paused": "Em pausa.",
+    "train.state.nobody": "Em pausa, porque há dois minutos nenhuma página olhava. Iniciar continua.",
+    "train.state.compiling": "Compilando os kernels para esta máquina, uma única vez: uns 15 segundos; numa "
+    "máquina ocupada, um minuto.",
+    "train.state.busy": "Está em andamento um passo que leva mais de um segundo.",
+    "train.problem": "Não foi feito: ",
+    # ------------------------------------------------------------------------------ curvas
+    "train.curve.loss": "Perda",
+    "train.curve.accuracy": "Acurácia",
+    "train.curve.train": "{run} treinamento, no caminho",
+    "train.curve.val": "{run} validação, depois de cada época",
+    "train.curve.note": "Da esquerda para a direita: épocas. Um ponto da linha do treinamento é a média de "
+    "alguns passos, medida antes de a rede aprender com as imagens deles.",
+    "train.curve.told": "Execução {run}: treinamento {train}, validação {val}.",
+    # ------------------------------------------------------------------------ uma execução
+    "train.short_rate": "taxa de aprendizado {lr}",
+    "train.short_batch": "lotes de {size}",
+    "train.facts": "Época {epoch}, passo {step} de {all}; {seen} imagens vistas.",
+    "train.last": "Validação: {val} certas, perda {loss}.",
+    "train.ended.nan": "Parou: a perda já não é um número finito.",
+    "train.ended.failed": "Parou: um passo falhou com {error}. O terminal mostra onde; Recomeçar começa de novo.",
+    "train.ended.epochs": "Parou depois de 200 épocas, o máximo que esta página treina.",
+    "train.rate": "taxa de aprendizado daqui em diante",
+    "train.change": "Mudar",
+    "train.keep": "Guardar como pasta de execução",
+    "train.kept": "Guardado: {folder} contém o que foi aprendido até a última época completa. Abra com {command}",
+    "train.filters": "Filtros da primeira camada",
+    "train.filter_gradients": "Os gradientes deles no último passo",
+    "train.filters_note": "Azul é positivo, laranja negativo, cada grupo numa escala própria. Escolha um filtro "
+    "para acompanhar abaixo o peso do meio dele.",
+    "train.choose_filter": "filtro {filter}: acompanhar o peso do meio",
+    "train.not_yet": "Não há antes do primeiro passo.",
+    "train.sizes": "Tamanhos, camada por camada",
+    "train.sizes_note": "Valores quadráticos médios (RMS): o tamanho de um peso, não o da camada inteira, para "
+    "que camadas grandes não pareçam mais fortes. O usual é uma atualização de cerca de um milésimo do peso.",
+    "train.sizes_caption": "Tamanho de um número",
+    "train.size.weight": "peso",
+    "train.size.gradient": "gradiente",
+    "train.size.update": "atualização",
+    "train.size.ratio": "atualização / peso",
+    "train.dead_caption": "ReLUs mortas: 0 em cada uma de 100 imagens de validação",
+    "train.size.dead": "mortas",
+    "train.size.units": "de",
+    "train.digit": "O que um dígito faz nela",
+    "train.image": "imagem de validação, um {name}",
+    "train.maps": "{count} mapas depois de {layer}",
+    "train.which_digit": "imagem de validação",
+    "train.which_weight": "peso a acompanhar",
+    "train.place": "posição, eixo {axis}",
+    "train.looked_at": "Para onde se olha",
+    # ---------------------------------------------------------- a atualização, termo a termo
+    "train.update": "A última atualização de um peso, termo a termo",
+    "train.term.gradient": "o gradiente",
+    "train.term.step": "passo",
+    "train.term.new": "w − passo",
+    "train.term.held": "Calculado com 64 bits a partir do que o otimizador tinha antes. Na rede, que guarda 32, "
+    "o peso agora é {after}.",
+    # -------------------------------------------------------------------------------- avisos
+    "train.hint.nan.what": "A perda virou NaN ou infinito no passo {step}.",
+    "train.hint.nan.why": "Um passo foi tão longo que os números saíram do que cabe em float32, e o que se "
+    "calcula com NaN é NaN: daqui em diante nada se aprende. Recomece com um décimo da taxa de aprendizado {lr}.",
+    "train.hint.rises.what": "A perda sobe: está em {last}, e já esteve em {lowest}.",
+    "train.hint.rises.why": "O gradiente só diz a inclinação aqui; um passo longo ao longo dele termina do "
+    "outro lado do vale, mais alto. Torne a taxa de aprendizado {lr} dez vezes menor.",
+    "train.hint.dead.what": "{dead} de {units} unidades de {layer} estão mortas.",
+    "train.hint.dead.why": "Elas dão 0 para toda imagem, e onde a ReLU dá 0 ela não deixa passar gradiente; por "
+    "isso ficam como estão. Em geral um passo longo demais levou os vieses delas para muito abaixo de 0. "
+    "Recomece com uma taxa de aprendizado menor.",
+    "train.hint.no_gradient.what": "Nenhum gradiente chega a {name}.",
+    "train.hint.no_gradient.why": "O gradiente dele é exatamente 0: aquilo por que ele é multiplicado no "
+    "caminho, a entrada da camada ou os pesos acima, é 0 em toda parte. Por isso esta camada não aprende.",
+    "train.hint.one_answer.what": "Cada uma de 100 imagens recebe a mesma resposta, {answer}.",
+    "train.hint.one_answer.why": "Isso acerta {share} delas, a parcela desta classe, seja qual for a imagem: a "
+    "rede só aprendeu com que frequência cada classe aparece. Ou ela mal começou (a taxa de aprendizado é "
+    "pequena demais), ou nada da imagem passa (unidades mortas, pesos 0).",
+    "train.hint.ahead.what": "O treinamento está muito à frente da validação: {train} contra {val}.",
+    "train.hint.ahead.why": "Com {images} imagens a rede pode decorá-las, e o que ela decora não ajuda com "
+    "outras. Use mais imagens, ou pare antes.",
+    # -------------------------------------------------------------------------- experimentos
+    "train.experiments": "Experimentos para fazer",
+    "train.try": "Experimentar",
+    "train.experiment.rate_one.name": "Taxa de aprendizado 1",
+    "train.experiment.rate_one.expect": "Adam move cada peso cerca de 1 por passo, dez vezes o que a maioria "
+    "dos pesos é. A perda salta acima do início, quase todas as ReLUs morrem, e cerca de uma imagem em dez "
+    "continua certa.",
+    "train.experiment.zeros.name": "Todos os pesos zero",
+    "train.experiment.zeros.expect": "Todo gradiente é 0, menos o do último viés. Todos os pesos ficam 0 para "
+    "sempre, e a rede dá a mesma resposta a toda imagem. A perda fica perto de ln 10 = 2,30.",
+    "train.experiment.no_relu.name": "Sem ReLU",
+    "train.experiment.no_relu.expect": "Muitos acreditam: sem ReLU esta rede é linear. Na verdade o max pooling "
+    "também não é linear, e com dígitos a execução B aprende tão bem quanto a A.",
+    "train.experiment.batch_of_one.name": "Um lote de 1",
+    "train.experiment.batch_of_one.expect": "A execução B dá 64 passos para cada um da A. A perda dela salta de "
+    "passo em passo, pois uma imagem diz pouco sobre todas; depois das mesmas imagens ela aprendeu mais, e "
+    "levou muito mais tempo.",
+    "train.experiment.shuffled.name": "Rótulos embaralhados",
+    "train.experiment.shuffled.expect": "Não há nada para entender, mas 100 imagens podem ser decoradas: o "
+    "treinamento passa de 90 %, a validação fica perto de 10 %, e a perda dela sobe muito acima do início.",
+    "train.experiment.few_images.name": "100 imagens",
+    "train.experiment.few_images.expect": "O treinamento chega a quase 100 %, a validação fica abaixo de 75 %: "
+    "a diferença é o que foi decorado.",
+    "train.experiment.adam_sgd.name": "Adam e SGD",
+    "train.experiment.adam_sgd.expect": "Ambos têm taxa de aprendizado 0,001. O passo do Adam tem mais ou menos "
+    "esse comprimento em cada peso; o do SGD é isso vezes o gradiente, umas cem vezes menor: depois de quatro "
+    "épocas o Adam passa de 80 %, o SGD mal se moveu.",
+    "train.experiment.momentum.name": "Com e sem momentum",
+    "train.experiment.momentum.expect": "Ambos são SGD com taxa de aprendizado 0,01. Sob um gradiente "
+    "constante, momentum 0,9 torna o passo dez vezes mais longo: a execução B cai enquanto a A ainda está perto "
+    "de 2,3.",
+    # ----------------------------------------------------------------- o que o servidor recusa
+    "train.refused.data": "Os dígitos que vêm com o pacote não podem ser lidos: {why}",
+    "train.refused.rate": "A taxa de aprendizado deve ser maior que 0: com 0 nada se aprende.",
+    "train.refused.between": "{name} deve ser um número de {low} a {high}, recebido {value}.",
+    "train.refused.runs": "runs deve ser uma lista de 1 a {most} configurações.",
+    "train.refused.unlike": "Duas execuções lado a lado devem ter a mesma tarefa e as mesmas imagens.",
+    "train.refused.place": "place deve ter {count} números inteiros, uma posição em {name} {shape}.",
+    "train.refused.no_run": "Nada está sendo treinado como execução {run}: aperte Recomeçar.",
+    "train.refused.stopping": "O servidor está parando.",
+    "train.refused.no_relu": "Uma rede sem ReLU não pode ser guardada: quem abre uma pasta de execução monta a "
+    "rede com as ReLUs.",
+    "train.refused.no_epoch": "Nenhuma época terminou ainda, e uma pasta de execução guarda o estado depois de "
+    "uma: aperte Uma época.",
 }
