@@ -58,7 +58,7 @@ def adam(
 
 @lru_cache(maxsize=4)  # one step asks for each parameter, and all have the same
 def _scalars(number, step, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay):
-    return Scalars(
+    scalars = Scalars(
         shrink=number(1 - lr * weight_decay if decoupled_weight_decay else 1),
         decay=number(0 if decoupled_weight_decay else weight_decay),
         weight=number(1 - beta1) - number(beta1 <= 0.5),
@@ -68,11 +68,13 @@ def _scalars(number, step, lr, beta1, beta2, eps, weight_decay, decoupled_weight
         eps=number(eps),
         size=number(-lr / (1 - beta1**step)),
     )
+    return tuple(scalars)
 
 
 # numpy: a division that may raise cannot be vectorised, 0.34 instead of 0.81 ms
 @compiled(error_model="numpy")
 def _adam_loops(team, parts, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, amsgrad, maximize, scalars):
+    scalars = Scalars(*scalars)
     weight = scalars.weight
     k = next_part(team)
     while k < parts:

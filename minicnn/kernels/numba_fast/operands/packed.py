@@ -43,7 +43,10 @@ SMALL = 1 << 20  # multiply-adds that one thread does in about 10 us, which is w
 
 
 class Scattered(NamedTuple):
-    """A matrix whose number (r, c) stands at numbers[rows[r] + columns[c]]."""
+    """A matrix whose number (r, c) stands at numbers[rows[r] + columns[c]].
+
+    Compiled loops are handed a plain tuple and give it its names themselves (`team`).
+    """
 
     numbers: np.ndarray  # flat
     rows: np.ndarray
@@ -70,7 +73,7 @@ def multiply_scattered(left, right, bias, target):
         wide = min(panels, max(8, -(-panels * tall // BROAD)))
         parts = 1 if small else wide
         nothing = np.empty(0, right.numbers.dtype)
-        parallel(_multiply_loops, parts, left, right, nothing, bias, target, 0, panels, wide, M)
+        parallel(_multiply_loops, parts, tuple(left), tuple(right), nothing, bias, tuple(target), 0, panels, wide, M)
         return
     blocks = -(-K // DEEP)
     at_once = max(1, min(panels, MOST // max(K * WIDE, 1)))
@@ -78,13 +81,15 @@ def multiply_scattered(left, right, bias, target):
     for first in range(0, panels, at_once):
         count = min(at_once, panels - first)
         wide = min(count, max(-(-count // BROAD), -(-8 // tall)))  # eight parts, if there are so many panels
-        parallel(_pack_loops, min(32, count * blocks), right, packed, first, count)
-        parallel(_multiply_loops, tall * wide, left, right, packed, bias, target, first, count, wide, TALL)
+        parallel(_pack_loops, min(32, count * blocks), tuple(right), packed, first, count)
+        matrices = tuple(left), tuple(right), packed, bias, tuple(target)
+        parallel(_multiply_loops, tall * wide, *matrices, first, count, wide, TALL)
 
 
 @compiled()
 def _pack_loops(team, parts, right, packed, first, count):
     """Panels `first` to `first + count`, whole. The unit is a block of one panel."""
+    right = Scattered(*right)
     K = right.rows.size
     blocks = (K + DEEP - 1) // DEEP
     k = next_part(team)
@@ -151,6 +156,9 @@ def _multiply_loops(team, parts, left, right, packed, bias, target, first, count
 
     The unit is `tall` rows of the target, and one of `wide` shares of the panels.
     """
+    left = Scattered(*left)
+    right = Scattered(*right)
+    target = Scattered(*target)
     numbers = left.numbers
     rows = left.rows
     columns = left.columns
