@@ -16,9 +16,9 @@ import numpy as np
 from .depthwise import depthwise_conv2d, depthwise_grad_input, depthwise_grad_weight, is_depthwise
 from .engine.arrays import contiguous
 from .engine.compilation import compiled
-from .engine.team import next_part, parallel
+from .engine.team import next_part, parallel, plain
 from .engine.vectors import LANES
-from .operands.lowering import lower, without_idle_strides
+from .operands.lowering import Taps, lower, named_layout, without_idle_strides
 from .operands.patches import dense_weight_loops, strips_for
 from .operands.products import U, aligned, copy_and_overrun, fill, multiply, multiply_row, share
 from .operands.scattered import scattered_conv2d, scattered_grad_input, scattered_grad_weight
@@ -76,15 +76,13 @@ def conv2d_grad_input(grad_output, weight, g):
     if _few_pixels(g, g.C, 1 if g.KH * g.KW == 1 else FORWARD):
         return scattered_grad_input(grad_output, weight, g)
     layout, taps = lower(g, transposed=True)
-    rows = _rows_by_target(weight, layout, taps)
-    no_bias = np.zeros(g.C, weight.dtype)
     grad_input = np.empty(g.input_shape, grad_output.dtype)  # (N, C, H, W)
     if len(taps.target) < min(g.SH, g.H) * min(g.SW, g.W):
         grad_input.fill(0)  # a stride larger than the kernel leaves pixels that no tap reaches
     _convolve(
         source=grad_output,
-        rows=rows,
-        bias=no_bias,
+        rows=_rows_by_target(weight, layout, taps),
+        bias=np.zeros(g.C, weight.dtype),
         target=grad_input,
         layout=layout,
         taps=taps,
@@ -98,7 +96,7 @@ def _skipping_grad_input(grad_output, weight, g, everything):
     grad_input = np.empty(g.input_shape, grad_output.dtype)  # (N, C, H, W)
     parts = min(g.N * g.G, 32)
     flat = grad_input.reshape(-1)
-    parallel(skipping_input_loops, parts, grad_output.reshape(-1), rows, everything, flat, runs, *tables)
+    parallel(skipping_input_loops, parts, grad_output.reshape(-1), rows, everything, flat, plain(runs), *tables)
     return grad_input
 
 
@@ -125,7 +123,7 @@ def conv2d_grad_weight(grad_output, x, g):
     parts = max(1, min(g.N * sizes.BANDS, PARTS))  # without an image a sum of nothing
     eights = -(-sizes.OG // 8) * 8
     sums = np.zeros((parts, g.G, eights, row), x.dtype)  # (parts, G, O/G in eights, row)
-    parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, sizes, *tables)
+    parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, plain(sizes), *tables)
     grad_weight = np.empty(g.weight_shape, x.dtype)  # (O, C/G, KH, KW)
     _add_parts(sums, line, grad_weight)
     return grad_weight
@@ -156,7 +154,7 @@ def _convolve(source, rows, bias, target, layout, taps):
     `rows` are the weights, flat: for each target channel (source channel, tap).
     """
     parts = min(layout.N * layout.BANDS, 32)
-    parallel(_convolve_loops, parts, source.reshape(-1), rows, bias, target.reshape(-1), layout, taps)
+    parallel(_convolve_loops, parts, source.reshape(-1), rows, bias, target.reshape(-1), plain(layout), tuple(taps))
 
 
 @compiled()
@@ -184,6 +182,8 @@ def _rows_by_target(weight, layout, taps):
 @compiled()
 def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
     """Part k takes its share of all (image, band)s."""
+    layout = named_layout(layout)
+    taps = Taps(*taps)
     CT = layout.target.C
     pitch = (layout.CHUNK * layout.Q + 2 * LANES - 1) // (2 * LANES) * 2 * LANES
     buffer = aligned(layout.source.C * layout.CHANNEL + 2 * LANES, source.dtype)  # (CS, VH VW, PHASE)

@@ -14,9 +14,10 @@ G = C.
 
 import numpy as np
 
+from ...geometry import Geometry
 from .engine.arrays import contiguous
 from .engine.compilation import compiled
-from .engine.team import next_part, parallel
+from .engine.team import next_part, parallel, plain
 from .operands.lowering import without_idle_strides
 from .operands.products import U, fill, share
 
@@ -33,7 +34,7 @@ def max_pool2d(x, g):
     indices = np.empty(g.output_shape, np.int64)  # (N, C, OH, OW)
     loops = _loops_for(g)
     x = contiguous(x).reshape(-1)
-    parallel(loops, _parts(g), x, output.reshape(-1), indices.reshape(-1), _places(g), g)
+    parallel(loops, _parts(g), x, output.reshape(-1), indices.reshape(-1), _places(g), plain(g))
     return output, indices
 
 
@@ -95,6 +96,7 @@ def _max_pool2d_windows_loops(team, parts, x, output, indices, places, g):
     average. So a plain loop is faster than vectors that carry a place for each lane:
     MaxPool2d(14) on 14 x 14 takes a tenth of the time.
     """
+    g = Geometry(*g)
     planes = g.N * g.C
     k = next_part(team)
     while k < parts:
@@ -135,6 +137,7 @@ def _max_pool2d_columns_loops(team, parts, x, output, indices, places, g):
     KH + KW comparisons for a window instead of KH KW, all of them on neighbours. `where` is
     -1 until a window has met the image: the first element wins, be it -inf.
     """
+    g = Geometry(*g)
     place = places.dtype.type
     planes = g.N * g.C
     column_best = np.zeros(g.W, x.dtype)  # (W)
@@ -250,6 +253,7 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, places, g):
     rows of 14 are too short for vector instructions. The notebook's first pooling takes
     0.64 ms on one thread, and 4.6 in the general loops above.
     """
+    g = Geometry(*g)
     place = places.dtype.type
     planes = g.N * g.C
     count = g.OH * g.OW

@@ -30,6 +30,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..engine.compilation import compiled
+
 PIXELS = 512  # of a chunk; 256 is as fast on the notebook's shapes, but computes 11 % more on 56 x 56
 
 
@@ -59,6 +61,12 @@ class Layout(NamedTuple):
     CHUNK: int  # rows that are computed for all target channels before they are copied out
     PHASE: int  # numbers from phase to phase
     CHANNEL: int  # numbers from channel to channel
+
+
+@compiled()
+def named_layout(plain):
+    """A Layout again, from plain tuples (`team.plain`)."""
+    return Layout(plain[0], plain[1], Side(*plain[2]), Side(*plain[3]), *plain[4:])
 
 
 class Taps(NamedTuple):

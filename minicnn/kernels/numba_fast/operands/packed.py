@@ -45,7 +45,7 @@ SMALL = 1 << 20  # multiply-adds that one thread does in about 10 us, which is w
 class Scattered(NamedTuple):
     """A matrix whose number (r, c) stands at numbers[rows[r] + columns[c]].
 
-    Compiled loops are handed a plain tuple and give it its names themselves (`team`).
+    Compiled loops are handed a plain tuple, and name its parts themselves (`team.plain`).
     """
 
     numbers: np.ndarray  # flat

@@ -38,6 +38,12 @@ class Strips(NamedTuple):
     R: int  # numbers in a patch
 
 
+@compiled()
+def named_strips(plain):
+    """Strips again, from plain tuples (`team.plain`)."""
+    return Strips(Geometry(*plain[0]), *plain[1:])
+
+
 @lru_cache(maxsize=256)
 def strips_for(g):
     """The Strips, and where the patch of each pixel (i, j) of a band begins."""
@@ -73,6 +79,7 @@ def dense_weight_loops(team, parts, grad_output, x, sums, strips, offsets):
 
     `multiply` sums over the pixels.
     """
+    strips = named_strips(strips)
     g = strips.g
     patches = aligned(g.OW * strips.STRIP + 3 * LANES, x.dtype)  # (OW, STRIP)
     row = aligned(max(strips.COLUMNS, g.W + g.PW) * strips.CG + 2 * LANES, x.dtype)  # (COLUMNS, CG)

@@ -49,6 +49,12 @@ class Runs(NamedTuple):
     PIECE: int  # of so many numbers, the last one too long
 
 
+@compiled()
+def named_runs(plain):
+    """Runs again, from plain tuples (`team.plain`)."""
+    return Runs(Geometry(*plain[0]), *plain[1:])
+
+
 @lru_cache(maxsize=256)
 def runs_for(g):
     """The Runs, `columns`, `begins` and `width`.
@@ -135,6 +141,7 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
     KH rows of grad_output contribute to it. Each of their pixels adds, for every channel
     whose gradient is not 0, that gradient times the channel's run of weights.
     """
+    runs = named_runs(runs)
     g = runs.g
     pixels = g.OH * g.OW
     words = -(-runs.OG // CHANNELS)
@@ -232,6 +239,7 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, runs, columns, begi
 
     All pixels count where the image holds an infinity or NaN.
     """
+    runs = named_runs(runs)
     g = runs.g
     size = g.OH * g.OW
     units = g.N * runs.BANDS
