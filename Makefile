@@ -27,9 +27,9 @@ deep: $(VENV)/test  ## here and in torch: 20,000 random configurations for each 
 bench: $(VENV)/test  ## time it beside torch; a look within a minute: make bench ARGS=--quick
 	$(BIN)/python -m benchmarks $(ARGS)
 
-results: $(VENV)/test  ## time everything on a quiet machine (half an hour), write benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks step epoch inference layers shapes scale zoo cold --repeats 9 --json $(VENV)/run.json
-	$(BIN)/python -m benchmarks.results $(VENV)/run.json
+results: $(VENV)/test  ## time everything on a quiet machine (half an hour), write benchmarks/RESULTS.md; ARGS="--only step,inference"
+	$(BIN)/python -m pip install --quiet --editable '.[runtimes]'
+	$(BIN)/python -m benchmarks results $(ARGS)
 
 peers:  ## ask a dozen other libraries in an environment of their own, write benchmarks/PEERS.md
 	$(PYTHON) -m venv $(VENV)-peers

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from minicnn import table
 from minicnn.command import new_file, whole_number
 
 from .agreement import Disagreement
@@ -23,51 +24,37 @@ COMMANDS: dict[str, Callable[[Session], None]] = {
     "shapes": Session.shapes,
     "inference": Session.inference,
     "scale": Session.scale,
+    "profile": Session.profile,
+    "seeds": Session.seeds,
     "cold": Session.cold,
     "zoo": Session.zoo,
 }
 ALL = [name for name in COMMANDS if name != "zoo"]  # twenty minutes: only when asked for
 
+# Commands that go alone, because they have flags of their own: what they say of themselves.
+ALONE = {
+    "results": ("results", "measures everything, or parts, and writes benchmarks/RESULTS.md"),
+    "layer": ("layer", "a layer of yours"),
+    "seeds": ("seeds", "how far apart the accuracies of N seeds lie"),
+    "profile": ("profile", "where a step's time goes, layer by layer, in each kernel set"),
+    "curve": ("curve", "do both learn the same?"),
+    "networks": ("networks", "the networks that people bring, ten steps of each"),
+    "gpu": ("gpu", "on an NVIDIA GPU"),
+    "peers": ("peers.command", "what a dozen other libraries compute"),
+    "runtimes": ("runtimes.command", "exported layers in the programs that read ONNX"),
+    "int8": ("runtimes.int8", "a trained network in 8-bit integers"),
+    "pictures": ("pictures.command", "a trained network on pictures of each kind"),
+}
+WITHOUT_TORCH = ("results", "pictures", "runtimes", "int8")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     command = list(sys.argv[1:] if arguments is None else arguments)
-    if command[:1] == ["curve"]:  # nothing is timed there, so it has flags of its own
-        demand_torch()
-        from . import curve
-
-        return curve.main(command[1:])
-    if command[:1] == ["layer"]:  # one work, given by a flag
-        demand_torch()
-        from . import layer
-
-        return layer.main(command[1:])
-    if command[:1] == ["pictures"]:  # nothing is timed there either
-        from .pictures.command import main as pictures
-
-        return pictures(command[1:])
-    if command[:1] == ["networks"]:
-        demand_torch()
-        from . import networks
-
-        return networks.main(command[1:])
-    if command[:1] == ["peers"]:
-        demand_torch()
-        from .peers.command import main as peers
-
-        return peers(command[1:])
-    if command[:1] == ["int8"]:
-        from .runtimes.int8 import main as int8
-
-        return int8(command[1:])
-    if command[:1] == ["runtimes"]:
-        from .runtimes.command import main as runtimes
-
-        return runtimes(command[1:])
-    if command[:1] == ["gpu"]:
-        demand_torch()
-        from . import gpu
-
-        return gpu.main(command[1:])
+    if command and command[0] in ALONE:
+        name, _ = ALONE[command[0]]
+        if command[0] not in WITHOUT_TORCH:
+            demand_torch()
+        return importlib.import_module(f"{__package__}.{name}").main(command[1:])
     args = make_parser().parse_args(command)
     demand_torch()
     session = Session(args, command)
@@ -108,9 +95,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="How fast minicnn is beside torch on the same CPU, with the same number of threads.",
-        epilog="`python -m benchmarks layer` times a layer of yours; `python -m benchmarks curve` asks whether "
-        "both learn the same, not how fast; `python -m benchmarks gpu` measures on an NVIDIA GPU. Each has its own "
-        "--help.",
+        epilog="These go first and alone, and have their own --help:\n\n"
+        + "\n".join(table.lines([(f"  {name}", about) for name, (_, about) in ALONE.items()], "<<")),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "command", nargs="*", metavar="NAME", help=f"{', '.join(COMMANDS)}; without a name all but zoo", type=a_command
@@ -125,12 +112,10 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def a_command(text: str) -> str:
-    if text == "curve":
-        raise argparse.ArgumentTypeError("curve times nothing and goes alone: python -m benchmarks curve --help")
-    if text == "layer":
-        raise argparse.ArgumentTypeError("layer goes first and alone: python -m benchmarks layer --help")
+    if text in ALONE and text not in COMMANDS:
+        raise argparse.ArgumentTypeError(f"{text} goes first and alone: python -m benchmarks {text} --help")
     if text not in COMMANDS:
-        raise argparse.ArgumentTypeError(f"there is no {text!r}; there are {', '.join(COMMANDS)}")
+        raise argparse.ArgumentTypeError(f"there is no {text!r}; there are {', '.join([*COMMANDS, *ALONE])}")
     return text
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .contenders import offered
+from .contenders import judged_set, offered
 from .work import FIRST_EPOCH
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ def first_start(threads: int) -> Fact:
 
 
 def _first_start(threads: int, here: Path, env: dict[str, str]) -> Fact:
-    backend = "numba" if offered("numba") else "numpy"
+    backend = judged_set()
     seconds, said = to_first_epoch(train(here, "first", backend, threads, "--epochs", "1"), env, here)
     says = "it says that it is compiling" if any("ompil" in line for line in said) else "no word of compiling"
     limits = FIRST_EPOCH if backend == "numba" else {}
@@ -62,8 +62,8 @@ def cold(threads: int) -> Iterator[Fact]:
     """All figures, each as soon as it is known. The bars are for the numba set; without
     it the textbook shows what it takes.
     """
-    judged = offered("numba")
-    backend = "numba" if judged else "numpy"
+    backend = judged_set()
+    judged = backend == "numba"
 
     def bar(value: float) -> float | None:
         return value if judged else None

@@ -9,12 +9,13 @@ torch's OpenMP and of minicnn spin for a while, lest they fall asleep between tw
 on cores that the next one needs. Measured without the rest, a training step of torch
 right after one NumPy product took 107 ms (89 and 14 in the second and third call, then
 10.5), and inference of 64 images by minicnn 8.0 ms for a tenth of a second (then 3.3).
+On one thread nobody rests, because nobody is waited for.
 """
 
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .agreement import demand
@@ -49,7 +50,7 @@ def measure(work: Work, contenders: Sequence[Contender], threads: int, peak: flo
     first = {name: call(task) for name, task in tasks.items()}  # the first calls: they compile, and are compared
     expected = tasks[EAGER].results()
     deviation = {name: demand(work, name, task.results(), EAGER, expected) for name, task in tasks.items()}
-    rounds = take_turns(tasks, plan)
+    rounds = take_turns(tasks, plan if threads > 1 else replace(plan, rest=0.0))
 
     def entry(name: str) -> dict[str, Any]:
         samples = [turns[name] for turns in rounds if name in turns]

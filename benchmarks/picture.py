@@ -1,5 +1,5 @@
-"""The picture: how long each contender takes beside torch eager, and what an image
-costs as the work grows.
+"""The picture: how long each contender takes beside torch eager, and how the cost grows
+with the work.
 """
 
 from pathlib import Path
@@ -12,7 +12,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from .report import doubts, per_image
+from .report import doubts
+from .scale import cost, curves, slope
 from .work import COMPILED, EAGER, ONNX_RUNTIME, OPENVINO, OURS, TEXTBOOK, TUNED
 
 COLOURS = {
@@ -40,14 +41,13 @@ STAMP = {
 def draw(path: str | Path, document: dict[str, Any]) -> None:
     """Whatever of the two the run has; nothing to draw is an error."""
     rows = [row for row in document["results"] if len(row["contenders"]) > 1]
-    axes_of_scale: dict[str, list[dict[str, Any]]] = {}
-    for point in document["scale"]:
-        axes_of_scale.setdefault(point["axis"], []).append(point)
-    if not rows and not axes_of_scale:
+    every_curve = list(curves(document["scale"]).values())
+    lines_of_curves = -(-len(every_curve) // 3)
+    if not rows and not every_curve:
         raise ValueError("--plot: this run measured nothing that can be drawn; name step, layers, shapes or scale.")
 
     lines = sum(1 + len(row["contenders"]) for row in rows)
-    heights = [0.14 * lines + 0.8] * bool(rows) + [3.6] * bool(axes_of_scale)
+    heights = [0.14 * lines + 0.8] * bool(rows) + [2.4 * lines_of_curves] * bool(every_curve)
     with plt.rc_context({"font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": "#bbbbbb"}):
         figure = plt.figure(figsize=(11, sum(heights) + 1.1), layout="constrained")
         machine = document["machine"]
@@ -62,12 +62,13 @@ def draw(path: str | Path, document: dict[str, Any]) -> None:
         parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
         if rows:
             draw_ratios(parts[0].subplots(), rows)
-        if axes_of_scale:
-            panels = parts[-1].subplots(1, len(axes_of_scale), squeeze=False)[0]
-            for axes, (name, points) in zip(panels, axes_of_scale.items(), strict=True):
-                draw_curve(axes, name, points)
-            panels[0].set_ylabel("microseconds an image")
-            panels[0].legend(frameon=False, fontsize=8)
+        if every_curve:
+            panels = parts[-1].subplots(lines_of_curves, 3, squeeze=False).ravel()
+            for axes, points in zip(panels, every_curve, strict=False):
+                draw_curve(axes, points)
+            for axes in panels[len(every_curve) :]:
+                axes.set_axis_off()
+            parts[-1].supylabel("milliseconds")
         figure.savefig(path, dpi=130)
         plt.close(figure)
 
@@ -126,12 +127,13 @@ def draw_ratios(axes: Axes, rows: list[dict[str, Any]]) -> None:
     axes.legend(handles, names, ncols=len(names), frameon=False, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
 
 
-def draw_curve(axes: Axes, name: str, points: list[dict[str, Any]]) -> None:
+def draw_curve(axes: Axes, points: list[dict[str, Any]]) -> None:
+    """Milliseconds; the legend has the slopes."""
     at = [point["at"] for point in points]
     for contender in points[0]["row"]["contenders"]:
-        costs = [per_image(point, contender) for point in points]
-        thick = 2 if contender.startswith("minicnn") else 1.3
-        axes.plot(at, costs, marker="o", markersize=3.5, linewidth=thick, color=COLOURS[contender], label=contender)
+        costs = [cost(point, contender) for point in points]
+        label = f"{contender}: slope {slope(points, contender):.2f}"
+        axes.plot(at, costs, marker="o", markersize=3, linewidth=1.5, color=COLOURS[contender], label=label)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(at, [str(place) for place in at])
@@ -139,6 +141,7 @@ def draw_curve(axes: Axes, name: str, points: list[dict[str, Any]]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.minorticks_off()
-    axes.set_xlabel(name)
+    axes.set_title(f"{points[0]['what']} against {points[0]['axis']}", fontsize=8, loc="left")
+    axes.legend(frameon=False, fontsize=7)
     axes.grid(color="#e6e6e6", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)

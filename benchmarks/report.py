@@ -152,19 +152,3 @@ def fact(entry: dict[str, Any]) -> str:
     if entry["met"] is not None:
         text += f"  at most {with_unit(entry, 'bar')}: {'met' if entry['met'] else 'MISSED'}"
     return text + (f"  ({entry['note']})" if entry["note"] else "")
-
-
-def curve(points: list[dict[str, Any]]) -> Iterator[str]:
-    """Cost per image along one axis of `scale`: a column for each contender."""
-    names = list(points[0]["row"]["contenders"])
-    rows = [(f"{points[0]['axis']}, microseconds an image", *names)]
-    for point in points:
-        measured = point["row"]["contenders"]
-        rows.append((str(point["at"]), *(ms(per_image(point, name)) if name in measured else "" for name in names)))
-    yield ""
-    yield from table.lines(rows, ">" * len(rows[0]))
-
-
-def per_image(point: dict[str, Any], name: str) -> float:
-    """Microseconds."""
-    return 1e3 * point["row"]["contenders"][name]["median_ms"] / point["images"]

@@ -3,15 +3,16 @@
 """
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from minicnn import kernels, table
 from minicnn.kernels.threads import cores
 
-from . import avx2, inside, machine, report, work
+from . import avx2, contenders, inside, machine, profile, report, scale, work
 from .cold import Fact, cold, fact, first_start
-from .contenders import contenders
 from .exported import left_out
 from .measure import Plan, measure
 
@@ -21,19 +22,24 @@ def say(text: str) -> None:
 
 
 class Session:
-    """`args` are the flags that all commands share; `command` is what was typed."""
+    """`args` are the flags that all commands share; `command` is what was typed; a brief
+    session has shorter turns.
+    """
 
-    def __init__(self, args: argparse.Namespace, command: list[str]):
+    def __init__(self, args: argparse.Namespace, command: list[str], brief: bool = False):
         self.quick = args.quick
         self.repeats = args.repeats
         # Quickly on one: on a busy machine two of torch's threads wait a long time for
         # each other.
         self.threads = args.threads or (1 if args.quick else cores())
-        self.plan = Plan.quick(args.repeats or 1) if args.quick else Plan(args.repeats or Plan.rounds)
-        self.contenders = contenders(args.compile)
+        plan = Plan(calls=6, turn=0.06, total=1.5) if brief else Plan()
+        plan = replace(plan, rounds=args.repeats or Plan.rounds)
+        self.plan = Plan.quick(rounds=1) if args.quick else plan
+        self.contenders = contenders.contenders(args.compile)
         self.peaks: dict[int, float] = {}
         self.document: dict[str, Any] = {"machine": machine.describe(self.threads, command)}
         self.document |= {"quick": args.quick, "results": [], "facts": [], "scale": [], "zoo": []}
+        self.document |= {"seeds": None, "profile": []}
 
     def start(self) -> None:
         self.others = machine.Others()
@@ -94,7 +100,7 @@ class Session:
 
     def python(self) -> list[Fact]:
         """What of a step is Python, in percent; `inside` says how it is measured."""
-        backend = "numba" if any(one.name == work.OURS for one in self.contenders) else "numpy"
+        backend = contenders.judged_set()
         machine.set_threads(self.threads)
         clocks = inside.mean(inside.steps(backend, work.Step(64), count=2 if self.quick else 200))
         judged = work.PYTHON if self.plan.judged and backend == "numba" else {}
@@ -125,19 +131,29 @@ class Session:
         self.table("inference", about, works[:2] if self.quick else works)
 
     def scale(self) -> None:
-        say(
-            report.section(
-                "scale", "What an image costs: a training step, then one convolution's forward plus backward."
-            )
-        )
-        axes: dict[str, list[dict[str, Any]]] = {}
-        for axis, at, one in work.scale(self.quick):
-            images = one.shape[0] if isinstance(one, work.Layer) else one.N
-            point = {"axis": axis, "at": at, "images": images, "row": self.measure(one, "scale")}
-            axes.setdefault(axis, []).append(point)
-            self.document["scale"].append(point)
-        for points in axes.values():
-            say("\n".join(report.curve(points)))
+        about = "Cost against the batch, the image's side and the channels; a layer's is forward plus backward.\n"
+        about += "The slope says how fast it grows: with 1 twice as much costs twice as much, with 2 four times."
+        say(report.section("scale", about))
+        taking_part = scale.taking_part(self.contenders)
+        plan = replace(self.plan, rounds=min(self.plan.rounds, 5), calls=min(self.plan.calls, 5), turn=0.05, total=1.0)
+        for what, axis, at, one in scale.works(self.quick):
+            row = measure(one, taking_part, self.threads, self.peaks[self.threads], plan)
+            self.document["scale"].append({"what": what, "axis": axis, "at": at, "row": row})
+        points = self.document["scale"]
+        for some in scale.curves(points).values():
+            say("\n".join(scale.printed(some)))
+        say("\n" + "\n".join(table.lines(scale.summary(points), "<<>><")))
+        say("\n" + textwrap.fill(scale.verdict(points), report.WIDTH))
+
+    def seeds(self) -> None:
+        from . import seeds  # here: it needs torch
+
+        plan = seeds.QUICK if self.quick else seeds.PLAN
+        self.document["seeds"] = seeds.document(plan, seeds.run(plan, self.threads))
+
+    def profile(self) -> None:
+        sets = [one for one in kernels.SETS if one != "numba" or contenders.offered(one)]
+        self.document["profile"] = profile.run(sets, self.threads, quick=self.quick)
 
     def zoo(self) -> None:
         from .zoo import report as told  # here: it needs torch

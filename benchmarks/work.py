@@ -8,7 +8,7 @@ have a method for each `kind` of work.
 
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -277,17 +277,3 @@ class Epoch(Network):
 
 
 Work = Layer | Step | Inference | Epoch
-
-
-def scale(quick: bool = False) -> Iterator[tuple[str, int, Work]]:
-    """(axis, place on it, work): the step against the batch size, a convolution against
-    image size and channels.
-    """
-    for N in (16, 64) if quick else (16, 32, 64, 128, 256, 512, 1024):
-        yield "batch size", N, Step(N, name=f"batch size {N}")
-    N = 2 if quick else 16
-    for size in (7, 14) if quick else (7, 14, 28, 56, 112):
-        name = f"image size {size}"
-        yield "image size", size, Layer(name, "Conv2d", (16, 32, 5), {"padding": 2}, (N, 16, size, size), bars=())
-    for C in (4, 8) if quick else (4, 8, 16, 32, 64, 128):
-        yield "channels", C, Layer(f"channels {C}", "Conv2d", (C, C, 3), {"padding": 1}, (N, C, 28, 28), bars=())

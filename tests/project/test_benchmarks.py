@@ -12,7 +12,7 @@ pytest.importorskip("torch", reason="the benchmarks compare with torch: pip inst
 import torch
 
 import minicnn
-from benchmarks import agreement, avx2, contenders, denormals, machine, measure, ours, report, results, work
+from benchmarks import agreement, avx2, contenders, denormals, machine, measure, ours, report, scale, work
 from benchmarks.__main__ import COMMANDS, main
 from minicnn.kernels import numpy_textbook
 
@@ -71,7 +71,7 @@ def test_the_other_works_agree_with_torch(name, monkeypatch):
         "shapes": [layer for layer in work.elsewhere(quick=True) if layer.shape[2] < 100],
         "epoch": [work.Epoch(16, train_size=64, val_size=32)],
         "inference": [work.Inference(1), work.Inference(5)],
-        "scale": [one for _, at, one in work.scale(quick=True) if at < 64],
+        "scale": [one for *_, one in scale.works(quick=True)],
     }[name]
     assert name in COMMANDS
     for one in some:
@@ -216,68 +216,6 @@ def test_denormals_are_where_they_are_said_to_be_and_a_step_that_they_slow_is_to
     monkeypatch.setattr(denormals, "BAR", 0.0)
     assert denormals.main() == 1
     assert "MISSED" in capsys.readouterr().out
-
-
-# ------------------------------------------------------------- the results that are written
-
-
-def row(name, ours, theirs, ratio, quartiles, bar=1.0):
-    bars = [{"against": work.EAGER, "bar": bar, "aim": 0.5, "ratio": ratio, "ratio_quartiles": quartiles}]
-    entries = {work.EAGER: {"median_ms": theirs}, work.OURS: {"median_ms": ours, "share_of_peak": 0.5}}
-    bars[0]["met"] = ratio <= bar
-    return {"command": "step", "work": name, "threads": 2, "contenders": entries, "bars": bars}
-
-
-def a_run(*rows, quick=False, others=0.0):
-    about = {"cpu": "A CPU", "cores": 2, "threads": 2, "started": "2026-01-02T", "versions": {"torch": "2"}}
-    machine = {**about, "command": "python -m benchmarks step --json x.json", "others": others}
-    return {"machine": machine, "quick": quick, "results": list(rows), "scale": [], "facts": []}
-
-
-def test_a_ratio_over_its_limit_is_told_and_so_is_one_that_the_columns_contradict():
-    good, bad = row("good", 1.0, 2.0, 0.5, [0.4, 0.6]), row("bad", 3.24, 2.0, 1.2, [1.1, 1.3])
-    written = results.timings([good, bad])
-    assert "0.50 (0.40 to 0.60), at most 1.00 |" in written
-    assert "**1.20 (1.10 to 1.30)*, over 1.00**" in written
-    assert "bad with 2 threads: 1.62 times torch eager" in written
-    assert "*" not in results.timings([good])
-
-
-def test_quick_and_disturbed_runs_say_that_their_figures_mean_nothing():
-    one = row("training step", 1.0, 2.0, 0.5, [0.4, 0.6])
-    assert report.doubts(a_run(one)) is None
-    assert report.doubts(a_run(one, others=None)) is None  # unknown on this system
-    assert "quick run" in report.doubts(a_run(one, quick=True))
-    assert "others kept 0.7 of the 2 cores busy" in report.doubts(a_run(one, others=0.7))
-    for written in (results.results(a_run(one, others=0.7)), results.short(a_run(one, others=0.7))):
-        assert "its figures mean nothing" in " ".join(written.split())
-
-
-def test_a_quick_run_is_not_written(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(results, "RESULTS", tmp_path / "RESULTS.md")
-    file = tmp_path / "run.json"
-    file.write_text(json.dumps(a_run(quick=True)))
-    assert results.main([str(file)]) == 1
-    assert "not written" in capsys.readouterr().err
-    assert not results.RESULTS.exists()
-
-
-def test_results_and_the_readmes_table_are_written_from_a_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(results, "ROOT", tmp_path)
-    monkeypatch.setattr(results, "RESULTS", tmp_path / "RESULTS.md")
-    monkeypatch.setattr(results, "README", tmp_path / "README.md")
-    results.README.write_text("before\n<!-- from benchmarks/RESULTS.md -->\nold\n<!-- to here -->\nafter\n")
-    file = tmp_path / "run.json"
-    file.write_text(json.dumps(a_run(row("training step", 1.0, 2.0, 0.5, [0.4, 0.6]))))
-    assert results.main([str(file)]) == 0
-    readme = results.README.read_text()
-    (table,) = results.BLOCK.findall(readme)
-    assert "| training step |" in table
-    assert table.strip() in results.RESULTS.read_text()
-    assert "x.json" not in readme
-    assert readme.startswith("before\n")
-    assert readme.endswith("after\n")
-    assert "old" not in readme
 
 
 def test_how_much_others_use_the_cores_is_measured():

@@ -164,7 +164,14 @@ def test_the_zoo_stands_in_the_results_with_its_picture(tmp_path, monkeypatch):
     results.README.write_text("")
     about = {"cpu": "A CPU", "cores": 2, "threads": 2, "started": "2026-01-02T", "versions": {"torch": "2"}}
     document = {"machine": {**about, "command": "python -m benchmarks zoo", "others": 0.0}, "quick": False}
-    document |= {"results": [], "scale": [], "facts": [], "zoo": [row(2.0, 1.5), row(0.5, 0.4)]}
+    document |= {
+        "results": [],
+        "scale": [],
+        "facts": [],
+        "profile": [],
+        "seeds": None,
+        "zoo": [row(2.0, 1.5), row(0.5, 0.4)],
+    }
     file = tmp_path / "run.json"
     file.write_text(json.dumps(document))
     assert results.main([str(file)]) == 0
