@@ -69,10 +69,9 @@ def _compare(name: str, result: np.ndarray, wanted: np.ndarray, allowed: Any, dt
 
 def _allowed(trial: Trial, names: dict[str, Any], dtype: str) -> list[np.ndarray]:
     """The bound for each result, in the order of `results`."""
-    if trial.operation in ("Adam", "SGD"):
-        sizes = bounds.adam_magnitudes if trial.operation == "Adam" else bounds.sgd_magnitudes
+    if trial.operation in bounds.OPTIMISERS:
         steps = list(names["grads"])
-        magnitude = sizes(names["start"], steps, **trial.options)["param"]
+        magnitude = bounds.OPTIMISERS[trial.operation](names["start"], steps, **trial.options)["param"]
         return [bounds.of_sums(magnitude, bounds.OPTIMISER_ROUNDINGS * len(steps), dtype)]
     output, grad = names["expected"]["output"], names["grad_output"].astype(np.float64)
     if trial.operation in ("relu", "sigmoid", "tanh"):

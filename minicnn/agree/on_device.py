@@ -7,6 +7,7 @@ error follows from the largest elements around it, and such a row says WRONG.
 Not yet run on a GPU; on the CPU it is run in the tests.
 """
 
+from .bounds import OPTIMISERS
 from .programs import IMPORTS, Trial, forward_and_backward, steps
 
 BODY = """
@@ -26,7 +27,7 @@ with minicnn.use_backend("numpy"):
 def program(trial: Trial, device: str, dtype: str, seed: int) -> str:
     """Computes `results` on the device and `expected` by the textbook, both {name: array}."""
     names = ", ".join(trial.arrays)
-    lines = steps(trial) if trial.operation in ("Adam", "SGD") else forward_and_backward(trial)
+    lines = steps(trial) if trial.operation in OPTIMISERS else forward_and_backward(trial)
     drawn = "\n".join([f"rng = np.random.default_rng({seed})", *trial.draws(dtype)])
     function = "\n    ".join([f"def ours({names}):", *lines])
     return f"{IMPORTS}{drawn}\n\n\n{function}\n{BODY.format(names=names, device=device)}"

@@ -4,6 +4,8 @@ when a result is wrong: what you paste is what was tried.
 
 from typing import Any, NamedTuple
 
+from .bounds import OPTIMISERS
+
 IMPORTS = """import numpy as np
 import torch
 
@@ -44,7 +46,7 @@ class Trial(NamedTuple):
     def program(self, backend: str, dtype: str, seed: int) -> str:
         """Computes `results` here and `expected` by torch in float64, both {name: array}."""
         lines = [f"minicnn.set_backend({backend!r})", f"rng = np.random.default_rng({seed})", *self.draws(dtype), ""]
-        body = _optimiser if self.operation in ("Adam", "SGD") else _function
+        body = _optimiser if self.operation in OPTIMISERS else _function
         return HEAD + "\n".join([*lines, *body(self), ""])
 
 

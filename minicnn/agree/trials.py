@@ -269,6 +269,22 @@ def adam(rng) -> Trial:
     return _steps(rng, "Adam", options)
 
 
+def adamw(rng) -> Trial:
+    options = {name: value for name, value in adam(rng).options.items() if name != "decoupled_weight_decay"}
+    return _steps(rng, "AdamW", options)
+
+
+def adadelta(rng) -> Trial:
+    options = {
+        "lr": _choice(rng, 1.0, 0.1),
+        "rho": _choice(rng, 0.9, 0.0, 0.5),
+        "eps": _choice(rng, 1e-6, 1e-3),
+        "weight_decay": _choice(rng, 0.0, 0.1),
+        "maximize": bool(rng.random() < 0.5),
+    }
+    return _steps(rng, "Adadelta", options)
+
+
 def sgd(rng) -> Trial:
     momentum, nesterov = _choice(rng, 0.0, 0.5, 0.9), bool(rng.random() < 0.5)
     options = {"lr": _choice(rng, 1e-3, 0.1), "momentum": momentum, "weight_decay": _choice(rng, 0.0, 0.1)}
@@ -301,5 +317,7 @@ OPERATIONS: dict[str, Callable[[np.random.Generator], Trial]] = {
     "cross_entropy": cross_entropy,
     **{name: _elementwise(name) for name in ("binary_cross_entropy", "binary_cross_entropy_with_logits", "mse_loss")},
     "Adam": adam,
+    "AdamW": adamw,
+    "Adadelta": adadelta,
     "SGD": sgd,
 }

@@ -131,41 +131,6 @@ def runs(draw, names=tuple(PAIRS)):
 # ------------------------------------------------------------------ the bound on errors
 
 
-def adamw_magnitudes(p, grads, weight_decay=1e-2, **options):
-    return bounds.adam_magnitudes(p, grads, weight_decay=weight_decay, decoupled_weight_decay=True, **options)
-
-
-def adadelta_magnitudes(p, grads, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, maximize=False):
-    """What rounding may add up to, in units of eps, carried along with the values: each
-    operation adds half of its result, and passes on what its arguments have.
-
-    A square root halves a relative error: that of sqrt(v + eps) is error / (2 (v + eps)),
-    and is taken twice for what that formula leaves out.
-    """
-    value = p.astype(np.float64)
-    v, u, value_error, v_error, u_error = np.zeros((5, *p.shape))
-    value_error = value_error + np.abs(value)
-    for grad in (grad.astype(np.float64) for grad in grads if grad is not None):
-        g = (-grad if maximize else grad) + weight_decay * value
-        g_error = np.abs(g) + weight_decay * (np.abs(value) + value_error)
-        v = rho * v + (1 - rho) * g * g
-        v_error = rho * v_error + (1 - rho) * (2 * np.abs(g) * g_error + 2 * g * g) + 2 * v
-        step = np.sqrt(u + eps) / np.sqrt(v + eps) * g
-        relative = u_error / (u + eps) + v_error / (v + eps) + 4
-        step_error = np.abs(step) * relative + np.sqrt(u + eps) / np.sqrt(v + eps) * g_error
-        u = rho * u + (1 - rho) * step * step
-        u_error = rho * u_error + (1 - rho) * (2 * np.abs(step) * step_error + 2 * step * step) + 2 * u
-        value = value - lr * step
-        value_error = value_error + lr * (step_error + np.abs(step)) + np.abs(value)
-    return {"param": value_error, "square_avg": v_error, "acc_delta": u_error}
-
-
-MAGNITUDES = {
-    "Adam": bounds.adam_magnitudes,
-    "SGD": bounds.sgd_magnitudes,
-    "AdamW": adamw_magnitudes,
-    "Adadelta": adadelta_magnitudes,
-}
 ROUNDINGS = bounds.OPTIMISER_ROUNDINGS
 
 
@@ -194,7 +159,7 @@ def assert_same_state(run, ours, params, theirs, expected_params, steps):
     arrays = [array for group in run.arrays for array in group]
     options = [options for group, options in zip(run.arrays, run.options, strict=True) for _ in group]
     for i, (array, chosen) in enumerate(zip(arrays, options, strict=True)):
-        bounds = MAGNITUDES[run.name](array, [grads[i] for grads in steps], **chosen)
+        sizes = bounds.OPTIMISERS[run.name](array, [grads[i] for grads in steps], **chosen)
         results = {"param": (params[i].data, expected_params[i].detach())}
         results |= {name: (value, expected["state"][i][name]) for name, value in saved["state"].get(i, {}).items()}
         for name, (value, wanted) in results.items():
@@ -203,7 +168,7 @@ def assert_same_state(run, ours, params, theirs, expected_params, steps):
                 assert value == wanted
                 continue
             assert value.dtype == array.dtype
-            bound = np.broadcast_to(bounds[name], array.shape)
+            bound = np.broadcast_to(sizes[name], array.shape)
             assert_close(np.asarray(value), wanted, bound, ROUNDINGS * len(steps), f"{name} of parameter {i}")
 
 
