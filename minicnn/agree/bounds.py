@@ -8,6 +8,7 @@ about n eps times it. Below, a magnitude is such a sum of absolute values, one f
 element of a result.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -270,7 +271,7 @@ def adadelta_magnitudes(p, grads, lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0, m
     return {"param": value_error, "square_avg": v_error, "acc_delta": u_error}
 
 
-OPTIMISERS = {
+OPTIMISERS: dict[str, Callable[..., dict[str, Any]]] = {
     "Adam": adam_magnitudes,
     "AdamW": adamw_magnitudes,
     "Adadelta": adadelta_magnitudes,

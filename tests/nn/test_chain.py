@@ -67,6 +67,24 @@ def test_a_chain_of_parts_has_the_backward_of_the_sequential_bit_for_bit(seed, N
         np.testing.assert_array_equal(found, expected, strict=True)
 
 
+@given(seeds)
+def test_a_forward_may_begin_and_end_with_a_reshape(seed):
+    """The gradient then has the shape of what forward was given."""
+
+    class Rows(nn.Module):
+        def __init__(self):
+            self.fc = nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.fc(x.reshape(len(x), -1)).reshape(len(x), 2, 2)
+
+    net, x, grad_output = doubled(Rows()), normal(seed, 3, 2, 3), normal(seed + 1, 3, 2, 2)
+    found = results(net, x, grad_output)
+    plain = results(net.fc, x.reshape(3, 6), grad_output.reshape(3, 4))
+    for result, expected, shape in zip(found, plain, [(3, 2, 2), (3, 2, 3), (4, 6), (4,)], strict=True):
+        np.testing.assert_array_equal(result, expected.reshape(shape), strict=True)
+
+
 def test_gradcheck_accepts_it():
     assert minicnn.gradcheck(Net(), normal(0, 2, 1, 6, 6))
 

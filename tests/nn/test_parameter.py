@@ -93,6 +93,10 @@ def test_a_model_is_frozen_at_once_as_in_torch():
         model = library.Sequential(library.Linear(2, 3), library.Linear(3, 1))
         assert model[0].requires_grad_(False) is model[0]
         assert [p.requires_grad for p in model.parameters()] == [False, False, True, True]
+        model.requires_grad_(False)
+        assert not any(p.requires_grad for p in model.parameters())
+        model.requires_grad_()
+        assert all(p.requires_grad for p in model.parameters())
 
 
 def test_gradcheck_leaves_frozen_parameters_out():

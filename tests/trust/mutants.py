@@ -39,6 +39,9 @@ OPTIMISERS = ("tests/optim/test_optim.py", "-k", "every_option or no_gradient or
 INIT = ("tests/nn/test_init.py", "-k", "float32")
 CONTAINERS = ("tests/saved/test_containers.py", "-k", "outputs or every_number")
 MODULE = ("tests/nn/test_module.py",)
+FROZEN = ("tests/nn/test_parameter.py", "-k", "frozen")
+STATISTICS = ("tests/nn/test_frozen.py", "-k", "through_frozen_parts or keeps_nothing")
+CHAIN = ("tests/nn/test_chain.py", "-k", "bit_for_bit or reshape or no_chain or stands_twice")
 LOADER = ("tests/data/test_loader.py",)
 KERNELS = "kernels/numpy_textbook"
 
@@ -291,6 +294,54 @@ MUTANTS = {
         "rows = x.flags.c_contiguous and y.flags.c_contiguous",
         "rows = True",
         ("tests/nn/test_chain.py", "-k", "no_chain"),
+    ),
+    "a frozen weight's gradient is computed all the same": Mutant(
+        "nn/convolution.py", "needs_weight_grad=self.weight.requires_grad,", "needs_weight_grad=True,", FROZEN
+    ),
+    "an optimizer moves a frozen parameter": Mutant(
+        "optim/optimizer.py",
+        "if parameter.grad is not None and parameter.requires_grad:",
+        "if parameter.grad is not None:",
+        FROZEN,
+    ),
+    "requires_grad_ freezes the first layer alone": Mutant(
+        "nn/module.py",
+        "for parameter in self.parameters():\n            parameter.requires_grad = requires_grad",
+        "for parameter in self.parameters(recurse=False):\n            parameter.requires_grad = requires_grad",
+        FROZEN,
+    ),
+    "a frozen BatchNorm passes its gradient through the batch's mean": Mutant(
+        "nn/normalization.py", "training=mean is None, eps", "training=True, eps", STATISTICS
+    ),
+    "a frozen BatchNorm follows the batch": Mutant(
+        "nn/normalization.py", "by_batch = self.training or", "by_batch = True or", STATISTICS
+    ),
+    "a part in eval mode keeps nothing in a network in training": Mutant(
+        "nn/passes.py",
+        "return module.training or (forward is not None and forward.outermost.training)",
+        "return module.training",
+        STATISTICS,
+    ),
+    "a part that is called alone in eval mode keeps": Mutant(
+        "nn/passes.py",
+        "return module.training or (forward is not None and forward.outermost.training)",
+        "return True",
+        STATISTICS,
+    ),
+    "a chain goes backward in the order of forward": Mutant(
+        "nn/chain.py", "for step in reversed(self.steps):", "for step in self.steps:", CHAIN
+    ),
+    "a layer that stands twice goes back with its latest call alone": Mutant(
+        "nn/chain.py", "            part.kept_for_backward = kept\n", "            pass\n", CHAIN
+    ),
+    "a chain forgets the reshape before its first layer": Mutant(
+        "nn/chain.py", "return grad if grad is None else grad.reshape(self.input_shape)", "return grad", CHAIN
+    ),
+    "a chain does not look what comes out": Mutant(
+        "nn/chain.py",
+        "if len(self.steps) == 0 or self.gap or any(step.gap for step in self.steps[1:]):",
+        "if len(self.steps) == 0 or any(step.gap for step in self.steps[1:]):",
+        CHAIN,
     ),
     "backward serves twice": Mutant(
         "nn/passes.py",
