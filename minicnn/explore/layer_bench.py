@@ -230,6 +230,22 @@ class Bench:
         return F.pad(self.x, self.frame, "constant" if mode == "zeros" else mode)
 
 
+def transposed(bench: Bench) -> dict[str, Any] | None:
+    """The page's setting of a ConvTranspose2d on a Conv2d's numbers: its input is grad_output,
+    its output what backward gives. None where it has no such arguments, or the page no room.
+    """
+    a = bench.setting.arguments
+    size = bench.output_shape[1:]
+    if bench.transposed or bench.pooling or max(size) > SIZE:
+        return None
+    if isinstance(a["padding"], str) or a["padding_mode"] != "zeros":
+        return None
+    same = {name: a[name] for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
+    channels = {"in_channels": a["out_channels"], "out_channels": a["in_channels"]}
+    other = {"size": size, "bias": False, "ask_size": True, "output_size": bench.setting.size}
+    return {"values": same | channels | other, "given": {"input": bench.grad_output, "weight": bench.weight}}
+
+
 class TooLarge(Exception):
     """Not wrong, only too much to draw."""
 

@@ -24,7 +24,7 @@ from ..messages import LANGUAGES
 from ..trained import Trained
 from . import layer_bench
 from .open_run import RunFolder
-from .say import speaking
+from .say import count, say, speaking
 from .server import HEADERS, Server
 from .source import export
 from .source.own import Own
@@ -227,10 +227,14 @@ def _proxied(colab: Any, port: int) -> str:
 def _walk_page(walks: Walks, name: str, height: int) -> str:
     """A walk as a page of its own, in a frame in which it can reach nothing."""
     with use_backend("numpy"):
-        recording = walks.answer(layer_bench.start(walks.subjects[name].layer or "Conv2d") | {"subject": name})
+        recording = walks.answer(
+            layer_bench.start(walks.subjects[name].layer or "Conv2d") | {"subject": name}, origins=True
+        )
     if recording["problem"]:
         return f"<p>{html.escape(name)}: {html.escape(recording['problem']['sentence'])}</p>"
     page = export.page(name, recording, walks)
+    if page is None:
+        return f"<p>{html.escape(say('export.too_large', name=name, most=count(export.LARGEST)))}</p>"
     return FRAME.format(height=height, what=f'sandbox="allow-scripts" srcdoc="{html.escape(page)}"')
 
 

@@ -18,6 +18,7 @@ from .. import messages
 
 ROOMS = (
     "minicnn.explore.texts",
+    "minicnn.explore.texts.questions",
     "minicnn.explore.texts.run",
     "minicnn.explore.texts.source",
     "minicnn.explore.texts.train",

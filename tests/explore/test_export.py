@@ -6,10 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from minicnn import use_backend
+from minicnn import nn, use_backend
 from minicnn.explore import __main__ as command
 from minicnn.explore import layer_bench
 from minicnn.explore.source import export, subjects
+from minicnn.explore.source.own import Own
 from minicnn.explore.source.walk import Walks
 
 from .page import until, values
@@ -40,7 +41,52 @@ def test_the_numbers_in_the_page_are_those_that_the_server_gives(folder):
     recording = json.loads(told)["recording"]
     with use_backend("numpy"):
         answer = Walks().answer(layer_bench.start("Conv2d") | {"subject": "conv2d"})
+    answer.pop("transposed")
     assert recording == json.loads(export.encode(answer))
+
+
+def test_pointing_at_a_number_of_a_page_tells_its_origin(folder, browser):
+    page = browser.new_context(offline=True).new_page()
+    page.goto((folder / "conv2d.html").as_uri())
+    page.get_by_label("Name whose next change is looked for").select_option("output")
+    page.get_by_role("button", name="Next change of").click()
+    page.locator('table[aria-label="output"] td[data-place="1,2"]').hover()
+    page.wait_for_selector("#source-explain .total")
+    products = page.eval_on_selector_all("#source-explain .term", "all => all.map(one => Number(one.dataset.product))")
+    assert sum(products) == values(page, "output")[1, 2]
+    assert page.locator('[aria-label="rows"] .mark-input').count() == 9
+    page.context.close()
+
+
+def test_a_page_without_room_for_origins_says_so(monkeypatch):
+    walks = Walks()
+    with use_backend("numpy"):
+        answer = walks.answer(layer_bench.start("Conv2d") | {"subject": "conv2d"}, origins=True)
+    whole = export.page("conv2d", answer, walks)
+    size = len(whole.encode())
+    monkeypatch.setattr(export, "LARGEST", size - 1)
+    without = export.page("conv2d", answer, walks)
+    assert f"it would have {size:,} bytes, and a page has at most {size - 1:,}." in without
+    assert len(without.encode()) < size - 1
+    assert '"origins":null' in without
+    monkeypatch.setattr(export, "LARGEST", 1000)
+    assert export.page("conv2d", answer, walks) is None
+
+
+@pytest.mark.parametrize(("factor", "right"), [(2, True), (3, False)])
+def test_a_page_of_an_own_layer_has_gradcheck_s_verdict(tmp_path, factor, right):
+    class Twice(nn.Module):
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, grad_output):
+            return factor * grad_output
+
+    export.export(tmp_path / "walks", Walks(Own(Twice())))
+    text = (tmp_path / "walks" / "Twice.backward.html").read_text()
+    assert ("<summary>gradcheck: backward is the derivative of forward." in text) == right
+    assert ("<summary>gradcheck: not right." in text) == (not right)
+    assert "error / allowed" in text
 
 
 def test_it_steps_from_the_disk(folder, browser):

@@ -107,6 +107,10 @@ CODE = (
     "import numpy as np",
     "from minicnn import nn",
     "<!doctype html>",
+    "<details class=",
+    "cols[:, :, kh, kw] = ",  # lines that a question leads to
+    "padded[:, :, down, across] += ",
+    "def conv2d_grad_input",
     "F.conv",
     "output, indices",
 )

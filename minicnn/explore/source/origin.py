@@ -9,6 +9,7 @@ where a line does what such numbers cannot (a check of dtypes, np.isnan), there 
 import ast
 import math
 from collections.abc import Callable, Iterator
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,31 +88,129 @@ _add_operators()
 
 def origin(recording: record.Recording, step: int, name: str, at: int) -> dict[str, Any] | None:
     """What the number at place `at` of `name` (of "result": what is returned) was made from
-    by the statement of this step. None where that cannot be shown exactly.
+    by the statement of this step; for an argument, by the line that called. None where that
+    cannot be shown exactly.
     """
-    stop = recording.stops[step]
-    before = next((one for one in reversed(recording.stops[:step]) if one.frame == stop.frame), None)
-    if before is None or stop.kind not in ("line", "return"):
+    return Origins(recording, step).of(name, at)
+
+
+def everything(recording: record.Recording) -> dict[str, dict[str, Any]]:
+    """ "step name at" -> `origin`, for all numbers that a step has set."""
+    found = {}
+    before: dict[int, record.Stop] = {}
+    for step, stop in enumerate(recording.stops):
+        made = Origins(recording, step)
+        last = before.get(stop.frame)
+        before[stop.frame] = stop
+        for name, array in [*stop.holds.items(), *_results(stop.result)]:
+            if not isinstance(array, np.ndarray):
+                continue
+            places = set(_changed(last.holds.get(name) if last else None, array))
+            if last and name in last.unset:  # the bits of memory as it is found may be those that are written
+                written = last.unset[name] & ~stop.unset.get(name, np.zeros(array.shape, bool))
+                places |= set(np.flatnonzero(written).tolist())
+            for at in sorted(places):
+                told = made.of(name, at)
+                if told is not None:
+                    found[f"{step} {name} {at}"] = told
+    return found
+
+
+def _results(result: Any) -> list[tuple[str, Any]]:
+    if isinstance(result, tuple):
+        return [(f"result {part}", array) for part, array in enumerate(result)]
+    return [("result", result)]
+
+
+def _changed(old: Any, new: np.ndarray) -> list[int]:
+    """The places at which an array holds other numbers than before, bit for bit."""
+    if not isinstance(old, np.ndarray) or (old.shape, old.dtype) != (new.shape, new.dtype):
+        return list(range(new.size))
+    bits = f"V{new.dtype.itemsize}"
+    return np.flatnonzero(np.ascontiguousarray(old).view(bits) != np.ascontiguousarray(new).view(bits)).tolist()
+
+
+class Origins:
+    """The statement of one step, done once more."""
+
+    def __init__(self, recording: record.Recording, step: int):
+        self.stop = recording.stops[step]
+        self._recording = recording
+        self._step = step
+        self._done: dict[str, dict[str, Any]] = {}  # the names after it
+
+    def of(self, name: str, at: int) -> dict[str, Any] | None:
+        word, _, part = name.partition(" ")
+        held = _part(self.stop.result, part) if word == "result" else self.stop.holds.get(name)
+        if not isinstance(held, np.ndarray) or not 0 <= at < held.size:
+            return None
+        if name in self.stop.unset and self.stop.unset[name].reshape(-1)[at]:
+            return {"kind": "unset"}
+        kinds = "f" if held.dtype.kind == "f" else "fiu"
+        if self.stop.kind == "enter":
+            return {"kind": "argument"} | self._argument(name, at, held, kinds)
+        before = self._last(self.stop.frame, self._step)
+        if before is None or self.stop.kind not in ("line", "return"):
+            return None
+        return self._told(kinds, self.stop.statement.node, before, (word, part), held, at)
+
+    def _last(self, frame: int | None, step: int) -> record.Stop | None:
+        """The state of a call before this step."""
+        return next((one for one in reversed(self._recording.stops[:step]) if one.frame == frame), None)
+
+    def _told(
+        self, kinds: str, node: ast.stmt, before: record.Stop, name: tuple[str, str], held: np.ndarray, at: int
+    ) -> dict[str, Any] | None:
+        key = f"{kinds} {name[0]}" if self.stop.kind == "enter" else kinds
+        if key not in self._done:
+            scope = self._recording.frames[before.frame].scope
+            self._done[key] = _after(node, scope, before.holds, kinds)
+        names = self._done[key]
+        word, part = name
+        made = _part(names.get(word), part) if word == "result" else names.get(f"{word} {part}".strip())
+        if not isinstance(made, (np.ndarray, Number)):
+            return None
+        made = np.array(made, object)
+        if made.shape != held.shape:
+            return None
+        number = made.reshape(-1)[at]
+        number = number if isinstance(number, Number) else Number(number)
+        if _hides(number, node, before.holds, kinds):
+            return None
+        return _told(number, held.reshape(-1)[at], before.holds)
+
+    def _argument(self, name: str, at: int, held: np.ndarray, kinds: str) -> dict[str, Any]:
+        """What the caller's line gives for an argument; empty where that line does not say it
+        in one expression.
+        """
+        frame = self._recording.frames[self.stop.frame]
+        before = self._last(frame.parent, self._step)
+        calling = next((one for one in self._recording.stops[self._step :] if one.frame == frame.parent), None)
+        if before is None or calling is None:
+            return {}
+        given = _given(calling.statement.node, frame.code, name)
+        if given is None:
+            return {}
+        node = ast.Assign([ast.Name(name, ast.Store())], given, lineno=1)
+        told = self._told(kinds, node, before, (name, ""), held, at)
+        if told is None:
+            return {}
+        caller = self._recording.frames[before.frame].code
+        return {"made": told, "function": caller.co_name, "line": calling.statement.first}
+
+
+def _given(node: ast.stmt, callee: CodeType, name: str) -> ast.expr | None:
+    """The expression that a statement gives for an argument of the one function that it calls
+    by this name.
+    """
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call)]
+    calls = [one for one in calls if getattr(one.func, "id", getattr(one.func, "attr", "")) == callee.co_name]
+    arguments = callee.co_varnames[: callee.co_argcount]
+    if len(calls) != 1 or name not in arguments or any(isinstance(one, ast.Starred) for one in calls[0].args):
         return None
-    word, _, part = name.partition(" ")
-    held = _part(stop.result, part) if word == "result" else stop.holds.get(name)
-    if not isinstance(held, np.ndarray) or not 0 <= at < held.size:
-        return None
-    kinds = "f" if held.dtype.kind == "f" else "fiu"
-    if name in stop.unset and stop.unset[name].reshape(-1)[at]:
-        return {"kind": "unset"}
-    names = _after(stop.statement.node, recording.frames[stop.frame].scope, before.holds, kinds)
-    made = _part(names.get(word), part) if word == "result" else names.get(name)
-    if not isinstance(made, (np.ndarray, Number)):
-        return None
-    made = np.array(made, object)
-    if made.shape != held.shape:
-        return None
-    number = made.reshape(-1)[at]
-    number = number if isinstance(number, Number) else Number(number)
-    if _hides(number, stop.statement.node, before.holds, kinds):
-        return None
-    return _told(number, held.reshape(-1)[at], before.holds)
+    by_word = {word.arg: word.value for word in calls[0].keywords}
+    place = arguments.index(name) - ("self" in arguments)
+    return calls[0].args[place] if 0 <= place < len(calls[0].args) else by_word.get(name)
 
 
 def _part(result: Any, number: str) -> Any:

@@ -11,7 +11,7 @@ from ...kernels import use_backend
 from .. import ask, layer_bench
 from ..ask import Refused
 from ..say import family, say
-from . import lines, notation, origin, record, subjects
+from . import lines, notation, origin, questions, record, subjects
 from .own import Own
 
 
@@ -41,10 +41,14 @@ class Walks:
     def listing(self) -> dict[str, Any]:
         """GET /api/source/subjects: what can be chosen, and what the names mean."""
         chosen = [{"name": s.name, "group": say(f"group.{s.group}"), "layer": s.layer} for s in self.subjects.values()]
-        return {"subjects": chosen, "names": family("name."), "letters": family("letter.")}
+        return {"subjects": chosen, "names": family("name."), "letters": family("letter.")} | {
+            "questions": questions.listing()
+        }
 
-    def answer(self, body: Any) -> dict[str, Any]:
-        """POST /api/source: a setting as for /api/bench, and `subject`: which function."""
+    def answer(self, body: Any, origins: bool = False) -> dict[str, Any]:
+        """POST /api/source: a setting as for /api/bench, and `subject`: which function. With
+        `origins` also where each number came from, for pages without a server.
+        """
         subject, setting = self._read(body)
         try:
             bench = layer_bench.Bench(setting)
@@ -54,7 +58,9 @@ class Walks:
         if not recording.stops:
             sentence = say("source.not_called", layer=setting.layer, name=subject.name)
             return {"problem": {"kind": say("view.not_called_kind"), "sentence": sentence}}
-        told = {"problem": None} | as_json(recording, subject.name)
+        told = {"problem": None, "transposed": layer_bench.transposed(bench)} | as_json(recording, subject.name)
+        if origins:
+            told["origins"] = origin.everything(recording)
         if subject.name in self._owns:
             told["verdict"] = self._owns[subject.name].verdict(bench)
         return told

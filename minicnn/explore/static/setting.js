@@ -27,6 +27,11 @@ export function chooseLayer(layer) {
   Object.assign(current, { layer, given: {}, edited: false, values: { ...current.values, ...START[layer] } });
 }
 
+/** A ConvTranspose2d on a Conv2d's numbers, as the server says it. */
+export function transpose({ values, given }) {
+  Object.assign(current, { layer: "ConvTranspose2d", given, edited: true, values: { ...current.values, ...values } });
+}
+
 export function otherNumbers() {
   Object.assign(current, { seed: current.seed + 10, given: {}, edited: false });
 }

@@ -3,7 +3,8 @@
 import { ask, latest } from "./api.js";
 import { press, segments } from "./controls.js";
 import { el, replace, skipTo } from "./dom.js";
-import { argumentControls, chooseLayer, current, follow, LAYERS, link, otherNumbers, question } from "./setting.js";
+import { questionBox } from "./questions.js";
+import { argumentControls, chooseLayer, current, follow, LAYERS, link, otherNumbers, question, transpose } from "./setting.js";
 import { around, t } from "./texts.js";
 import { Walker } from "./walker.js";
 
@@ -51,13 +52,16 @@ export async function startSource(section) {
   section.append(
     skipTo(() => walker.code, t("source.skip")),
     el("div", { class: "actions" }, el("label", { for: "source-subject" }, t("source.function")), choice, layers, fresh, bench),
-    controls.element, verdict, walker.element);
+    controls.element, questionBox(listing.questions, visit), verdict, walker.element);
 
   const refresh = latest(() => ask("/api/source", { ...question(), subject: state.subject }), (answer) => {
     problem.hidden = !answer.problem;
     walker.element.classList.toggle("stale", Boolean(answer.problem));
     if (answer.problem) replace(problem, el("strong", {}, t("view.refused", { kind: answer.problem.kind })), answer.problem.sentence);
-    else walker.open(answer, state.step);
+    else walker.open(answer, state.sought ? null : state.step);
+    state.transposed = answer.transposed ?? state.transposed;
+    if (!answer.problem && state.sought) walker.go(walker.walk.first(state.sought.function, state.sought.line));
+    state.sought = null;
     showVerdict(answer.verdict);
     state.step = null;
   }, fail);
@@ -71,6 +75,19 @@ export async function startSource(section) {
     press(layers, current.layer);
     follow(controls);
     refresh();
+  }
+
+  /** To a place of a question. ConvTranspose2d gets the numbers that Conv2d had, and they come back with Conv2d. */
+  function visit(place) {
+    state.sought = place;
+    if (place.transposed && current.layer === "Conv2d" && state.transposed) {
+      state.before = structuredClone(current);
+      transpose(state.transposed);
+    } else if (!place.transposed && state.before) {
+      Object.assign(current, state.before);
+      state.before = null;
+    }
+    open(place.subject);
   }
 
   let waiting = 0;

@@ -52,6 +52,15 @@ export class Walk {
     return this.#find(place, 1, (stop) => stop.frame === frame && name in stop.set);
   }
 
+  /** The first step at which a function has come to the line that begins so; null where it does not. */
+  first(name, begins) {
+    return this.#find(-1, 1, (stop, place) => {
+      const source = this.source(place);
+      const text = (source.lines[stop.lines[0] - source.first] ?? []).map(([, piece]) => piece).join("");
+      return source.name === name && text.trim().startsWith(begins);
+    });
+  }
+
   /** All names that this call ever holds. */
   names(place) {
     const { frame } = this.stops[place];

@@ -159,8 +159,7 @@ export class Walker {
     this.pointed = { name, at, label, step };
     for (const { grid } of this.grids) grid.unmark();
     if (step === null) return;
-    if (this.walk.stops[step].kind === "enter") this.told({ kind: "argument" }, name, at);
-    else this.origin(step, name, at);
+    this.origin(step, name, at);
   }
 
   /** What the number that is pointed at was made from; an answer about another one comes too late. */
@@ -172,8 +171,20 @@ export class Walker {
     this.#mark({ name, at }, "here");
     const number = el("b", {}, this.#written(name, at));
     const where = el("button", { type: "button", class: "quiet", onclick: () => this.go(step) }, t("walk.line_and_step", { line: this.walk.stops[step].lines[0], step: step + 1 }));
-    const key = answer.kind === "argument" ? "walk.argument" : step === this.place ? "walk.set_here" : "walk.set_by";
-    replace(this.explain, el("p", {}, around(key, { number, where })), this.#made(answer));
+    if (answer.kind === "argument") replace(this.explain, this.#argument(answer, number));
+    else replace(this.explain, el("p", {}, around(step === this.place ? "walk.set_here" : "walk.set_by", { number, where })), this.#made(answer));
+  }
+
+  /** What came with a call was made in the caller, whose names are not on the page: so they are written. */
+  #argument({ made, line, function: caller }, number) {
+    if (!made) return [el("p", {}, around("walk.argument", { number }))];
+    const cells = (made.cells ?? []).slice(0, 6).map(({ name, index }) => `${name}[${index.join(", ")}]`);
+    const all = cells.length < (made.cells ?? []).length ? [...cells, "…"] : cells;
+    return [
+      el("p", {}, around("walk.argument_from", { number, line, function: el("code", {}, caller) })),
+      this.#made(made),
+      made.kind === "sum" ? el("p", { class: "note" }, t("walk.made_from", { cells: all.join(", ") })) : null,
+    ].flat();
   }
 
   #made(answer) {
