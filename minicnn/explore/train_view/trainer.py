@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from contextvars import copy_context
 from typing import Any, TypeVar
@@ -76,6 +76,8 @@ class Trainer:
             except TooLate:
                 future.cancel()
                 return self._state() | {"busy": True}
+            except CancelledError:
+                raise Refused(say("train.refused.stopping"), 503) from None
 
     def _submit(self, work: Callable[[], Result]) -> "Future[Result]":
         try:
@@ -85,7 +87,10 @@ class Trainer:
 
     def _do(self, work: Callable[[], Result]) -> Result:
         self.asked = time.monotonic()
-        return self._submit(work).result()
+        try:
+            return self._submit(work).result()
+        except CancelledError:
+            raise Refused(say("train.refused.stopping"), 503) from None
 
     # ------------------------------------------------------------ in the training's thread
 

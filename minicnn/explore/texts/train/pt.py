@@ -143,7 +143,7 @@ TEXTS = {
     "train.experiment.shuffled.expect": "Não há nada para entender, mas 100 imagens podem ser decoradas: o "
     "treinamento passa de 90 %, a validação fica perto de 10 %, e a perda dela sobe muito acima do início.",
     "train.experiment.few_images.name": "100 imagens",
-    "train.experiment.few_images.expect": "O treinamento chega a quase 100 %, a validação fica abaixo de 75 %: "
+    "train.experiment.few_images.expect": "O treinamento chega a quase 100 %, a validação fica abaixo de 80 %: "
     "a diferença é o que foi decorado.",
     "train.experiment.adam_sgd.name": "Adam e SGD",
     "train.experiment.adam_sgd.expect": "Ambos têm taxa de aprendizado 0,001. O passo do Adam tem mais ou menos "
