@@ -33,6 +33,26 @@ def test_compiled_registers_hold_what_the_python_functions_say_wherever_they_beg
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
+def test_compiled_a_part_of_a_register_touches_no_number_behind_it(dtype):
+    @numba.njit
+    def compute(target, to, behind, a, at, count):
+        vectors.store_some(target, to, vectors.load_some(a, at, count), count)
+        vectors.store(target, behind, vectors.load_some(a, at, count))
+
+    a = np.arange(1, 30).astype(dtype)
+    for count in (0, 1, 7, vectors.LANES):
+        for at in (0, 3, a.size - count):  # the last ones end where the array does
+            found, expected = np.full((2, 60), -1, dtype)
+            compute(found, np.uint64(5), np.uint64(25), a, np.uint64(at), count)
+            compute.py_func(expected, 5, 25, a, at, count)
+            np.testing.assert_array_equal(found, expected)
+            right = np.full(60, -1, dtype)
+            right[25 : 25 + vectors.LANES] = 0
+            right[5 : 5 + count] = right[25 : 25 + count] = a[at : at + count]
+            np.testing.assert_array_equal(found, right)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_compiled_lanes_are_added_in_the_order_of_the_python_function(dtype, count):
     """The numbers are of very different sizes: in any other order the sum would be

@@ -15,6 +15,7 @@ Without compilation (NUMBA_DISABLE_JIT=1) the functions do the same with short N
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 16 if binding.get_host_cpu_features().get("avx512f") else 8  # numbers in a register, whatever their size
@@ -32,6 +33,22 @@ def load(array, at, width):
 
 def store(array, at, vectors):
     array[int(at) : int(at) + len(vectors)] = vectors
+
+
+def load_some(array, at, count):
+    """The numbers array[at : at + count], at most LANES, and zeros in the other lanes of one
+    register. Nothing behind them is read.
+    """
+    vectors = np.zeros(LANES, array.dtype)
+    count = max(0, min(int(count), LANES))
+    vectors[:count] = array[int(at) : int(at) + count]
+    return vectors
+
+
+def store_some(array, at, vectors, count):
+    """The first `count` lanes of one register. Nothing behind them is written."""
+    count = max(0, min(int(count), LANES))
+    array[int(at) : int(at) + count] = vectors[:count]
 
 
 def multiply_add(sums, factor, vectors):
@@ -109,6 +126,50 @@ def _store(typingctx, array, at, vectors):
     return types.none(array, types.uint64, vectors), emit
 
 
+def _first_lanes(builder, count):
+    """A mask: true in the first `count` lanes."""
+    integer = ir.IntType(32)
+    count = builder.trunc(count, integer)
+    numbers = ir.Constant(ir.VectorType(integer, LANES), list(range(LANES)))
+    one = builder.insert_element(ir.Constant(numbers.type, ir.Undefined), count, ir.Constant(ir.IntType(32), 0))
+    limit = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+    return builder.icmp_signed("<", numbers, limit)
+
+
+def _masked(builder, name, result, vector, arguments):
+    """Calls LLVM's masked load or store, by https://llvm.org/docs/LangRef.html."""
+    kinds = ir.FunctionType(result, [argument.type for argument in arguments])
+    name = f"llvm.masked.{name}.v{vector.count}{vector.element.intrinsic_name}.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kinds, name), arguments)
+
+
+@intrinsic
+def _load_some(typingctx, array, at, count):
+    def emit(context, builder, signature, arguments):
+        kind = context.get_value_type(signature.return_type)
+        ((pointer, align),) = _pointers(context, builder, array, *arguments[:2], 1)
+        align = ir.Constant(ir.IntType(32), align)
+        mask = _first_lanes(builder, arguments[2])
+        zeros = ir.Constant(kind.element, None)
+        vector = _masked(builder, "load", kind.element, kind.element, [pointer, align, mask, zeros])
+        return builder.insert_value(ir.Constant(kind, ir.Undefined), vector, 0)
+
+    return Vectors(array.dtype, 1)(array, types.uint64, types.int64), emit
+
+
+@intrinsic
+def _store_some(typingctx, array, at, vectors, count):
+    def emit(context, builder, signature, arguments):
+        ((pointer, align),) = _pointers(context, builder, array, *arguments[:2], 1)
+        align = ir.Constant(ir.IntType(32), align)
+        vector = builder.extract_value(arguments[2], 0)
+        mask = _first_lanes(builder, arguments[3])
+        _masked(builder, "store", ir.VoidType(), vector.type, [vector, pointer, align, mask])
+        return context.get_dummy_value()
+
+    return types.none(array, types.uint64, vectors, types.int64), emit
+
+
 @intrinsic
 def _multiply_add(typingctx, sums, factor, vectors):
     several = isinstance(factor, Vectors)
@@ -171,6 +232,16 @@ def _compile_load(array, at, width):
 @overload(store)
 def _compile_store(array, at, vectors):
     return lambda array, at, vectors: _store(array, at, vectors)
+
+
+@overload(load_some)
+def _compile_load_some(array, at, count):
+    return lambda array, at, count: _load_some(array, at, count)
+
+
+@overload(store_some)
+def _compile_store_some(array, at, vectors, count):
+    return lambda array, at, vectors, count: _store_some(array, at, vectors, count)
 
 
 @overload(multiply_add)
