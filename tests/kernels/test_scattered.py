@@ -46,7 +46,7 @@ def test_the_product_of_integers_is_exact_however_they_lie_in_memory(M, K, P, le
 
 
 def test_how_the_work_is_shared_moves_no_bit(monkeypatch):
-    """A sum runs over the same numbers in the same order, whatever the shares and the blocks are."""
+    """A sum runs over the same numbers in the same order, whatever the shares are."""
     rng = np.random.default_rng(0)
     a = rng.standard_normal((130, 300), np.float32)
     b = rng.standard_normal((300, 250), np.float32)
