@@ -36,7 +36,7 @@ peers:  ## ask a dozen other libraries in an environment of their own, write ben
 	$(VENV)-peers/bin/python -m pip install --quiet --editable '.[torch,onnx]' --requirement benchmarks/peers/requirements.txt
 	$(VENV)-peers/bin/python -m benchmarks peers
 
-tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write reference/tour.ipynb
+tour: $(VENV)/test  ## execute reference/tour.py from top to bottom and write tour.ipynb and tour.pt.ipynb
 	$(BIN)/python -m tests.project.tour
 
 mutate: $(VENV)/dev  ## mutation testing, room by room (hours): make mutate ARGS=geometry

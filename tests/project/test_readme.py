@@ -30,7 +30,7 @@ def test_the_reading_guide_names_files_that_exist(name, link):
 
 
 def test_every_link_into_the_repository_leads_somewhere():
-    for document in ("README.md", "CONTRIBUTING.md", "reference/README.md"):
+    for document in ("README.md", "README.pt.md", "CONTRIBUTING.md", "reference/README.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         for link in re.findall(r"\]\(([^)#:]+)\)", text):
             assert ((ROOT / document).parent / link).exists(), f"{document}: {link}"
