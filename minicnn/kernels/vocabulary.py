@@ -84,6 +84,33 @@ class KernelSet(Protocol):
     def max_pool2d_grad(self, grad_output: Array, indices: Array, g: Geometry) -> Array:
         """grad_output and int64 indices (N, C, OH, OW), each in [0, H W) -> (N, C, H, W)."""
 
+    # ---------------------------------------------------- convolution, ReLU and pooling
+
+    def conv_block(
+        self, x: Array, weight: Array, bias: Array | None, g: Geometry, pooling: Geometry
+    ) -> tuple[Array, Array]:
+        """max_pool2d(relu(conv2d(x, weight, bias, g)), pooling): the maxima and their places.
+
+        Not integers. The places may be int32.
+        """
+
+    def conv_block_grad(
+        self,
+        grad_output: Array,
+        output: Array,
+        indices: Array,
+        x: Array,
+        weight: Array,
+        g: Geometry,
+        pooling: Geometry,
+        needs_input_grad: bool,
+        needs_weight_grad: bool,
+        needs_bias_grad: bool,
+    ) -> tuple[Array | None, Array | None, Array | None]:
+        """grad_output, and output and indices as `conv_block` gave them -> what
+        conv2d_grad_input, conv2d_grad_weight and grad_bias give; None for what is not needed.
+        """
+
     # -------------------------------------------------------------------- normalisation
 
     def normalize(self, x: Array, eps: float) -> tuple[Array, Array, Array, Array]:

@@ -13,6 +13,7 @@ changed by hand); and a layer that was called on its own after the network's for
 that it keeps another input than its neighbours.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,7 +37,7 @@ class Forward:
 class Kept(NamedTuple):
     """What one layer's forward kept."""
 
-    values: tuple[Any, ...]
+    values: tuple[Any, ...] | Callable[["Module"], tuple[Any, ...]]  # or who has them for this layer
     versions: list[int]  # of the layer's own parameters, at the time
     forward: Forward
     again: bool  # whether the layer had been called in this forward before
@@ -83,7 +84,7 @@ def keeps(module: "Module") -> bool:
     return module.training or (forward is not None and forward.outermost.training)
 
 
-def keep(module: "Module", values: tuple[Any, ...]) -> None:
+def keep(module: "Module", values: tuple[Any, ...] | Callable[["Module"], tuple[Any, ...]]) -> None:
     """`Module.keep`."""
     if not keeps(module):
         module.kept_for_backward = None
@@ -93,11 +94,17 @@ def keep(module: "Module", values: tuple[Any, ...]) -> None:
     if before is not None and before.forward is not forward:
         before.forward.superseded_by = repr(module)
     again = before is not None and before.forward is forward
-    module.kept_for_backward = Kept(values, _versions(module), forward, again)
+    module.kept_for_backward = Kept(values, versions(module), forward, again)
 
 
 def take_kept(module: "Module") -> tuple[Any, ...]:
     """`Module.kept`."""
+    values = take(module)
+    return values(module) if callable(values) else values
+
+
+def take(module: "Module") -> tuple[Any, ...] | Callable[["Module"], tuple[Any, ...]]:
+    """What `keep` was given."""
     who = f"{type(module).__name__}.backward was called, but"
     kept = module.kept_for_backward
     module.kept_for_backward = None
@@ -116,7 +123,7 @@ def take_kept(module: "Module") -> tuple[Any, ...]:
     if kept.again:
         raise RuntimeError(f"{who} {_places(module, kept.forward.outermost)}")
     # Without grad_input backward reads no weights, so changed ones do no harm.
-    if kept.versions != _versions(module) and module.needs_input_grad:
+    if kept.versions != versions(module) and module.needs_input_grad:
         raise RuntimeError(
             f"{who} its parameters have changed since forward: "
             "call forward again after optimizer.step() or load_state_dict()."
@@ -140,5 +147,6 @@ def _places(module: "Module", outermost: "Module") -> str:
     )
 
 
-def _versions(module: "Module") -> list[int]:
+def versions(module: "Module") -> list[int]:
+    """How often each of its own parameters has been changed."""
     return [value.version for value in vars(module).values() if isinstance(value, Parameter)]

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterator, Mapping
 from typing import Any, overload
 
+from . import block
 from .module import Module
 
 
@@ -57,17 +58,17 @@ class Sequential(Module):
         return self
 
     def forward(self, x: Any) -> Any:
-        """Each layer's output is the next one's input."""
-        for module in self:
-            x = module(x)
+        """Each layer's output is the next one's input. What may work as one does (`block`)."""
+        for step in self if self.needs_following() else block.steps(list(self)):
+            x = step(x)
         return x
 
     def backward(self, grad_output: Any) -> Any:
         """Each layer's grad_input is the grad_output of the one before it."""
         if self.needs_following():  # each call of a layer that stands twice has been noted
             return super().backward(grad_output)
-        for module in reversed(list(self.children())):
-            grad_output = module.backward(grad_output)
+        for step in reversed(block.steps(list(self))):
+            grad_output = step.backward(grad_output)
         return grad_output
 
     def needs_following(self) -> bool:

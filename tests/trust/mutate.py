@@ -243,13 +243,13 @@ EXCUSES = [
     ),
     # the Numba loops: which of two right ways is taken
     Excuse(
-        rf"{LOOPS}(convolution\.x__worth_skipping|operands\.skipping\.x_density)_",
+        rf"{LOOPS}(convolution\.x__skips|convolution\.x_worth_skipping|operands\.skipping\.x_density)_",
         "",
         "zeros may be skipped, and need not be",
     ),
     Excuse(
         rf"{LOOPS}convolution\.x_conv2d_grad_input_",
-        r"if (not )?everything (and|or) (not )?_worth_skipping\(grad_output, g, DENSE_INPUT\)",
+        r"if (not )?everything (and|or) (not )?_skips\(grad_output, g, DENSE_INPUT\)",
         "zeros may be skipped, and need not be",
     ),
     Excuse(

@@ -4,6 +4,7 @@ What they compute stands in the textbook: read kernels/numpy_textbook/convolutio
 How they compute it begins in operands/lowering.py.
 
     convolution, pooling ...    the textbook's names
+    block                       convolution, ReLU and pooling in one pass
     depthwise                   convolution with one channel in each group
     operands/                   what the products of a convolution share
         lowering, products      the output, and the gradient to the input
@@ -38,6 +39,7 @@ from ..numpy_textbook.optimizers import sgd
 from ..numpy_textbook.padding import pad, pad_grad
 from ..numpy_textbook.pointwise import gelu, gelu_grad, sigmoid, sigmoid_grad, tanh, tanh_grad
 from ..vocabulary import NAMES
+from .block import conv_block, conv_block_grad
 from .convolution import conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias
 from .engine.compilation import announce_compilation as announce_compilation
 from .linear import linear, linear_grad_input, linear_grad_weight

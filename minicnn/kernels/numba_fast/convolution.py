@@ -47,7 +47,7 @@ def conv2d(x, weight, bias, g):
     bias = contiguous(bias)
     if is_depthwise(g):
         return depthwise_conv2d(x, weight, bias, g)
-    if _few_pixels(g, g.O, 1 if g.KH * g.KW == 1 else FORWARD):
+    if few_pixels(g, g.O, 1 if g.KH * g.KW == 1 else FORWARD):
         return scattered_conv2d(x, weight, bias, g)
     layout, taps = lower(g, transposed=False)
     output = np.empty(g.output_shape, x.dtype)  # (N, O, OH, OW)
@@ -69,11 +69,11 @@ def conv2d_grad_input(grad_output, weight, g):
     everything = not finite(weight.reshape(-1), 0, weight.size)
     if not everything and is_depthwise(g):
         return depthwise_grad_input(grad_output, weight, g)
-    if not everything and _few_pixels(g, g.C, SPARSE):
+    if not everything and few_pixels(g, g.C, SPARSE):
         return scattered_grad_input(grad_output, weight, g)
-    if everything or _worth_skipping(grad_output, g, DENSE_INPUT):
+    if everything or _skips(grad_output, g, DENSE_INPUT):
         return _skipping_grad_input(grad_output, weight, g, everything)
-    if _few_pixels(g, g.C, 1 if g.KH * g.KW == 1 else FORWARD):
+    if few_pixels(g, g.C, 1 if g.KH * g.KW == 1 else FORWARD):
         return scattered_grad_input(grad_output, weight, g)
     layout, taps = lower(g, transposed=True)
     grad_input = np.empty(g.input_shape, grad_output.dtype)  # (N, C, H, W)
@@ -108,9 +108,9 @@ def conv2d_grad_weight(grad_output, x, g):
         grad_weight = depthwise_grad_weight(grad_output, x, g)
         if finite(grad_weight.reshape(-1), 0, grad_weight.size):
             return grad_weight
-    if _few_pixels(g, g.O, GRAD_WEIGHT) and g.O >= 64:
+    if few_pixels(g, g.O, GRAD_WEIGHT) and g.O >= 64:
         return scattered_grad_weight(grad_output, x, g)
-    if _worth_skipping(grad_output, g, DENSE_WEIGHT):
+    if _skips(grad_output, g, DENSE_WEIGHT):
         loops = skipping_weight_loops
         sizes, *tables = runs_for(g)
         line = sizes.PIECES * sizes.PIECE
@@ -125,24 +125,25 @@ def conv2d_grad_weight(grad_output, x, g):
     sums = np.zeros((parts, g.G, eights, row), x.dtype)  # (parts, G, O/G in eights, row)
     parallel(loops, parts, grad_output.reshape(-1), x.reshape(-1), sums, plain(sizes), *tables)
     grad_weight = np.empty(g.weight_shape, x.dtype)  # (O, C/G, KH, KW)
-    _add_parts(sums, line, grad_weight)
+    add_parts(sums, line, grad_weight)
     return grad_weight
 
 
-def _few_pixels(g, channels, ratio):
+def few_pixels(g, channels, ratio):
     return g.G == 1 and g.OH * g.OW * ratio <= channels
 
 
-def _worth_skipping(grad_output, g, dense):
+def _skips(grad_output, g, dense):
     """Judged by the first four images, always.
 
     The choice changes the order of sums, so nothing else may enter it.
     """
-    rows = g.O // g.G
-    columns = g.C // g.G * g.KH * g.KW
-    if rows < 4 or columns < 64:
-        return False
-    return density(grad_output[:4].reshape(-1)) < dense
+    return worth_skipping(g) and density(grad_output[:4].reshape(-1)) < dense
+
+
+def worth_skipping(g):
+    """Whether zeros that are skipped can save more than they cost, if there are enough."""
+    return g.O // g.G >= 4 and g.C // g.G * g.KH * g.KW >= 64
 
 
 # --------------------------------------------------------------------- the output, and the grad
@@ -195,7 +196,7 @@ def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
             n = unit // layout.BANDS
             row = unit % layout.BANDS * layout.BAND
             for group in range(layout.G):
-                _lower_image(
+                lower_image(
                     buffer=buffer,
                     x=source,
                     n=n,
@@ -206,7 +207,7 @@ def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
                     columns=taps.source_columns,
                 )
                 for f in range(taps.start.size - 1):
-                    _convolve_phase(
+                    convolve_phase(
                         tile=tile,
                         pitch=pitch,
                         buffer=buffer,
@@ -224,7 +225,7 @@ def _convolve_loops(team, parts, source, rows, bias, target, layout, taps):
 
 
 @compiled()
-def _lower_image(buffer, x, n, group, first, layout, rows, columns):
+def lower_image(buffer, x, n, group, first, layout, rows, columns):
     """One group of image n into the buffer, from row `first` of each phase on.
 
     The phases begin at these rows and columns.
@@ -257,7 +258,7 @@ def _lower_image(buffer, x, n, group, first, layout, rows, columns):
 
 
 @compiled()
-def _convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, layout, taps):
+def convolve_phase(tile, pitch, buffer, rows, bias, target, n, group, row, f, layout, taps):
     """Phase f of one group of image n, from row `row` of the phase on.
 
     All target channels, chunk by chunk.
@@ -349,7 +350,7 @@ def _store_tile(target, tile, pitch, n, group, h, height, w, width, layout):
 
 
 @compiled()
-def _add_parts(sums, line, grad_weight):
+def add_parts(sums, line, grad_weight):
     """The parts' sums, always in the same order, and back from channels last.
 
     The runs of a row are `line` apart.

@@ -70,14 +70,14 @@ def _loops_for(g):
     but 1.18 at stride 8: nearly all columns are then read by one window. They work on eight
     neighbours at once, so an output of seven columns has none.
     """
-    if _side_by_side(g):
+    if side_by_side(g):
         return _max_pool2d_pairs_loops
     if min(g.W, g.OW) >= BLOCK and g.SW <= 6:
         return _max_pool2d_columns_loops
     return _max_pool2d_windows_loops
 
 
-def _side_by_side(g):
+def side_by_side(g):
     """Windows of 2 x 2 that neither overlap nor reach past the image."""
     return (
         g.KH == g.KW == g.SH == g.SW == 2
@@ -254,50 +254,70 @@ def _max_pool2d_pairs_loops(team, parts, x, output, indices, places, g):
     0.64 ms on one thread, and 4.6 in the general loops above.
     """
     g = Geometry(*g)
-    place = places.dtype.type
     planes = g.N * g.C
     count = g.OH * g.OW
-    first = np.empty(count, x.dtype)  # (OH OW), as all five
-    second = np.empty(count, x.dtype)
-    third = np.empty(count, x.dtype)
-    fourth = np.empty(count, x.dtype)
-    here = np.empty(count, place)
-    for p in range(count):
-        i = p // g.OW
-        j = p % g.OW
-        here[p] = 2 * i * g.W + 2 * j
+    here = pair_places(places, g)
+    taps = np.empty(4 * count, x.dtype)
     k = next_part(team)
     while k < parts:
         for plane in share(k, parts, planes):
-            for i in range(g.OH):
-                p = U(i * g.OW)
-                row = plane * g.H + 2 * i
-                above = U(row * g.W)
-                below = U((row + 1) * g.W)
-                for j in range(U(g.OW)):
-                    first[p + j] = x[above + j + j]
-                    second[p + j] = x[above + j + j + U(1)]
-                    third[p + j] = x[below + j + j]
-                    fourth[p + j] = x[below + j + j + U(1)]
-            at = U(plane * count)
-            for p in range(U(count)):
-                best = first[p]
-                tap = place(0)
-                value = second[p]
-                wins = (value > best) | (value != value)
-                best = value if wins else best
-                tap = place(1) if wins else tap
-                value = third[p]
-                wins = (value > best) | (value != value)
-                best = value if wins else best
-                tap = place(g.W) if wins else tap
-                value = fourth[p]
-                wins = (value > best) | (value != value)
-                best = value if wins else best
-                tap = place(g.W + 1) if wins else tap
-                output[at + p] = best
-                indices[at + p] = here[p] + tap
+            pool_pairs(
+                x=x,
+                start=plane * g.H * g.W,
+                output=output,
+                indices=indices,
+                at=plane * count,
+                taps=taps,
+                here=here,
+                g=g,
+            )
         k = next_part(team)
+
+
+@compiled()
+def pair_places(places, g):
+    """Where each window of a plane begins, (OH OW), in the type of `places`."""
+    here = np.empty(g.OH * g.OW, places.dtype)
+    for p in range(here.size):
+        here[p] = 2 * (p // g.OW) * g.W + 2 * (p % g.OW)
+    return here
+
+
+@compiled()
+def pool_pairs(x, start, output, indices, at, taps, here, g):
+    """One plane, which begins at `start` in x. `taps` has room for four numbers a window."""
+    place = here.dtype.type
+    count = here.size
+    first = taps[:count]
+    second = taps[count : 2 * count]
+    third = taps[2 * count : 3 * count]
+    fourth = taps[3 * count :]
+    for i in range(g.OH):
+        p = U(i * g.OW)
+        above = U(start + 2 * i * g.W)
+        below = U(start + (2 * i + 1) * g.W)
+        for j in range(U(g.OW)):
+            first[p + j] = x[above + j + j]
+            second[p + j] = x[above + j + j + U(1)]
+            third[p + j] = x[below + j + j]
+            fourth[p + j] = x[below + j + j + U(1)]
+    for p in range(U(count)):
+        best = first[p]
+        tap = place(0)
+        value = second[p]
+        wins = (value > best) | (value != value)
+        best = value if wins else best
+        tap = place(1) if wins else tap
+        value = third[p]
+        wins = (value > best) | (value != value)
+        best = value if wins else best
+        tap = place(g.W) if wins else tap
+        value = fourth[p]
+        wins = (value > best) | (value != value)
+        best = value if wins else best
+        tap = place(g.W + 1) if wins else tap
+        output[U(at) + p] = best
+        indices[U(at) + p] = here[p] + tap
 
 
 @compiled()

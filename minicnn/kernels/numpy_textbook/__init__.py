@@ -4,6 +4,7 @@ The README's reading guide begins here, with kernels/numpy_textbook/convolution.
 """
 
 from ..vocabulary import NAMES
+from .block import conv_block, conv_block_grad
 from .convolution import col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias, im2col
 from .linear import linear, linear_grad_input, linear_grad_weight
 from .losses import (

@@ -17,6 +17,7 @@ except ImportError as error:
 
 from ..threads import get_num_threads
 from ..vocabulary import NAMES
+from .block import conv_block, conv_block_grad
 from .convolution import col2im, conv2d, conv2d_grad_input, conv2d_grad_weight, grad_bias, im2col
 from .devices import allow_tf32
 from .linear import linear, linear_grad_input, linear_grad_weight

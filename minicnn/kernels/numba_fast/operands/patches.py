@@ -81,45 +81,80 @@ def dense_weight_loops(team, parts, grad_output, x, sums, strips, offsets):
     """
     strips = named_strips(strips)
     g = strips.g
-    patches = aligned(g.OW * strips.STRIP + 3 * LANES, x.dtype)  # (OW, STRIP)
-    row = aligned(max(strips.COLUMNS, g.W + g.PW) * strips.CG + 2 * LANES, x.dtype)  # (COLUMNS, CG)
+    patches = strips_of_band(strips, x)
+    row = strip_row(strips, x)
     flat = sums.reshape(-1)
-    pitch = sums.shape[3]
-    size = g.OH * g.OW
-    units = g.N * strips.BANDS
     k = next_part(team)
     while k < parts:
-        for unit in share(k, parts, units):
+        for unit in share(k, parts, g.N * strips.BANDS):
             n = unit // strips.BANDS
             i0 = unit % strips.BANDS * strips.BAND
             for group in range(g.G):
-                _fill_strips(
-                    patches=patches,
-                    row=row,
+                add_patches(
+                    flat=flat,
+                    row_of_sums=(k * g.G + group) * sums.shape[2] * sums.shape[3],
+                    pitch=sums.shape[3],
                     x=x,
                     n=n,
                     group=group,
+                    grad_output=grad_output,
+                    start=(n * g.G + group) * strips.OG * g.OH * g.OW,
                     i0=i0,
+                    patches=patches,
+                    row=row,
                     strips=strips,
+                    offsets=offsets,
                 )
-                for o in range(0, strips.OG, 8):
-                    multiply(
-                        tile=flat,
-                        tile_start=((k * g.G + group) * sums.shape[2] + o) * pitch,
-                        tile_pitch=pitch,
-                        P=strips.R,
-                        buffer=patches,
-                        shift=0,
-                        offsets=offsets,
-                        first=0,
-                        R=min(strips.BAND, g.OH - i0) * g.OW,
-                        factors=grad_output,
-                        factors_start=((n * g.G + group) * strips.OG + o) * size + i0 * g.OW,
-                        factors_row=size,
-                        factors_step=1,
-                        M=min(8, strips.OG - o),
-                    )
         k = next_part(team)
+
+
+@compiled()
+def strips_of_band(strips, x):
+    """Room for the strips, (OW, STRIP)."""
+    return aligned(strips.g.OW * strips.STRIP + 3 * LANES, x.dtype)
+
+
+@compiled()
+def strip_row(strips, x):
+    """Room for a row of the image, (COLUMNS, CG)."""
+    g = strips.g
+    return aligned(max(strips.COLUMNS, g.W + g.PW) * strips.CG + 2 * LANES, x.dtype)
+
+
+@compiled()
+def add_patches(flat, row_of_sums, pitch, x, n, group, grad_output, start, i0, patches, row, strips, offsets):
+    """One group of image n, from output row i0 on.
+
+    Its gradient begins at `start`, its first row of sums at `row_of_sums`.
+    """
+    g = strips.g
+    _fill_strips(
+        patches=patches,
+        row=row,
+        x=x,
+        n=n,
+        group=group,
+        i0=i0,
+        strips=strips,
+    )
+    size = g.OH * g.OW
+    for o in range(0, strips.OG, 8):
+        multiply(
+            tile=flat,
+            tile_start=row_of_sums + o * pitch,
+            tile_pitch=pitch,
+            P=strips.R,
+            buffer=patches,
+            shift=0,
+            offsets=offsets,
+            first=0,
+            R=min(strips.BAND, g.OH - i0) * g.OW,
+            factors=grad_output,
+            factors_start=start + o * size + i0 * g.OW,
+            factors_row=size,
+            factors_step=1,
+            M=min(8, strips.OG - o),
+        )
 
 
 @compiled()

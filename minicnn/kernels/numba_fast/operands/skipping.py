@@ -143,54 +143,87 @@ def skipping_input_loops(team, parts, grad_output, rows, everything, grad_input,
     """
     runs = named_runs(runs)
     g = runs.g
-    pixels = g.OH * g.OW
-    words = -(-runs.OG // CHANNELS)
-    units = g.N * g.G
-    line = runs.PIECES * runs.PIECE
-    row = aligned(runs.ROW + (runs.PIECES + 1) * runs.PIECE, rows.dtype)  # (WP, CG) and an overrun
-    marks = np.empty(words * pixels, WORD)  # (words, OH, OW)
+    group = runs.OG * g.OH * g.OW  # numbers of grad_output
+    row = input_row(runs, rows)
+    marks = marks_for(runs)
     k = next_part(team)
     while k < parts:
-        for unit in share(k, parts, units):
-            _mark(
-                marks=marks,
+        for unit in share(k, parts, g.N * g.G):
+            add_to_input(
+                grad_input=grad_input,
+                unit=unit,
                 grad_output=grad_output,
-                plane=unit * runs.OG * pixels,
-                pixels=pixels,
-                O=runs.OG,
+                start=unit * group,
+                rows=rows,
                 everything=everything,
+                row=row,
+                marks=marks,
+                runs=runs,
+                columns=columns,
+                begins=begins,
+                width=width,
             )
-            for h in range(g.H):
-                fill(row, 0, row.size, 0)
-                # kh outside the columns: 10 KB of weights at a time, 10 % faster than with 51.
-                for kh in range(g.KH):
-                    i, rest = divmod(h + g.PH - kh * g.DH, g.SH)
-                    for word in range(words if rest == 0 and 0 <= i < g.OH else 0):
-                        o = word * CHANNELS  # the word's first channel
-                        first = unit % g.G * runs.OG + o
-                        for piece in range(0, line, runs.PIECE):
-                            _add_piece(
-                                row=row,
-                                piece=piece,
-                                begins=begins,
-                                marks=marks,
-                                p=word * pixels + i * g.OW,
-                                grad_output=grad_output,
-                                q=(unit * runs.OG + o) * pixels + i * g.OW,
-                                pixels=pixels,
-                                rows=rows,
-                                f=(first * g.KH + kh) * line + piece,
-                                channel=g.KH * line,
-                                RUN=runs.RUN,
-                                spills=piece + runs.PIECE > runs.RUN,
-                                width=width,
-                            )
-                for c in range(runs.CG):
-                    plane = unit * runs.CG + c
-                    at = (plane * g.H + h) * g.W
-                    for w in range(U(g.W)):
-                        grad_input[U(at) + w] = row[U(columns[w] + c)]
         k = next_part(team)
+
+
+@compiled()
+def input_row(runs, rows):
+    """Room for a row of grad_input, (WP, CG), and an overrun."""
+    return aligned(runs.ROW + (runs.PIECES + 1) * runs.PIECE, rows.dtype)
+
+
+@compiled()
+def marks_for(runs):
+    """Room for the marks of a group, (words, OH, OW)."""
+    words = -(-runs.OG // CHANNELS)
+    return np.empty(words * runs.g.OH * runs.g.OW, WORD)
+
+
+@compiled()
+def add_to_input(grad_input, unit, grad_output, start, rows, everything, row, marks, runs, columns, begins, width):
+    """One group of one image: number `unit` of grad_input. Its gradient begins at `start`."""
+    g = runs.g
+    pixels = g.OH * g.OW
+    words = -(-runs.OG // CHANNELS)
+    line = runs.PIECES * runs.PIECE
+    _mark(
+        marks=marks,
+        grad_output=grad_output,
+        plane=start,
+        pixels=pixels,
+        O=runs.OG,
+        everything=everything,
+    )
+    for h in range(g.H):
+        fill(row, 0, row.size, 0)
+        # kh outside the columns: 10 KB of weights at a time, 10 % faster than with 51.
+        for kh in range(g.KH):
+            i, rest = divmod(h + g.PH - kh * g.DH, g.SH)
+            for word in range(words if rest == 0 and 0 <= i < g.OH else 0):
+                o = word * CHANNELS  # the word's first channel
+                first = unit % g.G * runs.OG + o
+                for piece in range(0, line, runs.PIECE):
+                    _add_piece(
+                        row=row,
+                        piece=piece,
+                        begins=begins,
+                        marks=marks,
+                        p=word * pixels + i * g.OW,
+                        grad_output=grad_output,
+                        q=start + o * pixels + i * g.OW,
+                        pixels=pixels,
+                        rows=rows,
+                        f=(first * g.KH + kh) * line + piece,
+                        channel=g.KH * line,
+                        RUN=runs.RUN,
+                        spills=piece + runs.PIECE > runs.RUN,
+                        width=width,
+                    )
+        for c in range(runs.CG):
+            plane = unit * runs.CG + c
+            at = (plane * g.H + h) * g.W
+            for w in range(U(g.W)):
+                grad_input[U(at) + w] = row[U(columns[w] + c)]
 
 
 @compiled()
@@ -242,49 +275,85 @@ def skipping_weight_loops(team, parts, grad_output, x, sums, runs, columns, begi
     runs = named_runs(runs)
     g = runs.g
     size = g.OH * g.OW
-    units = g.N * runs.BANDS
-    image = aligned(runs.ROWS * runs.ROW + (runs.PIECES + 1) * runs.PIECE, x.dtype)  # (ROWS, WP, CG) and an overrun
+    image = band_of_image(runs, x)
+    patches = patches_of_band(runs, begins)
     flat = sums.reshape(-1)
-    kept = np.empty(runs.BAND * g.OW + 1, np.int64)
-    patches = np.empty(runs.BAND * g.OW, np.int64)  # (BAND, OW): where each patch begins
-    for p in range(patches.size):
-        i = p // g.OW
-        patches[p] = i * g.SH * runs.ROW + begins[p % g.OW]
+    kept = np.empty(patches.size + 1, np.int64)
     k = next_part(team)
     while k < parts:
-        for band in share(k, parts, units):
+        for band in share(k, parts, g.N * runs.BANDS):
             n = band // runs.BANDS
             i0 = band % runs.BANDS * runs.BAND
-            pixels = min(runs.BAND, g.OH - i0) * g.OW
             for group in range(g.G):
                 unit = n * g.G + group
-                numbers = runs.CG * g.H * g.W
-                everything = not finite(x, unit * numbers, numbers)
-                _fill_image(
-                    image=image,
+                add_to_weights(
+                    flat=flat,
+                    row=(k * g.G + group) * sums.shape[2] * sums.shape[3],
+                    pitch=sums.shape[3],
                     x=x,
                     unit=unit,
-                    h0=i0 * g.SH - g.PH,
+                    grad_output=grad_output,
+                    start=unit * runs.OG * size,
+                    i0=i0,
+                    image=image,
+                    patches=patches,
+                    kept=kept,
                     runs=runs,
                     columns=columns,
+                    width=width,
                 )
-                for o in range(runs.OG):
-                    q = (unit * runs.OG + o) * size + i0 * g.OW
-                    number = _keep(kept, grad_output, q, pixels, everything)
-                    row = ((k * g.G + group) * sums.shape[2] + o) * sums.shape[3]
-                    _add_patches(
-                        flat=flat,
-                        row=row,
-                        image=image,
-                        patches=patches,
-                        kept=kept,
-                        number=number,
-                        grad_output=grad_output,
-                        q=q,
-                        runs=runs,
-                        width=width,
-                    )
         k = next_part(team)
+
+
+@compiled()
+def band_of_image(runs, x):
+    """Room for the rows that a band reads, (ROWS, WP, CG), and an overrun."""
+    return aligned(runs.ROWS * runs.ROW + (runs.PIECES + 1) * runs.PIECE, x.dtype)
+
+
+@compiled()
+def patches_of_band(runs, begins):
+    """Where each patch of a band begins, (BAND, OW)."""
+    patches = np.empty(runs.BAND * runs.g.OW, np.int64)
+    for p in range(patches.size):
+        i = p // runs.g.OW
+        patches[p] = i * runs.g.SH * runs.ROW + begins[p % runs.g.OW]
+    return patches
+
+
+@compiled()
+def add_to_weights(flat, row, pitch, x, unit, grad_output, start, i0, image, patches, kept, runs, columns, width):
+    """One group of one image, number `unit` of x, from output row i0 on.
+
+    Its gradient begins at `start`, its first row of sums at `row`.
+    """
+    g = runs.g
+    numbers = runs.CG * g.H * g.W
+    everything = not finite(x, unit * numbers, numbers)
+    _fill_image(
+        image=image,
+        x=x,
+        unit=unit,
+        h0=i0 * g.SH - g.PH,
+        runs=runs,
+        columns=columns,
+    )
+    pixels = min(runs.BAND, g.OH - i0) * g.OW
+    for o in range(runs.OG):
+        q = start + (o * g.OH + i0) * g.OW
+        number = _keep(kept, grad_output, q, pixels, everything)
+        _add_patches(
+            flat=flat,
+            row=row + o * pitch,
+            image=image,
+            patches=patches,
+            kept=kept,
+            number=number,
+            grad_output=grad_output,
+            q=q,
+            runs=runs,
+            width=width,
+        )
 
 
 @compiled()
