@@ -61,6 +61,7 @@ WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
 WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
 DEPTHWISE = ("tests/kernels/test_depthwise.py",)
 WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling or way_of_pooling")
+BLOCK = ("tests/kernels/test_block.py", "-k", "any_number_of_threads")
 SKIPPING = ("tests/kernels/test_numba.py", "-k", "skipping_in_bands and 22 and arguments1")
 
 MUTANTS = {
@@ -357,8 +358,8 @@ MUTANTS = {
     ),
     "Sequential goes backward in the order of forward": Mutant(
         "nn/sequential.py",
-        "for module in reversed(list(self.children())):",
-        "for module in list(self.children()):",
+        "for step in reversed(block.steps(list(self))):",
+        "for step in block.steps(list(self)):",
         ("tests/nn/test_module.py", "-k", "needs_input_grad"),
     ),
     # initial weights, optimizers, data
@@ -509,6 +510,21 @@ MUTANTS = {
         "for j0 in range(0, count - BLOCK + 1, BLOCK):",
         WIDE_POOLING,
         "numba",
+    ),
+    "a block forgets ReLU on the way back": Mutant(
+        "kernels/numpy_textbook/block.py",
+        "max_pool2d_grad(relu_grad(grad_output, output), indices, pooling)",
+        "max_pool2d_grad(grad_output, indices, pooling)",
+        ("tests/nn/test_block.py", "-k", "one_by_one and numpy"),
+    ),
+    "an image's gradient meets that of the one before": Mutant(
+        f"{NUMBA}/block.py", "fill(image, 0, image.size, zero)", "pass", BLOCK, "numba"
+    ),
+    "a block's layer gives away what another forward kept": Mutant(
+        "nn/block.py",
+        "all(one is not None and one.values is together for one in kept)",
+        "True",
+        ("tests/nn/test_block.py", "-k", "same_sentence"),
     ),
     "a piece too long spoils what stands behind its run": Mutant(
         f"{NUMBA}/operands/skipping.py", "store(row, end, behind)", "pass", SKIPPING, "numba"

@@ -134,10 +134,7 @@ def few_pixels(g, channels, ratio):
 
 
 def _skips(grad_output, g, dense):
-    """Judged by the first four images, always.
-
-    The choice changes the order of sums, so nothing else may enter it.
-    """
+    """Judged by the first four images alone, as the choice changes the order of sums."""
     return worth_skipping(g) and density(grad_output[:4].reshape(-1)) < dense
 
 

@@ -92,7 +92,7 @@ def linear_block(x: Any, weight: Any, bias: Any) -> Any:
 
 
 def fits(grad_output: Any, pooled: Pooled) -> bool:
-    """Whether a gradient is plain, with the output's shape and dtype, and the kernels the same."""
+    """Whether it is a plain array, of the output's shape and dtype, for the same kernels."""
     output = pooled.output
     same = type(grad_output) is np.ndarray and grad_output.dtype == output.dtype and grad_output.shape == output.shape
     return same and pooled.backend == get_backend()
