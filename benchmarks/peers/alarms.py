@@ -21,13 +21,15 @@ TRIES = 40  # further configurations to make a fault smaller
 ABOUT = """{title}, each library
 
 Written by `python -m benchmarks peers {names} --false-alarms {configurations}` on {date}, with
-{versions}. No right implementation may be called wrong: an operation whose rows above agree is asked
-again, with all its options together, by the judge of `python -m minicnn.agree --of` (the textbook set in
-float64). What a library refuses to compute is counted apart.
+{versions}.
+No right implementation may be called wrong: an operation whose rows above agree is asked again, with all
+its options together, by the judge of `python -m minicnn.agree --of` (the textbook set in float64). What a
+library refuses to compute is counted apart.
 
 """
 ABOUT_NOTES = """
-The smallest case of each result that was called wrong:
+The smallest case of each result that was called wrong: a false alarm, or a difference that six
+configurations did not show.
 
 """
 

@@ -117,7 +117,8 @@ class Chain:
     def what_to_write(self) -> str:
         """For this class."""
         name = type(self.owner).__name__
-        gaps = [step.gap for step in self.steps if step.gap] + ([self.gap] if self.gap else [])
+        gaps = [*(step.gap for step in self.steps), self.gap]
+        gaps = [gap for gap in gaps if gap]
         why = "; ".join(gaps) if self.steps else "no layer of minicnn.nn was called"
         lines = ["def backward(self, grad_output):", "    grad = grad_output"]
         for number in reversed(range(len(self.steps) + 1)):
@@ -205,4 +206,5 @@ def _batched(step: Step) -> str:
 
 def _written(name: str) -> str:
     """ "blocks.0.conv" -> "self.blocks[0].conv"."""
-    return "self" + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in name.split("."))
+    parts = [f"[{part}]" if part.isdecimal() else f".{part}" for part in name.split(".")]
+    return "self" + "".join(parts)

@@ -71,7 +71,10 @@ class Flatten(Module):
             raise RuntimeError(
                 f"Flatten: start_dim {self.start_dim} comes after end_dim {self.end_dim} in a shape {tuple(x.shape)}."
             )
-        output = x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        before = x.shape[:first]
+        flattened = math.prod(x.shape[first : last + 1])
+        behind = x.shape[last + 1 :]
+        output = x.reshape(*before, flattened, *behind)
         self.keep(tuple(x.shape), tuple(output.shape))
         return output
 
@@ -127,13 +130,17 @@ class Unflatten(Module):
         x = checks.of_any_dtype(x, "input", "Unflatten")
         dim = _axis(self.dim, x.ndim, "Unflatten")
         known = math.prod(size for size in self.unflattened_size if size != -1)
-        fits = known and x.shape[dim] % known == 0 if -1 in self.unflattened_size else known == x.shape[dim]
+        there = x.shape[dim]
+        if -1 in self.unflattened_size:
+            fits = known and there % known == 0
+        else:
+            fits = there == known
         if not fits:
             raise RuntimeError(
-                f"Unflatten: dimension {self.dim} of an input {tuple(x.shape)} has {x.shape[dim]} elements, "
+                f"Unflatten: dimension {self.dim} of an input {tuple(x.shape)} has {there} elements, "
                 f"which do not fill {self.unflattened_size}."
             )
-        sizes = [x.shape[dim] // known if size == -1 else size for size in self.unflattened_size]
+        sizes = [there // known if size == -1 else size for size in self.unflattened_size]
         output = x.reshape(*x.shape[:dim], *sizes, *x.shape[dim + 1 :])
         self.keep(tuple(x.shape), tuple(output.shape))
         return output

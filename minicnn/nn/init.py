@@ -21,7 +21,8 @@ def unit(n: int, dtype: Any) -> np.ndarray:
     if np.dtype(dtype) == np.float32:
         return (generator.random_raw(n) & (2**24 - 1)) * 2.0**-24
     upper, lower = generator.random_raw(2 * n).reshape(n, 2).T
-    return (((upper << np.uint64(32)) | lower) & np.uint64(2**53 - 1)) * 2.0**-53
+    both = (upper << np.uint64(32)) | lower
+    return (both & np.uint64(2**53 - 1)) * 2.0**-53
 
 
 def between(shape: tuple[int, ...], low: float, high: float, dtype: Any) -> np.ndarray:
@@ -30,7 +31,8 @@ def between(shape: tuple[int, ...], low: float, high: float, dtype: Any) -> np.n
     width = float(kind(high) - kind(low))
     # Bounds and width are rounded to the dtype, the product is not: it is taken in
     # float64, as in torch.
-    return (unit(math.prod(shape), dtype) * width + float(kind(low))).astype(dtype).reshape(shape)
+    numbers = unit(math.prod(shape), dtype) * width + float(kind(low))
+    return numbers.astype(dtype).reshape(shape)
 
 
 def uniform(shape: tuple[int, ...], bound: float, dtype) -> np.ndarray:
@@ -58,9 +60,12 @@ def weight_and_bias(weight_shape: tuple[int, ...], bias: int | None, dtype) -> t
     dtype = check_dtype(dtype)
     fan_in = math.prod(weight_shape[1:])
     root = math.sqrt(fan_in) or math.inf
-    bound = math.sqrt(3.0) * (math.sqrt(2.0 / (1 + math.sqrt(5) ** 2)) / root)
+    gain = math.sqrt(2.0 / (1 + math.sqrt(5) ** 2))
+    bound = math.sqrt(3.0) * (gain / root)
     weight = Parameter(uniform(weight_shape, bound, dtype))
-    return weight, None if bias is None else Parameter(uniform((bias,), 1 / root, dtype))
+    if bias is None:
+        return weight, None
+    return weight, Parameter(uniform((bias,), 1 / root, dtype))
 
 
 # ------------------------------------------------------------- other beginnings, by choice
@@ -95,7 +100,11 @@ def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0) -> Any:
     """From the bell curve: torch's numbers but for rounding, as its logarithm, sine and
     cosine depend on the processor.
     """
-    return _filled(tensor, lambda shape, dtype: _normal(math.prod(shape), mean, std, dtype).reshape(shape))
+
+    def drawn(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        return _normal(math.prod(shape), mean, std, dtype).reshape(shape)
+
+    return _filled(tensor, drawn)
 
 
 def constant_(tensor: Any, val: float) -> Any:
@@ -192,9 +201,14 @@ def _normal(n: int, mean: float, std: float, dtype: Any) -> np.ndarray:
         """As torch rounds after each operation, but for the last product and sum."""
         return np.asarray(x, dtype).astype(float)
 
-    for start in (*range(0, n - 15, 16), *([n - 16] if n % 16 else [])):
-        block = u[start : start + 16] if start % 16 == 0 and start + 16 <= n - n % 16 else unit(16, dtype)
-        radius = rounded(np.sqrt(rounded(-2 * rounded(np.log(1 - block[:8])))))
+    starts = list(range(0, n - 15, 16))
+    blocks = [u[start : start + 16] for start in starts]
+    if n % 16:
+        starts.append(n - 16)
+        blocks.append(unit(16, dtype))
+    for start, block in zip(starts, blocks, strict=True):
+        logarithm = rounded(np.log(1 - block[:8]))
+        radius = rounded(np.sqrt(rounded(-2 * logarithm)))
         angle = rounded(rounded(2 * math.pi) * block[8:])
         turned = np.concatenate([rounded(np.cos(angle)), rounded(np.sin(angle))])
         numbers[start : start + 16] = rounded(np.tile(radius, 2) * turned)

@@ -290,13 +290,18 @@ class Module:
             raise TypeError(f"load_state_dict: expected names with arrays, got {type(state_dict).__name__}.")
         places = dict(self._places())
         own = {name: _array(getattr(*place)) for name, place in places.items()}
-        if state_dict.keys() != own.keys() and (fitting := names.unwrapped(list(state_dict), list(own))):
-            warnings.warn(f"load_state_dict: left out of the names: {names.left_out(fitting)}", stacklevel=2)
-            state_dict = {new: state_dict[old] for old, new in fitting.items()}
+        if state_dict.keys() != own.keys():
+            fitting = names.unwrapped(list(state_dict), list(own))
+            if fitting:
+                warnings.warn(f"load_state_dict: left out of the names: {names.left_out(fitting)}", stacklevel=2)
+                state_dict = {new: state_dict[old] for old, new in fitting.items()}
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
-        found = {name: state_dict[name] for name in own if name in state_dict}
-        found = {name: value if arrays.is_array(value) else np.asarray(value) for name, value in found.items()}
+        found = {}
+        for name in own:
+            if name in state_dict:
+                value = state_dict[name]
+                found[name] = value if arrays.is_array(value) else np.asarray(value)
         problems = [
             f"{name}: expected shape {tuple(own[name].shape)}, got {tuple(value.shape)}"
             for name, value in found.items()
@@ -308,7 +313,8 @@ class Module:
             if arrays.dtype_name(value) not in _dtypes(own[name])
         ]
         if strict:
-            problems += [f"{name}: missing" for name in missing] + [f"{name}: unexpected" for name in unexpected]
+            problems += [f"{name}: missing" for name in missing]
+            problems += [f"{name}: unexpected" for name in unexpected]
         if problems:
             raise RuntimeError(f"{type(self).__name__} cannot load this state_dict:\n  " + "\n  ".join(problems))
         for name, value in found.items():
@@ -332,11 +338,15 @@ class Module:
     def unless(self, **defaults: Any) -> str:
         """For extra_repr: ", name=value" for each attribute that differs from its default."""
         values = {name: getattr(self, name) for name in defaults}
-        return "".join(f", {name}={value}" for name, value in values.items() if value != defaults[name])
+        others = [f", {name}={value}" for name, value in values.items() if value != defaults[name]]
+        return "".join(others)
 
     def __repr__(self) -> str:
-        lines = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
-        inside = self.extra_repr() if not lines else "\n  " + "\n  ".join(lines) + "\n"
+        lines = []
+        for name, child in self.named_children():
+            indented = repr(child).replace("\n", "\n  ")
+            lines.append(f"\n  ({name}): {indented}")
+        inside = "".join(lines) + "\n" if lines else self.extra_repr()
         return f"{type(self).__name__}({inside})"
 
     def _repr_html_(self) -> str:

@@ -20,13 +20,19 @@ def unwrapped(names: Collection[str], wanted: Collection[str]) -> dict[str, str]
     A layer of one's own may be called `module`; so nothing is left out unless all names
     fit then.
     """
-    bare = {name: ".".join(part for part in name.split(".") if part not in WRAPPERS) for name in names if name != COUNT}
+    bare = {name: _bare(name) for name in names if name != COUNT}
     first = next(iter(wanted), "")
     before = {name.removesuffix(first) for name in bare.values() if name.endswith(f".{first}")}
     for prefix in ["", *sorted(before)]:
         if sorted(bare.values()) == sorted(prefix + name for name in wanted):
             return {old: new.removeprefix(prefix) for old, new in bare.items()}
     return {}
+
+
+def _bare(name: str) -> str:
+    """Without what wrappers put before its parts."""
+    own = [part for part in name.split(".") if part not in WRAPPERS]
+    return ".".join(own)
 
 
 def left_out(fitting: Mapping[str, str]) -> str:

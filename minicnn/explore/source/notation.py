@@ -69,13 +69,19 @@ FORMULAS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "conv2d_grad_input": (
         "grad_input = col2im(rows^T @ grad)",
-        [("rows = ", "rows"), ("grad = ", "grad)"), ("return col2im", "col2im(rows^T @ grad)")],
+        [
+            ("rows = ", "rows"),
+            ("grad = ", "grad)"),
+            ("grad_cols = ", "rows^T @ grad"),
+            ("return col2im", "col2im(rows^T @ grad)"),
+        ],
     ),
     "conv2d_grad_weight": (
         "grad_weight = sum over n of grad @ cols^T",
         [
             ("cols = ", "cols^T"),
             ("grad = ", "grad @"),
+            ("each_image = ", "grad @ cols^T"),
             ("grad_rows = ", "sum over n of grad @ cols^T"),
             ("return grad_rows", "grad_weight"),
         ],
@@ -124,7 +130,11 @@ FORMULAS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     ),
     "log_softmax": (
         "log p_c = (x_c - max x) - log sum over k of exp(x_k - max x)",
-        [("shifted = ", "x_c - max x"), ("return shifted", "log sum over k of exp(x_k - max x)")],
+        [
+            ("shifted = ", "x_c - max x"),
+            ("total = ", "sum over k of exp(x_k - max x)"),
+            ("return shifted", "log sum over k of exp(x_k - max x)"),
+        ],
     ),
     "cross_entropy": (
         "loss = - mean over n of weight[y] log p_y,  log p = log_softmax(logits)",
@@ -146,6 +156,7 @@ FORMULAS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("np.put_along_axis", "q_k"),
             ("share = _reduce", "grad_output / N"),
             ("grad_log_p = ", "q_k, times grad_output / N"),
+            ("total = ", "(sum over c of q_c)"),
             ("grad = grad_log_p", "p_k (sum over c of q_c) - q_k"),
         ],
     ),

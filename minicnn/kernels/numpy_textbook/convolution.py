@@ -57,13 +57,17 @@ def col2im(cols, g: Geometry):
 
 def _image_in(padded, g: Geometry):
     """The part of the padded image that is the image."""
-    return padded[:, :, g.PH : g.PH + g.H, g.PW : g.PW + g.W]
+    height = slice(g.PH, g.PH + g.H)
+    width = slice(g.PW, g.PW + g.W)
+    return padded[:, :, height, width]
 
 
 def _taps(g: Geometry):
     """Each kernel position, and which rows and columns of the padded image are read there."""
     for kh, kw in np.ndindex(g.KH, g.KW):
-        yield kh, kw, _read_by(kh, g.DH, g.SH, g.OH), _read_by(kw, g.DW, g.SW, g.OW)
+        down = _read_by(kh, g.DH, g.SH, g.OH)
+        across = _read_by(kw, g.DW, g.SW, g.OW)
+        yield kh, kw, down, across
 
 
 def _read_by(k, D, S, windows):
@@ -98,7 +102,9 @@ def plain_conv2d_backward(grad_output, x, weight, g: Geometry):
     grad = _matrices(grad_output, g)  # (N, O, OH OW)
     grad_rows = grad @ cols.swapaxes(1, 2)  # (N, O, C KH KW)
     grad_cols = rows.T @ grad  # (N, C KH KW, OH OW)
-    return col2im(grad_cols, g), grad_rows.sum(axis=0).reshape(weight.shape), grad.sum(axis=(0, 2))
+    grad_input = col2im(grad_cols, g)  # (N, C, H, W)
+    grad_weight = grad_rows.sum(axis=0).reshape(weight.shape)
+    return grad_input, grad_weight, grad.sum(axis=(0, 2))
 
 
 # ------------------------------------ in general: block b of rows meets block b of cols
@@ -119,15 +125,17 @@ def conv2d_grad_input(grad_output, weight, g: Geometry):
     """
     rows = _by_group(weight.reshape(g.O, -1), g.G)  # (G, O/G, C/G KH KW)
     grad = _by_group(_matrices(grad_output, g), g.G)  # (N, G, O/G, OH OW)
-    return col2im(rows.swapaxes(-1, -2) @ grad, g)  # (N, C, H, W)
+    grad_cols = rows.swapaxes(-1, -2) @ grad  # (N, G, C/G KH KW, OH OW)
+    return col2im(grad_cols, g)  # (N, C, H, W)
 
 
 def conv2d_grad_weight(grad_output, x, g: Geometry):
     """grad_weight = grad @ cols^T, summed over the images, which share the weights."""
     cols = _by_group(im2col(x, g), g.G)  # (N, G, C/G KH KW, OH OW)
     grad = _by_group(_matrices(grad_output, g), g.G)  # (N, G, O/G, OH OW)
+    each_image = grad @ cols.swapaxes(-1, -2)  # (N, G, O/G, C/G KH KW)
     # Without dtype, NumPy would sum small integers as int64.
-    grad_rows = (grad @ cols.swapaxes(-1, -2)).sum(axis=0, dtype=x.dtype)  # (G, O/G, C/G KH KW)
+    grad_rows = each_image.sum(axis=0, dtype=x.dtype)  # (G, O/G, C/G KH KW)
     return grad_rows.reshape(g.weight_shape)
 
 

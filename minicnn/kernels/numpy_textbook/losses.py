@@ -77,7 +77,8 @@ def log_softmax(x, axis):
     overflowing.
     """
     shifted = x - x.max(axis=axis, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    total = np.exp(shifted).sum(axis=axis, keepdims=True)
+    return shifted - np.log(total)
 
 
 # ---------------------------------------------------------- cross-entropy: every option
@@ -107,9 +108,9 @@ def cross_entropy(logits, target, weight, ignore_index, label_smoothing, reducti
     if not label_smoothing:
         return loss
     counted, _, weights = _index_target(logits, target, weight, ignore_index)
-    zero = logits.dtype.type(0)
     all_classes = -(_class_weights(logits, weight) * log_p).sum(axis=1)  # (N, ...)
-    uniform = _reduce(np.where(counted, all_classes, zero), reduction, weights.sum())
+    all_classes = np.where(counted, all_classes, logits.dtype.type(0))
+    uniform = _reduce(all_classes, reduction, weights.sum())
     return (1 - label_smoothing) * loss + label_smoothing / logits.shape[1] * uniform
 
 
@@ -129,12 +130,14 @@ def cross_entropy_grad(grad_output, logits, target, weight, ignore_index, label_
         counted = counted[:, None]  # (N, 1, ...)
         divisor = weights.sum()
         q = np.zeros_like(logits)  # (N, C, ...)
-        np.put_along_axis(q, classes, (1 - label_smoothing) * weights[:, None], axis=1)
+        q_y = (1 - label_smoothing) * weights  # (N, ...)
+        np.put_along_axis(q, classes, q_y[:, None], axis=1)
         q += label_smoothing / q.shape[1] * _class_weights(logits, weight)
     share = _reduce_grad(grad_output, reduction, divisor)  # one number, or (N, ...)
     share = share[:, None] if reduction == "none" else share
     grad_log_p = np.where(counted, -q * share, 0)  # (N, C, ...)
-    grad = grad_log_p - p * grad_log_p.sum(axis=1, keepdims=True)
+    total = grad_log_p.sum(axis=1, keepdims=True)  # (N, 1, ...)
+    grad = grad_log_p - p * total
     return grad.astype(logits.dtype, copy=False)  # (N, C, ...)
 
 
@@ -160,23 +163,28 @@ def nll_loss_grad(grad_output, log_p, target, weight, ignore_index, reduction):
 
 def _class_weights(logits, weight):
     """`weight`, or ones, in a shape that multiplies (N, C, ...)."""
-    weight = np.ones(logits.shape[1], logits.dtype) if weight is None else weight
-    return weight.reshape(-1, *[1] * (logits.ndim - 2))  # (C, 1, ...)
+    if weight is None:
+        weight = np.ones(logits.shape[1], logits.dtype)
+    behind = [1] * (logits.ndim - 2)
+    return weight.reshape(-1, *behind)  # (C, 1, ...)
 
 
 def _index_target(logits, target, weight, ignore_index):
     """Which targets count (N, ...), their classes (N, 1, ...), the weight of each (N, ...)."""
     counted = target != ignore_index
-    classes = np.where(counted, target, 0).astype(np.int64)[:, None]
+    classes = np.where(counted, target, 0)
+    classes = classes.astype(np.int64)[:, None]
     weights = np.broadcast_to(_class_weights(logits, weight), logits.shape)  # (N, C, ...)
     weights = np.take_along_axis(weights, classes, axis=1)[:, 0]  # (N, ...)
-    return counted, classes, np.where(counted, weights, logits.dtype.type(0))
+    weights = np.where(counted, weights, logits.dtype.type(0))
+    return counted, classes, weights
 
 
 def _probability_target(logits, target, weight, label_smoothing):
     """q of the formula above, (N, C, ...)."""
     smooth = (1 - label_smoothing) * target + label_smoothing / logits.shape[1]
-    return (smooth * _class_weights(logits, weight)).astype(logits.dtype, copy=False)
+    q = smooth * _class_weights(logits, weight)
+    return q.astype(logits.dtype, copy=False)
 
 
 # ------------------------------------------------------------ binary cross-entropy, MSE
@@ -199,7 +207,8 @@ def binary_cross_entropy(p, target, weight, reduction):
 def binary_cross_entropy_grad(grad_output, p, target, weight, reduction):
     """(p - y) / (p (1 - p)), the denominator at least 1e-12 (float32's, as in torch)."""
     least = float(np.float32(1e-12))
-    grad = (p - target) / np.maximum((1 - p) * p, least)
+    slope = np.maximum((1 - p) * p, least)
+    grad = (p - target) / slope
     grad = grad if weight is None else grad * weight
     grad = grad * _reduce_grad(grad_output, reduction, p.size)
     return grad.astype(p.dtype, copy=False)
@@ -218,7 +227,8 @@ def binary_cross_entropy_with_logits(logits, target, weight, pos_weight, reducti
     does not overflow.
     """
     positives = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    softplus = np.log1p(np.exp(-np.abs(logits))) + np.maximum(-logits, 0)
+    near_0 = np.log1p(np.exp(-np.abs(logits)))
+    softplus = near_0 + np.maximum(-logits, 0)
     losses = (1 - target) * logits + positives * softplus
     losses = losses if weight is None else losses * weight
     return _reduce(losses, reduction, losses.size)
@@ -251,7 +261,9 @@ def mse_loss_grad(grad_output, x, target, weight, reduction):
     does not.
     """
     if weight is None:
-        grad = _reduce_grad(x.dtype.type(2), reduction, x.size) * (x - target) * grad_output
+        two = _reduce_grad(x.dtype.type(2), reduction, x.size)
+        grad = two * (x - target) * grad_output
     else:
-        grad = 2 * (x - target) * (weight * _reduce_grad(grad_output, reduction, weight.sum()))
+        share = _reduce_grad(grad_output, reduction, weight.sum())
+        grad = 2 * (x - target) * (weight * share)
     return grad.astype(x.dtype, copy=False)

@@ -31,7 +31,12 @@ def normalize(x, eps):
     var = (deviation * deviation).mean(axis=(0, 2))  # (C,)
     s = np.sqrt(var + eps)  # (C,)
     y = deviation / s[:, None]  # (N, C, L)
-    return y.astype(x.dtype), mean.astype(x.dtype), var.astype(x.dtype), s.astype(x.dtype)
+    return (
+        y.astype(x.dtype),
+        mean.astype(x.dtype),
+        var.astype(x.dtype),
+        s.astype(x.dtype),
+    )
 
 
 @np.errstate(over="ignore")
@@ -44,6 +49,13 @@ def normalize_grad(grad_output, output, s, weight):
     along = (g * output).sum(axis=(0, 2))  # (C,)
     total = g.sum(axis=(0, 2))  # (C,)
     n = g[:, 0].size
-    rest = g - total[:, None] / n - output * along[:, None] / n  # (N, C, L)
-    grad_input = rest * (1 if weight is None else weight[:, None]) / s[:, None]
-    return grad_input.astype(s.dtype), along.astype(s.dtype), total.astype(s.dtype)
+    along_y = output * along[:, None] / n  # (N, C, L)
+    rest = g - total[:, None] / n - along_y  # (N, C, L)
+    if weight is not None:
+        rest = rest * weight[:, None]
+    grad_input = rest / s[:, None]
+    return (
+        grad_input.astype(s.dtype),
+        along.astype(s.dtype),
+        total.astype(s.dtype),
+    )

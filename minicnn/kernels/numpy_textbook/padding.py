@@ -31,7 +31,8 @@ def pad_grad(grad_output, left, right, top, bottom, mode):
     columns = sources(W, left, right, mode)  # (WP,)
     places = rows[:, None] * W + columns  # (HP, WP), the place h W + w of each source
     grad_input = np.zeros((H * W, N * C), grad_output.dtype)
-    np.add.at(grad_input, places.ravel(), grad_output.reshape(N * C, HP * WP).T)
+    grad = grad_output.reshape(N * C, HP * WP)
+    np.add.at(grad_input, places.ravel(), grad.T)
     return grad_input.T.reshape(N, C, H, W)
 
 

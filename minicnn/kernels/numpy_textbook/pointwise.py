@@ -54,8 +54,10 @@ def gelu(x, approximate):
     u(x) = sqrt(2 / pi) (x + 0.044715 x^3), which differs by 0.0005 at most.
     """
     if approximate == "tanh":
-        return x * ((1 + np.tanh(_u(x))) / 2)
-    return x * ((1 + erf(x * math.sqrt(0.5))) / 2)
+        share = (1 + np.tanh(_u(x))) / 2
+    else:
+        share = (1 + erf(x * math.sqrt(0.5))) / 2
+    return x * share
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -67,9 +69,11 @@ def gelu_grad(grad_output, x, approximate):
     if approximate == "tanh":
         t = np.tanh(_u(x))
         slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
-        return grad_output * (((1 + t) + x * (1 - t * t) * slope) / 2)
+        twice = (1 + t) + x * (1 - t * t) * slope
+        return grad_output * (twice / 2)
     density = np.exp(-x * x / 2) * (1 / math.sqrt(2 * math.pi))
-    return grad_output * ((1 + erf(x * math.sqrt(0.5))) / 2 + x * density)
+    share = (1 + erf(x * math.sqrt(0.5))) / 2
+    return grad_output * (share + x * density)
 
 
 def _u(x):

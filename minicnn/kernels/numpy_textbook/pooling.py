@@ -30,7 +30,8 @@ def max_pool2d(x, g: Geometry):
     rule). Padding never wins.
     """
     places = _places(g)  # (KH KW, OH, OW)
-    values = im2col(x, g).reshape(g.N, g.C, g.KH * g.KW, g.OH, g.OW)
+    patches = im2col(x, g)  # (N, C KH KW, OH OW)
+    values = patches.reshape(g.N, g.C, g.KH * g.KW, g.OH, g.OW)
     best = values[:, :, 0]  # (N, C, OH, OW)
     where = np.broadcast_to(places[0], g.output_shape)  # (N, C, OH, OW)
     for tap in range(1, g.KH * g.KW):
@@ -38,7 +39,8 @@ def max_pool2d(x, g: Geometry):
         place = places[tap]  # (OH, OW)
         # where < 0: this tap is the first one not in the padding.
         with np.errstate(invalid="ignore"):  # some versions of NumPy warn where they compare NaN
-            wins = (place >= 0) & ((value > best) | np.isnan(value) | (where < 0))
+            larger = (value > best) | np.isnan(value)
+            wins = (place >= 0) & (larger | (where < 0))
         best = np.where(wins, value, best)
         where = np.where(wins, place, where)
     return np.ascontiguousarray(best), np.array(where, np.int64)
@@ -51,8 +53,10 @@ def _places(g: Geometry):
     from 1, and 1 is taken off.
     """
     one_plane = g._replace(N=1, C=1)
-    pixels = np.arange(1, g.H * g.W + 1).reshape(one_plane.input_shape)  # (1, 1, H, W)
-    return im2col(pixels, one_plane).reshape(g.KH * g.KW, g.OH, g.OW) - 1
+    pixels = np.arange(1, g.H * g.W + 1)
+    pixels = pixels.reshape(one_plane.input_shape)  # (1, 1, H, W)
+    patches = im2col(pixels, one_plane)  # (1, KH KW, OH OW)
+    return patches.reshape(g.KH * g.KW, g.OH, g.OW) - 1
 
 
 def max_pool2d_grad(grad_output, indices, g: Geometry):

@@ -81,7 +81,8 @@ def avg_pool2d(
     g = geometry.max_pool2d(input.shape, kernel_size, stride, padding, 1, ceil_mode, who)
     _check_divisor(divisor_override, who)
     planes = _planes(g)
-    sums = kernels_for(x).conv2d(x.reshape(planes.input_shape), _ones(g, x), None, planes)
+    x = x.reshape(planes.input_shape)
+    sums = kernels_for(x).conv2d(x, _ones(g, x), None, planes)
     output = sums.reshape(g.output_shape) / divisor_of(g, count_include_pad, divisor_override, x)
     return output[0] if single else output
 
@@ -117,7 +118,8 @@ def avg_pool2d_backward(
     grad = checks.grad(grad, g.output_shape[single:], grad, who).reshape(g.output_shape)
     shares = grad / divisor_of(g, count_include_pad, divisor_override, grad)
     planes = _planes(g)
-    grad_input = kernels_for(grad).conv2d_grad_input(shares.reshape(planes.output_shape), _ones(g, grad), planes)
+    shares = shares.reshape(planes.output_shape)
+    grad_input = kernels_for(grad).conv2d_grad_input(shares, _ones(g, grad), planes)
     grad_input = grad_input.reshape(g.input_shape)
     return grad_input[0] if single else grad_input
 
@@ -163,7 +165,8 @@ def adaptive_avg_pool2d(input: Array, output_size: int | None | tuple[int | None
     for i, (top, bottom) in enumerate(rows):
         for j, (left, right) in enumerate(columns):
             count = (bottom - top) * (right - left)
-            output[:, :, i, j] = x[:, :, top:bottom, left:right].sum((2, 3)) / count
+            window = x[:, :, top:bottom, left:right]
+            output[:, :, i, j] = window.sum((2, 3)) / count
     return output[0] if single else output
 
 

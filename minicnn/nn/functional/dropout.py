@@ -35,7 +35,9 @@ def _dropped(input, p, training, inplace, return_mask, whole, who):
     check_probability(p, who)
     if x.ndim < whole:
         raise RuntimeError(f"{who}: the input must be (N, C, ...), got shape {tuple(x.shape)}.")
-    shape = (*x.shape[:whole], *[1] * (x.ndim - whole)) if whole else tuple(x.shape)
+    shape = tuple(x.shape)
+    if whole:
+        shape = (*shape[:whole], *[1] * (x.ndim - whole))
     mask = _mask(shape, p, x) if training else arrays.full(shape, 1, x)
     output = arrays.from_number(x * mask)
     if inplace and not arrays.is_writeable(input):

@@ -154,7 +154,8 @@ def cross_entropy_backward(
 
 def _broadcasts(shape, wanted):
     """Each size, counted from the end, is the wanted one or 1."""
-    return len(shape) <= len(wanted) and all(size in (1, n) for size, n in zip(shape[::-1], wanted[::-1], strict=False))
+    from_behind = zip(shape[::-1], wanted[::-1], strict=False)
+    return len(shape) <= len(wanted) and all(size in (1, n) for size, n in from_behind)
 
 
 def _elements(input, target, reduction, who, **factors):

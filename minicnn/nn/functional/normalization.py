@@ -214,7 +214,8 @@ def layer_norm_backward(
     output, _, _, s = kernels.normalize(x.reshape(rows), eps)
     grad = arrays.wide(grad)
     inner = grad if weight is None else grad * weight
-    grad_input = arrays.cast(kernels.normalize_grad(inner.reshape(rows), output, s, None)[0], x.dtype).reshape(x.shape)
+    grad_input, _, _ = kernels.normalize_grad(inner.reshape(rows), output, s, None)
+    grad_input = arrays.cast(grad_input, x.dtype).reshape(x.shape)
     _, M, L = rows
     shape = tuple(normalized_shape)
     grad = grad.reshape(M, L)

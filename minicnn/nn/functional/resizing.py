@@ -80,7 +80,8 @@ def taps(size: int, out: int, step: float, mode: str, align_corners: bool | None
         return [Tap(i, np.ones(out, dtype))]
     if mode != "bilinear":
         half = np.float32(0.5 if mode == "nearest-exact" else 0)
-        index = np.floor((i.astype(np.float32) + half) * np.float32(step)).astype(np.int64)
+        place = (i.astype(np.float32) + half) * np.float32(step)
+        index = np.floor(place).astype(np.int64)
         if mode == "nearest" and out == 2 * size:
             index = i // 2
         return [Tap(np.minimum(index, size - 1), np.ones(out, dtype))]
