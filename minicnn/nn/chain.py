@@ -117,8 +117,8 @@ class Chain:
     def what_to_write(self) -> str:
         """For this class."""
         name = type(self.owner).__name__
-        gaps = [*(step.gap for step in self.steps), self.gap]
-        gaps = [gap for gap in gaps if gap]
+        all_gaps = [*(step.gap for step in self.steps), self.gap]
+        gaps = [gap for gap in all_gaps if gap]
         why = "; ".join(gaps) if self.steps else "no layer of minicnn.nn was called"
         lines = ["def backward(self, grad_output):", "    grad = grad_output"]
         for number in reversed(range(len(self.steps) + 1)):
