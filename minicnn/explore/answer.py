@@ -28,7 +28,21 @@ def jsonable(value: Any) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    return json.dumps(jsonable(value), allow_nan=False, separators=(",", ":")).encode()
+    """The value as JSON. Most answers are finite: they go without a look at each number."""
+    try:
+        text = json.dumps(value, allow_nan=False, separators=(",", ":"), default=_plain)
+    except ValueError:  # a number that JSON has no name for
+        text = json.dumps(jsonable(value), allow_nan=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    """What the JSON encoder does not know."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no form in JSON.")
 
 
 def shades(planes: np.ndarray, signed: bool) -> dict[str, Any]:

@@ -110,7 +110,7 @@ CODE = (
     "<details class=",
     "cols[:, :, kh, kw] = ",  # lines that a question leads to
     "padded[:, :, down, across] += ",
-    "def conv2d_grad_input",
+    "def col2im",
     "F.conv",
     "output, indices",
 )

@@ -53,6 +53,11 @@ def _span(node: ast.stmt) -> Statement:
 
 def function_lines(code: CodeType) -> tuple[int, int]:
     """The first and last line of a function, as `inspect.getsource` reads it."""
+    return _function_lines(code, code.co_filename)  # which two equal codes may differ in
+
+
+@lru_cache(maxsize=256)
+def _function_lines(code: CodeType, filename: str) -> tuple[int, int]:
     lines, first = inspect.getsourcelines(code)
     while lines and not lines[-1].strip():
         lines.pop()

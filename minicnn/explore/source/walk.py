@@ -109,6 +109,8 @@ class _Values:
     def number(self, value: Any, unset: np.ndarray | None = None) -> int:
         if isinstance(value, np.ndarray):  # the recording has each array once
             key: Any = (id(value), b"" if unset is None else unset.tobytes())
+        elif isinstance(value, Geometry):  # many steps hold the same one, and its text is long
+            key = value
         else:
             key = text_of(value)
         if key not in self._numbers:
@@ -160,7 +162,9 @@ def as_json(recording: record.Recording, title: str) -> dict[str, Any]:
     for place, stop in enumerate(recording.stops):
         code = recording.frames[stop.frame].code
         margin = sources[code]["margin"]
-        letters = known.setdefault(stop.frame, notation.sizes(stop.holds))
+        if stop.frame not in known:
+            known[stop.frame] = notation.sizes(stop.holds)
+        letters = known[stop.frame]
         held = before.setdefault(stop.frame, {})
         now: dict[str, tuple[int, str]] = {}
         for name, value in stop.holds.items():
@@ -182,9 +186,9 @@ def as_json(recording: record.Recording, title: str) -> dict[str, Any]:
             entry["result"] = [
                 (values.number(part), in_letters(code, "return", part, margin, letters)) for part in parts
             ]
-        term = notation.spoken(notation.part(code.co_name, text(code, stop.statement)))
+        term = notation.part(code.co_name, text(code, stop.statement))
         if term and stop.kind != "enter":
-            entry["part"] = term
+            entry["part"] = notation.spoken(term)
         before[stop.frame] = now
         stops.append(entry)
     shown = [{key: value for key, value in one.items() if key not in ("number", "margin")} for one in sources.values()]
