@@ -7,6 +7,7 @@ tested in engine/.
 
 import os
 import platform
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -453,6 +454,25 @@ def test_compiled_with_checked_bounds_the_loops_pass_the_same_tests(tmp_path):
     chosen = "numba and within_the_bound"
     checked = {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "1"}
     printed = run_command(["-m", "pytest", *options, *TESTS, __file__, "-k", chosen], timeout=300, **checked)
+    assert " passed" in printed and " skipped" not in printed, printed
+
+
+@pytest.mark.skipif(vectors.LANES == 8, reason="AVX-512 is masked, which this processor lacks")
+def test_with_half_the_registers_the_loops_pass_the_same_tests(tmp_path):
+    """The product takes its rows by fours there."""
+    script = """
+        import sys
+        import pytest
+        from llvmlite import binding
+        features = binding.get_host_cpu_features()
+        for name in [name for name in features if name.startswith("avx512")]:
+            features[name] = False
+        binding.get_host_cpu_features = lambda: features
+        sys.exit(pytest.main(sys.argv[1:]))
+    """
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--hypothesis-profile=dev", "-k", "numba and within_the_bound"]
+    place = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_OPT": "1"}
+    printed = run_command(["-c", textwrap.dedent(script), *options, *TESTS], timeout=300, **place)
     assert " passed" in printed and " skipped" not in printed, printed
 
 

@@ -58,6 +58,7 @@ THREADS = (
 )
 CACHE = ("tests/kernels/engine/test_compilation.py", "-k", "any_of_the_sources or compile_at_once_do")
 WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
+HALF_THE_REGISTERS = ("tests/kernels/test_numba.py", "-k", "half_the_registers")
 WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
 DEPTHWISE = ("tests/kernels/test_depthwise.py",)
 WIDE_POOLING = ("tests/kernels/test_numba.py", "-k", "wide_pooling or way_of_pooling")
@@ -466,6 +467,13 @@ MUTANTS = {
         "for j in range(U(whole), U(count)):",
         "for j in range(0):",
         WIDE_LINEAR,
+        "numba",
+    ),
+    "the second four rows are the first": Mutant(
+        f"{NUMBA}/operands/products.py",
+        "f0 = m * row",
+        "f0 = U(0) * row",
+        HALF_THE_REGISTERS,
         "numba",
     ),
     "what a copy overran stays in the padding": Mutant(
