@@ -9,6 +9,7 @@ All arithmetic is done here, by minicnn, and fetched as JSON; the page in `stati
     wiring          which input pixel lies under which kernel element, for which output pixel
     bench, cells    view 1, the layer bench: a whole layer, and one number of it written out
     source          view "Source": real lines, and what each name holds at each of them
+    train_view      view "Train": a network learns while the page looks on
     formula         the size formula with the numbers in it; the Python lines that do the same
     channels        view 2: the products of each channel before they are summed
     matrix          view 3: convolution as a matrix

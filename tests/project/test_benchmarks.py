@@ -3,6 +3,7 @@ anything is, is not judged here.
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ pytest.importorskip("torch", reason="the benchmarks compare with torch: pip inst
 import torch
 
 import minicnn
-from benchmarks import agreement, avx2, contenders, denormals, machine, measure, ours, report, scale, work
+from benchmarks import agreement, avx2, contenders, denormals, looking, machine, measure, ours, report, scale, work
 from benchmarks.__main__ import COMMANDS, main
 from minicnn.kernels import numpy_textbook
 
@@ -216,6 +217,15 @@ def test_denormals_are_where_they_are_said_to_be_and_a_step_that_they_slow_is_to
     monkeypatch.setattr(denormals, "BAR", 0.0)
     assert denormals.main() == 1
     assert "MISSED" in capsys.readouterr().out
+
+
+def test_what_it_costs_to_look_at_a_training_is_told(monkeypatch, capsys):
+    small = looking.Setting(images=64, batch_size=16, backend="numpy")
+    monkeypatch.setattr(looking, "Setting", lambda: small)
+    assert looking.main(["--rounds", "1"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"An epoch of [\d.]+ s takes -?\d+ % longer when it is shown, at [\d.]+ looks a second", told)
+    assert re.search(r"A look takes -?[\d.]+ ms of the CPU", told)
 
 
 def test_how_much_others_use_the_cores_is_measured():

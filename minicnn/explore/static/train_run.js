@@ -110,7 +110,7 @@ export class RunPanel {
       const box = this.layers.children[place] ?? this.layers.appendChild(el("div", { class: "train-layer" }, el("h4", {}), el("div", { class: "maps", role: "img" })));
       box.firstChild.textContent = `${one.name} ${one.layer}`;
       box.lastChild.setAttribute("aria-label", t("train.maps", { layer: one.name, count: one.maps.shape[0] }));
-      maps(box.lastChild, one.maps, { signed: one.signed, scale: one.maps.shape[0] === 1 ? 8 : 40 / one.maps.shape[2] });
+      maps(box.lastChild, one.maps, { signed: one.signed, scale: one.maps.shape[0] > 1 ? 40 / one.maps.shape[2] : one.maps.shape[2] > 20 ? 4 : 8 });
     });
     while (this.layers.children.length > run.activations.length) this.layers.lastChild.remove();
   }

@@ -35,6 +35,6 @@ export function updateTerms(u) {
   return el("div", {},
     el("p", {}, el("code", {}, `${u.name}[${u.place.join(", ")}]`), u.kind === "Adam" ? `, t = ${u.t}` : ""),
     el("div", { class: "wide-table" }, el("table", { class: "plain terms" }, el("caption", { class: "visually-hidden" }, t("train.update")),
-      el("tbody", {}, rows.map(([name, formula, numbers, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", {}, formula), el("td", {}, numbers), el("td", { "data-value": value }, s(value))))))),
+      el("tbody", {}, rows.map(([name, formula, numbers, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { "data-value": value }, s(value)), el("td", {}, formula, numbers ? el("span", {}, `= ${numbers}`) : null)))))),
     el("p", { class: "note" }, t("train.term.held", { after: show(u.after, 9) })));
 }

@@ -4,14 +4,14 @@ TEXTS = {
     "train.title": "Treinar",
     "train.lead": "Uma rede aprende enquanto você olha. Escolha uma configuração ou um dos experimentos, "
     "inicie, pause, avance passo a passo, mude a taxa de aprendizado no caminho. Todas as abas desta página "
-    "mostram o mesmo treinamento.",
+    "mostram o mesmo treino.",
     # ----------------------------------------------------------------------- a configuração
     "train.both": "O que se aprende",
-    "train.run": "Execução {letter}",
-    "train.second": "uma segunda execução ao lado",
+    "train.run": "Treino {letter}",
+    "train.second": "um segundo treino ao lado",
     "train.more": "Para estragar",
     "train.field.task": "tarefa",
-    "train.field.images": "imagens de treinamento",
+    "train.field.images": "imagens de treino",
     "train.field.backend": "kernels",
     "train.field.optimizer": "otimizador",
     "train.field.lr": "taxa de aprendizado",
@@ -35,7 +35,7 @@ TEXTS = {
     "train.labels.true": "os certos",
     "train.labels.shuffled": "embaralhados",
     # ------------------------------------------------------------------------- os botões
-    "train.buttons": "Treinamento",
+    "train.buttons": "Treino",
     "train.start": "Iniciar",
     "train.pause": "Pausar",
     "train.step": "Um passo",
@@ -53,12 +53,12 @@ TEXTS = {
     # ------------------------------------------------------------------------------ curvas
     "train.curve.loss": "Perda",
     "train.curve.accuracy": "Acurácia",
-    "train.curve.train": "{run} treinamento, no caminho",
+    "train.curve.train": "{run} treino, no caminho",
     "train.curve.val": "{run} validação, depois de cada época",
-    "train.curve.note": "Da esquerda para a direita: épocas. Um ponto da linha do treinamento é a média de "
-    "alguns passos, medida antes de a rede aprender com as imagens deles.",
-    "train.curve.told": "Execução {run}: treinamento {train}, validação {val}.",
-    # ------------------------------------------------------------------------ uma execução
+    "train.curve.note": "Da esquerda para a direita: épocas. Um ponto da linha do treino é a média de alguns "
+    "passos, medida antes de a rede aprender com as imagens deles.",
+    "train.curve.told": "Treino {run}: no treino {train}, na validação {val}.",
+    # ------------------------------------------------------------------------ um treino -------
     "train.short_rate": "taxa de aprendizado {lr}",
     "train.short_batch": "lotes de {size}",
     "train.facts": "Época {epoch}, passo {step} de {all}; {seen} imagens vistas.",
@@ -68,7 +68,7 @@ TEXTS = {
     "train.ended.epochs": "Parou depois de 200 épocas, o máximo que esta página treina.",
     "train.rate": "taxa de aprendizado daqui em diante",
     "train.change": "Mudar",
-    "train.keep": "Guardar como pasta de execução",
+    "train.keep": "Guardar como pasta de treino",
     "train.kept": "Guardado: {folder} contém o que foi aprendido até a última época completa. Abra com {command}",
     "train.filters": "Filtros da primeira camada",
     "train.filter_gradients": "Os gradientes deles no último passo",
@@ -119,7 +119,7 @@ TEXTS = {
     "train.hint.one_answer.why": "Isso acerta {share} delas, a parcela desta classe, seja qual for a imagem: a "
     "rede só aprendeu com que frequência cada classe aparece. Ou ela mal começou (a taxa de aprendizado é "
     "pequena demais), ou nada da imagem passa (unidades mortas, pesos 0).",
-    "train.hint.ahead.what": "O treinamento está muito à frente da validação: {train} contra {val}.",
+    "train.hint.ahead.what": "O treino está muito à frente da validação: {train} contra {val}.",
     "train.hint.ahead.why": "Com {images} imagens a rede pode decorá-las, e o que ela decora não ajuda com "
     "outras. Use mais imagens, ou pare antes.",
     # -------------------------------------------------------------------------- experimentos
@@ -134,36 +134,36 @@ TEXTS = {
     "sempre, e a rede dá a mesma resposta a toda imagem. A perda fica perto de ln 10 = 2,30.",
     "train.experiment.no_relu.name": "Sem ReLU",
     "train.experiment.no_relu.expect": "Muitos acreditam: sem ReLU esta rede é linear. Na verdade o max pooling "
-    "também não é linear, e com dígitos a execução B aprende tão bem quanto a A.",
+    "também não é linear, e com dígitos o treino B aprende tão bem quanto o A.",
     "train.experiment.batch_of_one.name": "Um lote de 1",
-    "train.experiment.batch_of_one.expect": "A execução B dá 64 passos para cada um da A. A perda dela salta de "
-    "passo em passo, pois uma imagem diz pouco sobre todas; depois das mesmas imagens ela aprendeu mais, e "
+    "train.experiment.batch_of_one.expect": "O treino B dá 64 passos para cada um do A. A perda dele salta de "
+    "passo em passo, pois uma imagem diz pouco sobre todas; depois das mesmas imagens ele aprendeu mais, e "
     "levou muito mais tempo.",
     "train.experiment.shuffled.name": "Rótulos embaralhados",
     "train.experiment.shuffled.expect": "Não há nada para entender, mas 100 imagens podem ser decoradas: o "
-    "treinamento passa de 90 %, a validação fica perto de 10 %, e a perda dela sobe muito acima do início.",
+    "treino passa de 90 %, a validação fica perto de 10 %, e a perda dela sobe muito acima do início.",
     "train.experiment.few_images.name": "100 imagens",
-    "train.experiment.few_images.expect": "O treinamento chega a quase 100 %, a validação fica abaixo de 80 %: "
-    "a diferença é o que foi decorado.",
+    "train.experiment.few_images.expect": "O treino chega a quase 100 %, a validação fica abaixo de 80 %: a "
+    "diferença é o que foi decorado.",
     "train.experiment.adam_sgd.name": "Adam e SGD",
     "train.experiment.adam_sgd.expect": "Ambos têm taxa de aprendizado 0,001. O passo do Adam tem mais ou menos "
     "esse comprimento em cada peso; o do SGD é isso vezes o gradiente, umas cem vezes menor: depois de quatro "
     "épocas o Adam passa de 80 %, o SGD mal se moveu.",
     "train.experiment.momentum.name": "Com e sem momentum",
     "train.experiment.momentum.expect": "Ambos são SGD com taxa de aprendizado 0,01. Sob um gradiente "
-    "constante, momentum 0,9 torna o passo dez vezes mais longo: a execução B cai enquanto a A ainda está perto "
+    "constante, momentum 0,9 torna o passo dez vezes mais longo: o treino B cai enquanto o A ainda está perto "
     "de 2,3.",
     # ----------------------------------------------------------------- o que o servidor recusa
     "train.refused.data": "Os dígitos que vêm com o pacote não podem ser lidos: {why}",
     "train.refused.rate": "A taxa de aprendizado deve ser maior que 0: com 0 nada se aprende.",
     "train.refused.between": "{name} deve ser um número de {low} a {high}, recebido {value}.",
     "train.refused.runs": "runs deve ser uma lista de 1 a {most} configurações.",
-    "train.refused.unlike": "Duas execuções lado a lado devem ter a mesma tarefa e as mesmas imagens.",
+    "train.refused.unlike": "Dois treinos lado a lado devem ter a mesma tarefa e as mesmas imagens.",
     "train.refused.place": "place deve ter {count} números inteiros, uma posição em {name} {shape}.",
-    "train.refused.no_run": "Nada está sendo treinado como execução {run}: aperte Recomeçar.",
+    "train.refused.no_run": "Nada está sendo treinado como treino {run}: aperte Recomeçar.",
     "train.refused.stopping": "O servidor está parando.",
-    "train.refused.no_relu": "Uma rede sem ReLU não pode ser guardada: quem abre uma pasta de execução monta a "
+    "train.refused.no_relu": "Uma rede sem ReLU não pode ser guardada: quem abre uma pasta de treino monta a "
     "rede com as ReLUs.",
-    "train.refused.no_epoch": "Nenhuma época terminou ainda, e uma pasta de execução guarda o estado depois de "
+    "train.refused.no_epoch": "Nenhuma época terminou ainda, e uma pasta de treino guarda o estado depois de "
     "uma: aperte Uma época.",
 }
