@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import minicnn
 from minicnn import models, nn, optim, train
 from minicnn.data import MNIST
+from minicnn.explore.ask import Refused
 from minicnn.explore.open_run import RunFolder
 from minicnn.explore.train_view import trainer as trainers
 from minicnn.explore.train_view.curve import MOST, Curve
@@ -100,6 +101,14 @@ def test_another_optimizers_run_is_opened_but_not_resumed_with_adam(trainer, tmp
     assert f"written by a training with {optimizer}" in capsys.readouterr().err
     with pytest.raises(ValueError, match="with Adam alone"):
         train.prepare(*read_flags(make_parser(), ["--resume", kept, "--epochs", "2"]))
+
+
+def test_a_run_folder_that_cannot_be_written_is_a_sentence(trainer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").write_text("a file")
+    run(trainer, SMALL)
+    with pytest.raises(Refused, match=r"cannot be written into runs/, .*: File exists\."):
+        trainer.keep(0)
 
 
 def test_the_learning_rate_is_another_one_from_the_next_step_on(trainer):

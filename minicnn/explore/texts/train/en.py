@@ -160,6 +160,8 @@ TEXTS = {
     "train.refused.place": "place must be {count} whole numbers, a place in {name} {shape}.",
     "train.refused.no_run": "Nothing is being trained as run {run}: press Start again.",
     "train.refused.stopping": "The server is stopping.",
+    "train.refused.write": "The run folder cannot be written into runs/, in the folder where the page was "
+    "started: {why}.",
     "train.refused.no_relu": "A network without ReLU cannot be kept: whoever opens a run folder builds the "
     "network with its ReLUs.",
     "train.refused.no_epoch": "No epoch is finished yet, and a run folder holds the state after one: press One epoch.",

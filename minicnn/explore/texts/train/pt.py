@@ -162,6 +162,8 @@ TEXTS = {
     "train.refused.place": "place deve ter {count} números inteiros, uma posição em {name} {shape}.",
     "train.refused.no_run": "Nada está sendo treinado como treino {run}: aperte Recomeçar.",
     "train.refused.stopping": "O servidor está parando.",
+    "train.refused.write": "A pasta de treino não pode ser escrita em runs/, na pasta em que a página foi "
+    "iniciada: {why}.",
     "train.refused.no_relu": "Uma rede sem ReLU não pode ser guardada: quem abre uma pasta de treino monta a "
     "rede com as ReLUs.",
     "train.refused.no_epoch": "Nenhuma época terminou ainda, e uma pasta de treino guarda o estado depois de "
