@@ -30,10 +30,10 @@ function momentum(u) {
 const sgd = (u) => [[t("train.term.step"), "lr · g", `${s(u.lr)} · ${signed(u.grad)}`, u.step]];
 
 export function updateTerms(u) {
-  const terms = { Adam: adam, momentum, SGD: sgd }[u.kind](u);
+  const terms = { adam, momentum, sgd }[u.kind](u);
   const rows = [["g", t("train.term.gradient"), "", u.grad], ...terms, ["w", t("train.term.new"), `${s(u.before)} − ${signed(u.step)}`, u.result]];
   return el("div", {},
-    el("p", {}, el("code", {}, `${u.name}[${u.place.join(", ")}]`), u.kind === "Adam" ? `, t = ${u.t}` : ""),
+    el("p", {}, el("code", {}, `${u.name}[${u.place.join(", ")}]`), u.kind === "adam" ? `, t = ${u.t}` : ""),
     el("div", { class: "wide-table" }, el("table", { class: "plain terms" }, el("caption", { class: "visually-hidden" }, t("train.update")),
       el("tbody", {}, rows.map(([name, formula, numbers, value]) => el("tr", {}, el("th", { scope: "row" }, name), el("td", { "data-value": value }, s(value)), el("td", {}, formula, numbers ? el("span", {}, `= ${numbers}`) : null)))))),
     el("p", { class: "note" }, t("train.term.held", { after: show(u.after, 9) })));

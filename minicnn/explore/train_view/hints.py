@@ -26,28 +26,28 @@ def hints(
     """Those that apply, as {"key", "values"}."""
     found: list[dict[str, Any]] = []
 
-    def say(key: str, **values: Any) -> None:
+    def notice(key: str, **values: Any) -> None:
         found.append({"key": key, "values": values})
 
     if learner.ended == "nan":
-        say("nan", lr=learner.lr, step=learner.steps)
+        notice("nan", lr=learner.lr, step=learner.steps)
         return found
     lowest = min(learner.windows, default=0.0)
     last = learner.windows[-1] if learner.windows else 0.0
     if last > RISE * lowest and last - lowest > AT_LEAST:
-        say("rises", last=last, lowest=lowest, lr=learner.lr)
+        notice("rises", last=last, lowest=lowest, lr=learner.lr)
     for row in dead:
         if row["dead"] >= DEAD * row["units"]:
-            say("dead", layer=row["name"], dead=row["dead"], units=row["units"])
+            notice("dead", layer=row["name"], dead=row["dead"], units=row["units"])
     for row in sizes:
         if row["gradient"] == 0 and row["name"].endswith("weight"):
-            say("no_gradient", name=row["name"])
+            notice("no_gradient", name=row["name"])
     if len(learner.windows) > ENOUGH and len(set(answers.tolist())) == 1:
         share = float((truth == answers[0]).mean())
-        say("one_answer", answer=learner.task.classes[answers[0]], share=share)
+        notice("one_answer", answer=learner.task.classes[answers[0]], share=share)
     if learner.history:
         epoch = learner.history[-1]
         if epoch.train_accuracy - epoch.val_accuracy > AHEAD:
             values = {"train": epoch.train_accuracy, "val": epoch.val_accuracy, "images": learner.setting.images}
-            say("ahead", **values)
+            notice("ahead", **values)
     return found

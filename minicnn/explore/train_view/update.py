@@ -43,7 +43,7 @@ def adam_terms(group: dict[str, Any], before: float, grad: float, kept: dict[str
         m_hat = m[0] / (1 - beta1**t)
         v_hat = v[0] / (1 - beta2**t)
     return {
-        "kind": "Adam",
+        "kind": "adam",
         "t": t,
         "beta1": beta1,
         "beta2": beta2,
@@ -71,7 +71,7 @@ def sgd_terms(group: dict[str, Any], before: float, grad: float, kept: dict[str,
     given = None if first else np.array([b_before])
     with np.errstate(all="ignore"):
         b = sgd(weight, np.array([grad]), given, group["lr"], momentum, 0.0, 0.0, False, False)
-    told = {"kind": "SGD", "step": before - weight[0], "result": weight[0]}
+    told = {"kind": "sgd", "step": before - weight[0], "result": weight[0]}
     if not momentum:
         return told
     return told | {"kind": "momentum", "momentum": momentum, "first": first, "b_before": b_before, "b": b[0]}
