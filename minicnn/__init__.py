@@ -5,6 +5,7 @@ from .gradcheck import gradcheck
 from .kernels import get_backend, set_backend, use_backend
 from .kernels.threads import get_num_threads, set_num_threads
 from .nn.functional.random import manual_seed
+from .nn.passes import no_grad
 from .summary import summary
 from .weights import load, save
 
@@ -19,6 +20,7 @@ __all__ = [
     "manual_seed",
     "models",
     "nn",
+    "no_grad",
     "optim",
     "save",
     "set_backend",

@@ -13,7 +13,8 @@ changed by hand); and a layer that was called on its own after the network's for
 that it keeps another input than its neighbours.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,6 +46,7 @@ class Kept(NamedTuple):
 
 # Like a global, but each thread has its own.
 _under_way: ContextVar[Forward | None] = ContextVar("minicnn_forward", default=None)
+_nothing_kept: ContextVar[bool] = ContextVar("minicnn_no_grad", default=False)
 
 
 class forward_pass:
@@ -76,10 +78,36 @@ def _sign(error: BaseException, module: "Module", outermost: bool) -> None:
         error.args = (f"{error}; {hint}.",)
 
 
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside `with no_grad():` no forward keeps anything, so no backward can follow.
+
+    That saves memory, as after `eval()`; but all else is as in training: dropout drops, and a
+    BatchNorm2d follows the batch. It may also stand over a function, as `@no_grad()`.
+
+    >>> import numpy as np
+    >>> from minicnn.nn import Tanh
+    >>> layer = Tanh()
+    >>> with no_grad():
+    ...     output = layer(np.zeros(2))
+    >>> layer.kept_for_backward is None
+    True
+
+    https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
+    """
+    before = _nothing_kept.set(True)
+    try:
+        yield
+    finally:
+        _nothing_kept.reset(before)
+
+
 def keeps(module: "Module") -> bool:
     """Whether backward may follow: in training mode, and in any part of a network that is in
     training itself. So a BatchNorm2d in eval() mode is frozen, and passes gradients on.
     """
+    if _nothing_kept.get():
+        return False
     forward = _under_way.get()
     return module.training or (forward is not None and forward.outermost.training)
 

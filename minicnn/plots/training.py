@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -19,6 +21,7 @@ VALIDATION = "#d95f02"
 RIGHT = "#2a9d5c"
 WRONG = "#c8443c"
 OTHER = "#b9bec6"
+COLOURS = {"red": "#ff0000", "green": "#00ff00", "blue": "#0000ff"}
 
 
 def draw_run(
@@ -59,7 +62,9 @@ def draw_history(path: str | Path | None, history: Sequence[Metrics]) -> Picture
 
 
 def draw_filters(path: str | Path | None, weight: np.ndarray) -> Picture:
-    """The filters of a convolution (O, C, KH, KW): channel 0 of each, all on one grey scale."""
+    """The filters of a convolution (O, C, KH, KW), all on one scale: three channels as a colour
+    picture, of others channel 0 in grey.
+    """
     columns = math.ceil(math.sqrt(len(weight)))
     rows = math.ceil(len(weight) / columns)
     figure = Figure(figsize=(1.5 * columns + 1.2, 1.5 * rows + 0.6), layout="constrained")
@@ -71,9 +76,22 @@ def draw_filters(path: str | Path | None, weight: np.ndarray) -> Picture:
             as_picture(filter_, weight.min(), weight.max()), cmap="gray", vmin=weight.min(), vmax=weight.max()
         )
         axes.set_title(str(number), fontsize=8, pad=2)
-    figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
+    if weight.shape[1] == 3:
+        draw_colour_scales(figure, grid, weight.min(), weight.max())
+    else:
+        figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
     figure.suptitle("Filters of the first convolution")
     return save(figure, path)
+
+
+def draw_colour_scales(figure: Figure, grid: np.ndarray, low: float, high: float) -> None:
+    """A bar for each channel: how much of its colour a weight gives."""
+    for colour in ("blue", "green", "red"):  # each goes to the left of those before it
+        shades = LinearSegmentedColormap.from_list(colour, ["black", COLOURS[colour]])
+        scale = ScalarMappable(Normalize(low, high), shades)
+        bar = figure.colorbar(scale, ax=grid, shrink=0.8, aspect=40, pad=0.01)
+        bar.ax.set_title(colour, fontsize=8)
+        bar.ax.tick_params(labelsize=7)
 
 
 def as_picture(planes: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -2,6 +2,8 @@
 to other data: torch's outputs and gradients, nothing of theirs changes, resume is exact.
 """
 
+import contextlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -134,3 +136,60 @@ def test_a_training_with_frozen_statistics_goes_on_to_the_same_bits(stop, tmp_pa
         ends.append(model.state_dict())
     for name, array in ends[0].items():
         oracle.assert_identical(ends[1][name], array, name)
+
+
+# ----------------------------------------------------------------------------- no_grad
+
+
+def test_in_no_grad_nothing_is_kept_and_all_else_is_as_in_training():
+    """As in torch: dropout drops, statistics follow; after it backward works again."""
+    x = np.random.default_rng(0).standard_normal((4, 2, 5, 5)).astype(np.float32)
+    outputs = []
+    for context in (minicnn.no_grad, contextlib.nullcontext):
+        minicnn.manual_seed(3)
+        model = nn.Sequential(*layers(nn))
+        with context():
+            outputs.append((model(x), model[1].running_mean))
+            kept = [module.kept_for_backward for module in model.modules()]
+        assert all(one is None for one in kept) == (context is minicnn.no_grad)
+    for found, expected in zip(*outputs, strict=True):
+        oracle.assert_identical(found, expected)
+
+
+def test_no_grad_may_be_nested_and_stand_over_a_function_and_ends_with_an_error():
+    layer = nn.Linear(2, 1)
+    x = np.ones((1, 2), np.float32)
+
+    @minicnn.no_grad()
+    def evaluate(depth):
+        layer(x)
+        assert layer.kept_for_backward is None
+        if depth:
+            evaluate(depth - 1)
+        assert layer(x) is not None
+        assert layer.kept_for_backward is None
+
+    evaluate(2)
+    with pytest.raises(ZeroDivisionError), minicnn.no_grad(), minicnn.no_grad():
+        raise ZeroDivisionError
+    layer(x)
+    layer.backward(np.ones((1, 1), np.float32))
+    with minicnn.no_grad():
+        layer(x)
+    with pytest.raises(RuntimeError, match="nothing was kept"):
+        layer.backward(np.ones((1, 1), np.float32))
+
+
+def test_a_class_that_is_a_chain_keeps_nothing_in_no_grad_either():
+    class Own(nn.Module):
+        def __init__(self):
+            self.fc = nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.fc(x.reshape(len(x), -1))
+
+    model = Own()
+    with minicnn.no_grad():
+        model(np.ones((2, 2, 2), np.float32))
+    assert model.kept_for_backward is None
+    assert model.fc.kept_for_backward is None

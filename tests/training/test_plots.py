@@ -72,6 +72,20 @@ def test_filters_share_one_scale_and_hide_what_is_unused(tmp_path, figures, coun
         assert image.cmap.name == "gray"
 
 
+def test_filters_of_a_colour_network_have_a_scale_for_each_colour(tmp_path, figures):
+    weight = np.random.default_rng(0).standard_normal((5, 3, 3, 3))
+    plots.draw_filters(tmp_path / "filters.png", weight)
+    *grid, blue, green, red = figures[0].axes
+    bars = red, green, blue
+    assert [bar.get_title() for bar in bars] == ["red", "green", "blue"]
+    assert len(grid) == 6
+    for bar in bars:
+        assert bar.get_ylim() == pytest.approx((weight.min(), weight.max()))
+    shown = next(axes.images[0] for axes in figures[0].axes if axes.images).get_array()
+    largest = np.unravel_index(weight[0].argmax(), weight[0].shape)
+    assert shown[largest[1], largest[2], largest[0]] == shown.max()
+
+
 def test_confusion_counts_truth_by_row(tmp_path, figures):
     plots.draw_confusion(tmp_path / "confusion.png", LABELS, PROBABILITIES)
     (axes,) = figures[0].axes
