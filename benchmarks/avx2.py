@@ -2,10 +2,10 @@
 a processor that has longer vectors.
 
 `row` starts a process of its own, because each library looks at the processor once, when it
-is loaded. torch, oneDNN and OpenBLAS have variables for that. Numba has NUMBA_CPU_NAME, which
-orders instructions for that processor and still uses AVX-512 where the machine has it. So
-the child says, before anything else is imported, that the machine lacks it; then minicnn's
-vectors are as short as they are there, too.
+is loaded. torch, oneDNN, MKL and OpenBLAS have variables for that. Numba has NUMBA_CPU_NAME,
+which orders instructions for that processor and still uses AVX-512 where the machine has
+it. So the child says, before anything else is imported, that the machine lacks it; then
+minicnn's vectors are as short as they are there, too.
 """
 
 import json
@@ -23,6 +23,7 @@ ENVIRONMENT = {
     "NUMBA_CPU_NAME": "haswell",
     "ATEN_CPU_CAPABILITY": "avx2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
 }
 ABSENT = "Left out: the step with AVX2 code only, because this processor has no AVX2."

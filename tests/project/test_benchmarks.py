@@ -233,3 +233,19 @@ def test_how_much_others_use_the_cores_is_measured():
     sum(range(100_000))
     used = others.used()
     assert used is None or used >= 0
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_without_a_name_all_is_measured_and_the_zoo_only_quickly(quick, monkeypatch, capsys):
+    ran = []
+    for name in COMMANDS:
+        monkeypatch.setitem(COMMANDS, name, lambda session, name=name: ran.append(name))
+    monkeypatch.setattr(machine, "matrix_product_peak", lambda *sizes: 1e9)
+    assert main(["--threads", "1", *["--quick"] * quick]) == 0
+    assert set(COMMANDS) - set(ran) == (set() if quick else {"zoo"})
+
+
+def test_a_command_with_flags_of_its_own_goes_first(capsys):
+    with pytest.raises(SystemExit):
+        main(["step", "curve"])
+    assert "curve goes first and alone: python -m benchmarks curve --help" in capsys.readouterr().err
