@@ -1,8 +1,9 @@
 """Where the time of a training step goes, by clocks inside it.
 
-While it is measured, each layer's forward and backward, the loss and the optimiser, each
-function of the kernel set, and each compiled function below it has a clock. A clock takes
-0.2 microseconds, some hundred of them work in a step, and what they take counts as Python.
+While it is measured, each layer's forward and backward, each block of layers that work as
+one (`minicnn.nn.block`), the loss and the optimiser, each function of the kernel set, and
+each compiled function below it has a clock. A clock takes 0.2 microseconds, some hundred of
+them work in a step, and what they take counts as Python.
 
 Three times that lie within each other:
 
@@ -34,6 +35,7 @@ import minicnn
 from minicnn import kernels, nn
 from minicnn.kernels.vocabulary import NAMES
 from minicnn.models import SimpleCNN
+from minicnn.nn import block
 from minicnn.optim import Adam
 
 from .work import Step
@@ -136,7 +138,13 @@ class Watch:
         names |= {id(optimizer): "optimizer"}
 
         def key(which: str) -> Callable[[Any], Key]:
-            return lambda owner: (f"{names.get(id(owner), '')} {type(owner).__name__}".strip(), which)
+            def key_of(owner: Any) -> Key:
+                layers = owner if isinstance(owner, tuple) else (owner,)  # a block is several
+                places = dict.fromkeys(names.get(id(layer), "") for layer in (layers[0], layers[-1]))
+                kinds = ", ".join(type(layer).__name__ for layer in layers)
+                return f"{' to '.join(places)} {kinds}".strip(), which
+
+            return key_of
 
         with ExitStack() as stack:
 
@@ -146,6 +154,9 @@ class Watch:
             for kind in {type(module) for module in (*model.modules(), criterion)}:
                 for which in ("forward", "backward"):
                     replace(kind, which, self.part(getattr(kind, which), key(which)))
+            for kind in (block.ConvBlock, block.LinearBlock):
+                replace(kind, "__call__", self.part(kind.__call__, key("forward")))
+                replace(kind, "backward", self.part(kind.backward, key("backward")))
             for which in ("step", "zero_grad"):
                 replace(Adam, which, self.part(getattr(Adam, which), key(which)))
             kernel_set = set_of(backend)

@@ -46,8 +46,8 @@ def profile(backend: str, N: int = 64, quick: bool = False) -> dict[str, Any]:
 
 
 def holds_others(who: str) -> bool:
-    """Whether it is a network or a Sequential, whose own part is only to call others."""
-    return who.split()[-1] in ("SimpleCNN", "Sequential")
+    """Whether it is a network, a Sequential or a block, whose own part is to call others."""
+    return who.split()[-1] in ("SimpleCNN", "Sequential") or " to " in who
 
 
 def row(who: str, which: str, part: inside.Part, whole: float) -> dict[str, Any]:

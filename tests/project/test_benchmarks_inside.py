@@ -18,10 +18,17 @@ from minicnn import kernels
 from .test_benchmarks import numpy_alone_and_threads_as_before  # noqa: F401 - a fixture
 
 STEP = work.Step(4)
-KERNELS = {
+AS_ONE = {
+    ("cnn.0 to cnn.2 Conv2d, ReLU, MaxPool2d", "forward"): {"conv_block": 1},
+    ("cnn.3 to cnn.5 Conv2d, ReLU, MaxPool2d", "backward"): {"conv_block_grad": 1},
+}
+ONE_BY_ONE = {
     ("cnn.0 Conv2d", "forward"): {"conv2d": 1},
     ("cnn.3 Conv2d", "backward"): {"conv2d_grad_weight": 1, "conv2d_grad_input": 1, "grad_bias": 1},
     ("cnn.5 MaxPool2d", "backward"): {"max_pool2d_grad": 1},
+}
+KERNELS = {
+    ("linear_block.0 Linear", "backward"): {"linear_grad_weight": 1, "linear_grad_input": 1, "grad_bias": 1},
     ("linear_block.2 Linear", "forward"): {"linear": 1},
     ("loss CrossEntropyLoss", "forward"): {"cross_entropy": 1},
     ("optimizer Adam", "step"): {"adam": 8},
@@ -30,10 +37,10 @@ KERNELS = {
 # --------------------------------------------------------------------- clocks inside a step
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba", "torch"])
-def test_the_clocks_of_a_step_add_up_and_each_kernel_stands_in_its_layer(backend):
+@pytest.mark.parametrize(("backend", "blocks"), [("numpy", AS_ONE), ("numba", AS_ONE), ("torch", ONE_BY_ONE)])
+def test_the_clocks_of_a_step_add_up_and_each_kernel_stands_in_its_layer(backend, blocks):
     for clocks in (*inside.steps(backend, STEP, count=3), inside.mean(inside.steps(backend, STEP, count=3))):
-        for key, calls in KERNELS.items():
+        for key, calls in (KERNELS | blocks).items():
             assert calls.items() <= clocks.parts[key].calls.items(), key
         assert all(0 <= part.in_kernels <= part.seconds for part in clocks.parts.values())
         assert sum(part.seconds for part in clocks.parts.values()) + clocks.rest == pytest.approx(clocks.whole)

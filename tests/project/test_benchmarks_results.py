@@ -247,13 +247,13 @@ def test_the_profile_adds_up_and_names_the_rest(tmp_path, capsys):
     (found,) = json.loads(file.read_text())["profile"]
     assert sum(one["ms"] for one in found["rows"]) == pytest.approx(found["ms"])
     assert sum(one["share"] for one in found["rows"]) == pytest.approx(1)
-    assert found["rows"][0]["who"] == "cnn.0 Conv2d"
+    assert found["rows"][0]["who"] == "cnn.0 to cnn.2 Conv2d, ReLU, MaxPool2d"
     assert found["the rest"][0] == "the loop"
     assert "SimpleCNN" in found["the rest"]
     printed = capsys.readouterr().out
-    assert "cnn.3 Conv2d           backward" in printed
+    assert re.search(r"cnn\.3 to cnn\.5 Conv2d, ReLU, MaxPool2d +backward .* conv_block_grad", printed)
     assert "8 x adam" in printed
     assert "Python's share of the step is" in printed
     lines = profile.rows_of(found)
-    assert int(lines[-1][-2]) == sum(int(line[-2]) for line in lines[1:-1]) > 30
+    assert int(lines[-1][-2]) == sum(int(line[-2]) for line in lines[1:-1]) > 20
     assert "| the step" in "\n".join(sections.of_profile([found], 1))
