@@ -42,7 +42,7 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{type(value).__name__} has no form in JSON.")
+    return json.JSONEncoder().default(value)  # raises TypeError
 
 
 def shades(planes: np.ndarray, signed: bool) -> dict[str, Any]:

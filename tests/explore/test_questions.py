@@ -94,14 +94,16 @@ def test_where_there_is_no_such_transposed_layer_none_is_offered(body):
 
 def test_an_entry_of_the_gradient_s_patch_matrix_is_a_weight_times_a_gradient():
     bench, recording = recorded(layer_bench.start("Conv2d"), "conv2d_grad_input")
+    set_by = first(recording, questions.Place("", "conv2d_grad_input", "grad_cols = "))
     entered = first(recording, questions.Place("", "col2im", "def col2im"))
-    cols = recording.stops[entered].holds["cols"]
+    cols = recording.stops[set_by].holds["grad_cols"]
     for k in range(9):
         for p in range(25):
-            told = origin.origin(recording, entered, "cols", 25 * k + p)
-            assert told["kind"] == "argument"
-            assert told["function"] == "conv2d_grad_input"
-            (term,) = told["made"]["terms"]
+            came = origin.origin(recording, entered, "cols", 25 * k + p)
+            assert (came["kind"], came["function"]) == ("argument", "conv2d_grad_input")
+            assert [(cell["name"], cell["at"]) for cell in came["made"]["cells"]] == [("grad_cols", 25 * k + p)]
+            told = origin.origin(recording, set_by, "grad_cols", 25 * k + p)
+            (term,) = told["terms"]
             expected = [bench.weight.ravel()[k], bench.grad_output.ravel()[p]]
             assert [factor["value"] for factor in term["factors"]] == expected
             assert term["product"] == cols.ravel()[25 * k + p]
@@ -126,10 +128,9 @@ def test_a_reader_walks_through_the_question(server, visit):
     next_place.click()
     until(page, "document.querySelector('.line.now').textContent.includes('cols[:, :, kh, kw] = ')")
     next_place.click()
-    until(page, "document.querySelector('.line.now').textContent.includes('def col2im')")
-    page.locator('table[aria-label="cols"] td[data-place="1,4"]').hover()
-    until(page, "document.querySelector('#source-explain').textContent.includes('of conv2d_grad_input made it')")
-    assert "Made from rows[0, 0, 1], grad[0, 0, 0, 4]." in page.inner_text("#source-explain")
+    until(page, "document.querySelector('.line.now').textContent.includes('grad_cols = ')")
+    page.locator('table[aria-label="grad_cols"] td[data-place="1,4"]').hover()
+    page.wait_for_selector("#source-explain .total")
     next_place.click()
     until(page, "document.querySelector('.line.now').textContent.includes('+= cols')")
     page.locator("#view-source .code").focus()

@@ -110,7 +110,7 @@ CODE = (
     "<details class=",
     "cols[:, :, kh, kw] = ",  # lines that a question leads to
     "padded[:, :, down, across] += ",
-    "def col2im",
+    "def conv2d_grad_input",
     "F.conv",
     "output, indices",
 )

@@ -20,7 +20,7 @@ QUESTIONS = {
     "question.transposed": [
         Place("conv2d", "conv2d", "output = "),
         Place("conv2d", "im2col", "cols[:, :, kh, kw] = "),
-        Place("conv2d_grad_input", "col2im", "def col2im"),
+        Place("conv2d_grad_input", "conv2d_grad_input", "grad_cols = "),
         Place("conv2d_grad_input", "col2im", "padded[:, :, down, across] += "),
         Place("ConvTranspose2d.forward", "conv2d_grad_input", "def conv2d_grad_input", transposed=True),
         Place("ConvTranspose2d.forward", "conv2d_grad_input", "return ", transposed=True),

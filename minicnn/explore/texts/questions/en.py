@@ -13,8 +13,8 @@ TEXTS = {
     "question.transposed.2": "cols holds copies. A pixel of the input stands in it once for each window that sees it. "
     "Go on with “Next”: each tap of the kernel copies one shifted part of the padded image.",
     "question.transposed.3": "Backward: in output[o, p], the entry cols[k, p] was multiplied by rows[o, k]. So its "
-    "gradient is rows[o, k] · grad[o, p], added up over o, which is the product rows^T @ grad. It comes into col2im "
-    "as cols. Point at one of its numbers: it is a weight times a gradient.",
+    "gradient is rows[o, k] · grad[o, p], added up over o, which is the product rows^T @ grad. Point at a "
+    "number of grad_cols: it is a weight times a gradient. col2im gets this matrix as its cols.",
     "question.transposed.4": "A pixel collects the gradients of all its copies, so that += stands where im2col had =, "
     "at the same places. Read it from grad_output: each of its numbers, times the kernel, is added onto the plane "
     "where its window stood. Neighbours overlap. To stamp the kernel so is what a transposed convolution does.",

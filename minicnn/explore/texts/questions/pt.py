@@ -14,7 +14,7 @@ TEXTS = {
     "Siga com “Avançar”: cada posição do kernel copia uma parte deslocada da imagem com padding.",
     "question.transposed.3": "A volta (backward): em output[o, p], o elemento cols[k, p] foi multiplicado por "
     "rows[o, k]. Logo, o gradiente dele é rows[o, k] · grad[o, p], somado sobre o, e isso é o produto rows^T @ grad. "
-    "Ele entra em col2im com o nome cols. Aponte para um de seus números: é um peso vezes um gradiente.",
+    "Aponte para um número de grad_cols: é um peso vezes um gradiente. col2im recebe essa matriz como cols.",
     "question.transposed.4": "Um pixel recolhe os gradientes de todas as suas cópias; por isso há += onde im2col tinha "
     "=, nas mesmas posições. Leia a partir de grad_output: cada número seu, vezes o kernel, é somado ao plano onde a "
     "janela dele estava. Vizinhos se sobrepõem. Carimbar o kernel assim é o que faz uma convolução transposta.",
