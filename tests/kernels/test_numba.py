@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from minicnn import geometry
 from minicnn.agree import bounds
 from minicnn.kernels import numba_fast, numpy_textbook
-from minicnn.kernels.numba_fast import convolution, optimizers, pointwise, pooling
+from minicnn.kernels.numba_fast import convolution, optimizers, pointwise, pooling, ways
 from minicnn.kernels.numba_fast.engine import vectors
 from minicnn.kernels.numba_fast.operands import lowering, sums
 from minicnn.nn import functional as F
@@ -355,13 +355,10 @@ def test_integer_gradients_are_the_textbooks_bit_for_bit_however_many_zeros_ther
 def test_zeros_are_skipped_where_most_of_the_first_four_images_is_zero_and_nowhere_else(case, density):
     x, weight, grad, g = arrays_of(case, density)
     share = float(np.mean(grad[:4] != 0))
-    sparse = share < convolution.DENSE_INPUT
-    pixels = g.OH * g.OW if g.G == 1 else np.inf  # images of few pixels are multiplied side by side
-    taps = 1 if g.KH * g.KW == 1 else convolution.FORWARD
-    few = pixels * (convolution.SPARSE if sparse else taps) <= g.C
-    expected = [] if few else [INPUT[sparse]]
-    if g.O < 64 or pixels * convolution.GRAD_WEIGHT > g.O:
-        expected.append(WEIGHT[share < convolution.DENSE_WEIGHT])
+    sparse = share < ways.DENSE_INPUT
+    expected = [] if ways.scatters_grad_input(g, sparse) else [INPUT[sparse]]
+    sparse = share < ways.DENSE_WEIGHT
+    expected += [] if ways.scatters_grad_weight(g, sparse) else [WEIGHT[sparse]]
     assert loops_for(x, weight, grad, g) == expected
 
 

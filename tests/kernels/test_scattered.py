@@ -96,13 +96,11 @@ def test_a_convolution_gives_the_same_bits_by_scattered_matrices(g, seed):
     weight = rng.standard_normal(g.weight_shape, np.float32)
     bias = rng.standard_normal(g.O, np.float32)
     grad_output = rng.standard_normal(g.output_shape, np.float32)
-    few = convolution.few_pixels
-    try:
-        convolution.few_pixels = lambda *_: False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convolution, "scatters_output", lambda *_: False)
+        patch.setattr(convolution, "scatters_grad_input", lambda *_: False)
         output = numba_fast.conv2d(x, weight, bias, g)
         grad_input = numba_fast.conv2d_grad_input(grad_output, weight, g)
-    finally:
-        convolution.few_pixels = few
     assert scattered.scattered_conv2d(x, weight, bias, g).tobytes() == output.tobytes()
     np.testing.assert_array_equal(scattered.scattered_grad_input(grad_output, weight, g), grad_input)
 

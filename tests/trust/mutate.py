@@ -56,7 +56,7 @@ ROOMS = {
         [
             f"minicnn/kernels/numba_fast/{name}.py"
             for name in (
-                *("convolution", "linear", "losses", "optimizers", "pointwise", "pooling"),
+                *("convolution", "linear", "losses", "optimizers", "pointwise", "pooling", "ways"),
                 *("operands/lowering", "operands/patches", "operands/products", "operands/skipping"),
             )
         ],
@@ -243,13 +243,13 @@ EXCUSES = [
     ),
     # the Numba loops: which of two right ways is taken
     Excuse(
-        rf"{LOOPS}(convolution\.x__skips|convolution\.x_worth_skipping|operands\.skipping\.x_density)_",
+        rf"{LOOPS}(ways\.x_|operands\.skipping\.x_density_)",
         "",
-        "zeros may be skipped, and need not be",
+        "each way is right, and zeros need not be skipped",
     ),
     Excuse(
         rf"{LOOPS}convolution\.x_conv2d_grad_input_",
-        r"if (not )?everything (and|or) (not )?_skips\(grad_output, g, DENSE_INPUT\)",
+        r"skips\(|if (not )?everything (and|or) (not )?s",
         "zeros may be skipped, and need not be",
     ),
     Excuse(

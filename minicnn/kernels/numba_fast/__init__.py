@@ -5,6 +5,7 @@ How they compute it begins in operands/lowering.py.
 
     convolution, pooling ...    the textbook's names
     block                       convolution, ReLU and pooling in one pass
+    ways                        which way a convolution goes
     depthwise                   convolution with one channel in each group
     operands/                   what the products of a convolution share
         lowering, products      the output, and the gradient to the input

@@ -20,19 +20,14 @@ import numpy as np
 
 from ...geometry import Geometry
 from .convolution import (
-    FORWARD,
-    GRAD_WEIGHT,
     PARTS,
-    SPARSE,
     add_parts,
     conv2d,
     conv2d_grad_input,
     conv2d_grad_weight,
     convolve_phase,
-    few_pixels,
     grad_bias,
     lower_image,
-    worth_skipping,
 )
 from .depthwise import is_depthwise
 from .engine.arrays import contiguous
@@ -57,6 +52,7 @@ from .operands.skipping import (
 from .operands.sums import add_up
 from .pointwise import relu, relu_grad
 from .pooling import max_pool2d, max_pool2d_grad, pair_places, pool_pairs, side_by_side
+from .ways import scatters_grad_input, scatters_grad_weight, scatters_output, worth_skipping
 
 WHOLE = 1 << 15  # numbers from which `grad_bias` adds up plane by plane
 
@@ -88,7 +84,7 @@ def _forward_tables(g, pooling):
     after the other.
     """
     g = without_idle_strides(g)
-    other = is_depthwise(g) or few_pixels(g, g.O, 1 if g.KH * g.KW == 1 else FORWARD)
+    other = is_depthwise(g) or scatters_output(g)
     if g.N == 0 or other or not side_by_side(pooling):
         return None
     layout, taps = lower(g, transposed=False)
@@ -139,11 +135,11 @@ def _backward_tables(g, pooling, needs_input_grad):
     tables of the loops. None where one kernel is called after the other.
     """
     g = without_idle_strides(g)
-    scattered = few_pixels(g, g.O, GRAD_WEIGHT) and g.O >= 64
-    scattered = scattered or (needs_input_grad and few_pixels(g, g.C, SPARSE))
+    sparse = worth_skipping(g)  # pooling sends its gradient to one pixel in four
+    scattered = scatters_grad_weight(g, sparse) or (needs_input_grad and scatters_grad_input(g, sparse))
     if scattered or is_depthwise(g) or not side_by_side(pooling) or g.N * g.O * g.OH * g.OW < WHOLE:
         return None
-    if worth_skipping(g):
+    if sparse:
         sizes, *tables = runs_for(g)
         line = sizes.PIECES * sizes.PIECE
         found = _skipping_grad_loops, line, g.KH * line, sizes, *tables

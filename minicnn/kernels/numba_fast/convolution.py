@@ -6,7 +6,8 @@ are computed from it: lowering the whole batch at once would write and read 20 M
 notebook's second convolution.
 
 Images of few pixels and many channels are multiplied side by side instead (`scattered`).
-With one channel in each group nothing is lowered: `depthwise` has its own loops.
+With one channel in each group nothing is lowered: `depthwise` has its own loops. `ways` says
+when.
 
 `g` is the Geometry (`minicnn.geometry`): all sizes of this call.
 """
@@ -22,20 +23,18 @@ from .operands.lowering import Taps, lower, named_layout, without_idle_strides
 from .operands.patches import dense_weight_loops, strips_for
 from .operands.products import U, aligned, copy_and_overrun, fill, multiply, multiply_row, share
 from .operands.scattered import scattered_conv2d, scattered_grad_input, scattered_grad_weight
-from .operands.skipping import density, finite, rows_of_runs, runs_for, skipping_input_loops, skipping_weight_loops
+from .operands.skipping import finite, rows_of_runs, runs_for, skipping_input_loops, skipping_weight_loops
 from .operands.sums import add_up
+from .ways import (
+    DENSE_INPUT,
+    DENSE_WEIGHT,
+    scatters_grad_input,
+    scatters_grad_weight,
+    scatters_output,
+    skips,
+)
 
 PARTS = 8  # partial sums of the weights' gradient; fixed, so that their order never changes
-
-DENSE_INPUT = 0.6  # the shares of numbers that are not 0 from which skipping does not pay
-DENSE_WEIGHT = 0.4
-
-# From so many result channels for each pixel of the output on, images side by side pay
-# (`scattered`): measured with 1 x 1 to 14 x 14 pixels and 16 to 512 channels. A kernel of
-# 1 x 1 has no patches to copy; there it is one. SPARSE: where skipping would pay too.
-FORWARD = 4
-GRAD_WEIGHT = 8
-SPARSE = 64
 
 
 def conv2d(x, weight, bias, g):
@@ -47,7 +46,7 @@ def conv2d(x, weight, bias, g):
     bias = contiguous(bias)
     if is_depthwise(g):
         return depthwise_conv2d(x, weight, bias, g)
-    if few_pixels(g, g.O, 1 if g.KH * g.KW == 1 else FORWARD):
+    if scatters_output(g):
         return scattered_conv2d(x, weight, bias, g)
     layout, taps = lower(g, transposed=False)
     output = np.empty(g.output_shape, x.dtype)  # (N, O, OH, OW)
@@ -69,12 +68,11 @@ def conv2d_grad_input(grad_output, weight, g):
     everything = not finite(weight.reshape(-1), 0, weight.size)
     if not everything and is_depthwise(g):
         return depthwise_grad_input(grad_output, weight, g)
-    if not everything and few_pixels(g, g.C, SPARSE):
+    sparse = skips(grad_output, g, DENSE_INPUT)
+    if not everything and scatters_grad_input(g, sparse):
         return scattered_grad_input(grad_output, weight, g)
-    if everything or _skips(grad_output, g, DENSE_INPUT):
+    if everything or sparse:
         return _skipping_grad_input(grad_output, weight, g, everything)
-    if few_pixels(g, g.C, 1 if g.KH * g.KW == 1 else FORWARD):
-        return scattered_grad_input(grad_output, weight, g)
     layout, taps = lower(g, transposed=True)
     grad_input = np.empty(g.input_shape, grad_output.dtype)  # (N, C, H, W)
     if len(taps.target) < min(g.SH, g.H) * min(g.SW, g.W):
@@ -108,9 +106,10 @@ def conv2d_grad_weight(grad_output, x, g):
         grad_weight = depthwise_grad_weight(grad_output, x, g)
         if finite(grad_weight.reshape(-1), 0, grad_weight.size):
             return grad_weight
-    if few_pixels(g, g.O, GRAD_WEIGHT) and g.O >= 64:
+    sparse = skips(grad_output, g, DENSE_WEIGHT)
+    if scatters_grad_weight(g, sparse):
         return scattered_grad_weight(grad_output, x, g)
-    if _skips(grad_output, g, DENSE_WEIGHT):
+    if sparse:
         loops = skipping_weight_loops
         sizes, *tables = runs_for(g)
         line = sizes.PIECES * sizes.PIECE
@@ -127,20 +126,6 @@ def conv2d_grad_weight(grad_output, x, g):
     grad_weight = np.empty(g.weight_shape, x.dtype)  # (O, C/G, KH, KW)
     add_parts(sums, line, grad_weight)
     return grad_weight
-
-
-def few_pixels(g, channels, ratio):
-    return g.G == 1 and g.OH * g.OW * ratio <= channels
-
-
-def _skips(grad_output, g, dense):
-    """Judged by the first four images alone, as the choice changes the order of sums."""
-    return worth_skipping(g) and density(grad_output[:4].reshape(-1)) < dense
-
-
-def worth_skipping(g):
-    """Whether zeros that are skipped can save more than they cost, if there are enough."""
-    return g.O // g.G >= 4 and g.C // g.G * g.KH * g.KW >= 64
 
 
 # --------------------------------------------------------------------- the output, and the grad
