@@ -12,6 +12,10 @@ Two sums are enough:
   on grad_output; with a stride its pixels stand SH and SW apart, zeros between them.
 - The gradient to the weights: grad_output times the plane as each tap sees it.
 
+For the first, rows that fill half a register at most are taken all at once, with the zeros
+between them: a plane of 7 x 7 under 3 x 3 is then one line of 61 numbers, four registers and
+not seven.
+
 `g` is the Geometry (`minicnn.geometry`) of the convolution: all sizes of this call.
 """
 
@@ -27,6 +31,7 @@ from .engine.vectors import FOUR, LANES, ONE, PAIR, add_lanes, load, multiply_ad
 from .operands.products import U, copy, fill, share
 
 LARGEST = 2**18  # numbers in a padded plane, 1 MB of float32; larger ones go the general way in bands
+TOGETHER = 8  # small planes at a time
 TAPS = 5  # sums of the weights' gradient in registers at a time
 
 
@@ -127,7 +132,9 @@ def depthwise_grad_weight(grad_output, x, g):
 def _depthwise(x, weight, bias, target, plane, offsets):
     """Fills the target."""
     parts = max(1, min(plane.N * plane.C, 32))
-    parallel(_depthwise_loops, parts, x.reshape(-1), weight.reshape(-1), bias, target.reshape(-1), plane, offsets)
+    small = plane.SH == plane.SW == 1 and plane.OW <= LANES // 2 and plane.Q <= LANES
+    loops = _depthwise_small_loops if small else _depthwise_loops
+    parallel(loops, parts, x.reshape(-1), weight.reshape(-1), bias, target.reshape(-1), plane, offsets)
 
 
 @compiled(error_model="numpy")
@@ -153,6 +160,44 @@ def _depthwise_loops(team, parts, x, weight, bias, target, plane, offsets):
                 else:
                     _add_taps(row, 0, padded, above, weight, channel * plane.R, start, offsets, plane.OW)
                     copy(target, at, row, 0, plane.OW)
+        k = next_part(team)
+
+
+@compiled(error_model="numpy")
+def _depthwise_small_loops(team, parts, x, weight, bias, target, plane, offsets):
+    """The same for small planes, each in one line.
+
+    What has just been written number by number cannot be read by registers at once. So
+    several planes are written first, then read: 2.5 instead of 3.7 ms for 1,024 channels of
+    7 x 7 in 32 images, and 4.5 row by row.
+    """
+    line = (plane.OH - 1) * plane.Q + plane.OW
+    size = plane.ROWS * plane.Q
+    pitch = line + 4 * LANES
+    padded = np.zeros(TOGETHER * size + 4 * LANES, x.dtype)  # (TOGETHER, ROWS, Q)
+    lines = np.zeros(TOGETHER * pitch, x.dtype)  # (TOGETHER, pitch)
+    start = np.zeros(4 * LANES, x.dtype)
+    width = max(0, min(plane.W, (plane.Q - 1 - plane.LEFT) // plane.UPW + 1))
+    height = min(plane.H, (plane.ROWS - 1 - plane.TOP) // plane.UPH + 1)
+    k = next_part(team)
+    while k < parts:
+        mine = share(k, parts, plane.N * plane.C)
+        for unit in range(mine.start, mine.stop, TOGETHER):
+            count = min(TOGETHER, mine.stop - unit)
+            for p in range(count):
+                for h in range(height):
+                    at = U(p * size + (plane.TOP + h * plane.UPH) * plane.Q + plane.LEFT)
+                    pixel = U(((unit + p) * plane.H + h) * plane.W)
+                    for w in range(U(width)):
+                        padded[at + w * U(plane.UPW)] = x[pixel + w]
+            for p in range(count):
+                channel = (unit + p) % plane.C
+                fill(start, 0, 4 * LANES, bias[channel])
+                _add_taps(lines, p * pitch, padded, p * size, weight, channel * plane.R, start, offsets, line)
+            for p in range(count):
+                for i in range(plane.OH):
+                    at = ((unit + p) * plane.OH + i) * plane.OW
+                    copy(target, at, lines, p * pitch + i * plane.Q, plane.OW)
         k = next_part(team)
 
 
