@@ -6,7 +6,7 @@ from hypothesis import find, settings
 
 from minicnn import geometry
 from minicnn.kernels import numba_fast, numpy_textbook
-from minicnn.kernels.numba_fast import convolution, depthwise, pooling, ways
+from minicnn.kernels.numba_fast import convolution, depthwise, ways
 from minicnn.kernels.numba_fast.operands.lowering import without_idle_strides
 from tests.support import strategies
 
@@ -91,16 +91,6 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_random_convolutions_reach_each_way_that_needs_no_64_channels(way):
     find(strategies.convolutions(), lambda case: WAYS[way](conv_of(case)), settings=MANY)
-
-
-def pool_of(case):
-    shape = case.input if len(case.input) == 4 else (1, *case.input)
-    return without_idle_strides(geometry.max_pool2d(shape, **case.arguments))
-
-
-@pytest.mark.parametrize("loops", [pooling._max_pool2d_pairs_loops, pooling._max_pool2d_windows_loops])
-def test_random_poolings_reach_the_ways_of_narrow_images(loops):
-    find(strategies.pools(), lambda case: pooling._loops_for(pool_of(case)) is loops, settings=MANY)
 
 
 def test_both_gradients_ask_for_zeros_before_they_choose(monkeypatch):
