@@ -43,9 +43,14 @@ def steps(layers: list[Any]) -> "list[Module | ConvBlock | LinearBlock]":
 
 def _alone(*layers: Module) -> bool:
     """Whether nobody sees or changes what passes between these layers."""
-    modes = {passes.keeps(layer) for layer in layers}
-    patched = any("forward" in vars(layer) or "backward" in vars(layer) for layer in layers)
-    return not patched and len(modes) == 1 and follower.get() is None
+    if follower.get() is not None:
+        return False
+    keeps = passes.keeps(layers[0])
+    for layer in layers:
+        own = vars(layer)
+        if "forward" in own or "backward" in own or passes.keeps(layer) != keeps:
+            return False
+    return True
 
 
 class Together(NamedTuple):
@@ -91,7 +96,9 @@ class ConvBlock(NamedTuple):
             pooled = F.conv_block(x, conv.weight.data, _data(conv.bias), options, self.pool.window)
         if pooled is None:
             return _one_by_one(self, x)
-        together = Together(self, pooled, options, self.pool.window, passes.versions(conv))
+        together: Any = ()
+        if passes.keeps(conv):
+            together = Together(self, pooled, options, self.pool.window, passes.versions(conv))
         for layer in self:
             passes.keep(layer, together)
         return pooled.output

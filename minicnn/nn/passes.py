@@ -115,7 +115,8 @@ def keeps(module: "Module") -> bool:
 def keep(module: "Module", values: tuple[Any, ...] | Callable[["Module"], tuple[Any, ...]]) -> None:
     """`Module.keep`."""
     if not keeps(module):
-        module.kept_for_backward = None
+        if module.kept_for_backward is not None:  # to set an attribute takes a microsecond
+            module.kept_for_backward = None
         return
     forward = _under_way.get() or Forward(module)  # a new one where forward() was called directly
     before = module.kept_for_backward

@@ -59,7 +59,9 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """Each layer's output is the next one's input. What may work as one does (`block`)."""
-        for step in self if self.needs_following() else block.steps(list(self)):
+        layers = list(self)
+        stands_twice = len(set(layers)) < len(layers)
+        for step in layers if stands_twice else block.steps(layers):
             x = step(x)
         return x
 
