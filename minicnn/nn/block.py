@@ -105,10 +105,10 @@ class ConvBlock(NamedTuple):
 
     def backward(self, grad_output: Any) -> Any:
         """The gradients of all three."""
-        kept = [layer.kept_for_backward for layer in self]
-        together: Any = kept[0].values if kept[0] is not None else None
-        common = isinstance(together, Together) and all(one is not None and one.values is together for one in kept)
-        if not (common and _alone(*self) and F.fits(grad_output, together.pooled)):
+        kept = self.conv.kept_for_backward
+        together: Any = kept.values if kept is not None else None
+        common = isinstance(together, Together) and _alone(*self) and F.fits(grad_output, together.pooled)
+        if not common:
             return _backward_one_by_one(self, grad_output)
         for layer in reversed(self):
             passes.take(layer)  # or an error

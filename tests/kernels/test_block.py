@@ -127,7 +127,7 @@ def test_the_notebooks_blocks_go_image_by_image():
     assert block._backward_tables(*second, True)[0] is block._skipping_grad_loops
 
 
-def test_a_gradient_that_is_not_finite_is_added_up_where_its_window_won():
+def test_numba_adds_a_gradient_that_is_not_finite_where_its_window_won():
     g, pooling = notebooks(1)
     arrays = drawn(g, pooling, reals, "float32", 0)
     arrays[3][3, 4, 5, 6] = np.inf
