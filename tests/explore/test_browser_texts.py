@@ -33,7 +33,7 @@ groups in_channels in_features kernel_size out_channels out_features output_padd
 padding padding_mode reflect replicate return_indices same start_dim stride valid weight zeros True
 False numba numpy torch cnn linear_block run conv2d_grad_input conv2d_grad_weight conv_transpose2d
 cross_entropy cross_entropy_grad relu_grad linear_grad_input linear_grad_weight max_pool2d
-max_pool2d_grad across cols down padded self input output softmax sigmoid rows tap HP WP
+max_pool2d_grad across cols down padded self input output softmax sigmoid rows tap HP WP flatten lr eps sqrt momentum
 """
 NAMES = set(NAMES_SAID.split())
 # What a person does in each view: where to point and what to click, in order.
@@ -50,6 +50,7 @@ ACTIONS = {
     "matrix": [".dense td.cell", ".stack.output td.cell", ".stack.gradient td.cell", 'button[data-option="T"]'],
     "run": [".class-bars button:nth-child(2)", "#confusion .right button", ".layer .map", "dialog button"],
     "costs": ["#measure"],
+    "train": ['button:has-text("One step")', ".train-layer"],
 }
 
 
@@ -74,7 +75,7 @@ def unmarked(page):
     words = set()
     for text in page.evaluate(EVERYTHING):
         words |= set(re.findall(r"[^\W\d]\w+", re.sub(r"⟦[^⟧]*⟧", " ", text)))
-    return {word for word in words - NAMES if not re.fullmatch(r"x\d+", word)}
+    return {word for word in words - NAMES if not re.search(r"^x\d+$|[β²ᵗ]", word)}
 
 
 def test_marks(in_marks):
