@@ -234,7 +234,8 @@ def _walk_page(walks: Walks, name: str, height: int) -> str:
         return f"<p>{html.escape(name)}: {html.escape(recording['problem']['sentence'])}</p>"
     page = export.page(name, recording, walks)
     if page is None:
-        return f"<p>{html.escape(say('export.too_large', name=name, most=count(export.LARGEST)))}</p>"
+        sentence = say("export.too_large", name=name, most=count(export.LARGEST))
+        return f"<p>{html.escape(sentence)}</p>"
     return FRAME.format(height=height, what=f'sandbox="allow-scripts" srcdoc="{html.escape(page)}"')
 
 

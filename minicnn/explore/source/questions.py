@@ -17,7 +17,7 @@ class Place(NamedTuple):
 
 
 QUESTIONS = {
-    "question.transposed": [
+    "transposed": [
         Place("conv2d", "conv2d", "output = "),
         Place("conv2d", "im2col", "cols[:, :, kh, kw] = "),
         Place("conv2d_grad_input", "conv2d_grad_input", "grad_cols = "),
@@ -32,8 +32,10 @@ def listing() -> list[dict[str, Any]]:
     """As the page shows them, in the language of the request."""
     return [
         {
-            "question": say(key),
-            "places": [place._asdict() | {"text": say(f"{key}.{number}")} for number, place in enumerate(places, 1)],
+            "question": say(f"question.{key}"),
+            "places": [
+                place._asdict() | {"text": say(f"question.{key}.{number}")} for number, place in enumerate(places, 1)
+            ],
         }
         for key, places in QUESTIONS.items()
     ]
