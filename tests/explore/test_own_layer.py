@@ -246,7 +246,8 @@ def test_a_network_on_an_input_of_its_own():
     told = ask_for(own, "Net.forward")
     _, (result,) = at_the_end(told)
     assert result["shape"] == (1, 2)
-    np.testing.assert_array_equal(result["data"], own.layer(x).ravel())
+    with use_backend("numpy"):  # which the walk goes through
+        np.testing.assert_array_equal(result["data"], own.layer(x).ravel())
     names = [told["sources"][frame["source"]]["name"] for frame in told["frames"]]
     assert {"conv2d", "im2col", "linear"} <= {name.rpartition(".")[2] for name in names}
     back = ask_for(own, "Net.backward")

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 import minicnn
 from minicnn import nn
+from minicnn.agree.bounds import OPTIMISERS
 from minicnn.kernels.arrays import to_numpy
 from minicnn.nn import functional as F
 from tests.nn.test_losses import LAYERS, assert_within, losses, magnitudes, specials
 from tests.nn.test_pointwise import cases as pointwise_cases
 from tests.nn.test_pointwise import ulps
-from tests.optim.test_optim import MAGNITUDES, ROUNDINGS, runs
+from tests.optim.test_optim import ROUNDINGS, runs
 from tests.support import oracle, scripts, strategies
 from tests.support.oracle import torch
 
@@ -396,7 +397,7 @@ def assert_same_numbers(actual, expected):
 
 @pytest.mark.differential
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", MAGNITUDES)
+@pytest.mark.parametrize("name", OPTIMISERS)
 @given(st.data())
 def test_optimisers_take_the_textbooks_steps(name, way, data):
     """SGD bit for bit. Adam within its bound: in float32 torch's square root may be
@@ -411,7 +412,7 @@ def test_optimisers_take_the_textbooks_steps(name, way, data):
     options = [options for group, options in zip(run.arrays, run.options, strict=True) for _ in group]
     assert results[1].keys() == expected[1].keys()
     for i, (start, chosen) in enumerate(zip(arrays, options, strict=True)):
-        bounds = MAGNITUDES[name](start, [grads[i] for grads in run.grads], **chosen)
+        bounds = OPTIMISERS[name](start, [grads[i] for grads in run.grads], **chosen)
         pairs = {"param": (results[0][i], expected[0][i])}
         pairs |= {key: (results[1][i][key], right) for key, right in expected[1].get(i, {}).items()}
         for key, (result, right) in pairs.items():

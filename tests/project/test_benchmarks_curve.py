@@ -138,4 +138,4 @@ def test_what_it_does_not_understand_is_refused_at_once(wrong, capsys):
 def test_among_the_timings_it_says_that_it_goes_alone(capsys):
     with pytest.raises(SystemExit):
         main(["step", "curve"])
-    assert "curve times nothing and goes alone" in capsys.readouterr().err
+    assert "curve goes first and alone" in capsys.readouterr().err

@@ -466,7 +466,7 @@ MUTANTS = {
         f"{NUMBA}/operands/products.py",
         "for j in range(U(whole), U(count)):",
         "for j in range(0):",
-        WIDE_LINEAR,
+        DEPTHWISE,
         "numba",
     ),
     "the second four rows are the first": Mutant(

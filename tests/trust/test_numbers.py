@@ -140,7 +140,7 @@ def test_the_slope_of_a_mean_square_is_finite_where_twice_the_distance_is_not(ba
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("backend", ["numpy", "numba"])
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in ("Adam", "SGD")])
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in bounds.OPTIMISERS])
 @given(seed=st.integers(0, 2**32 - 1), sizes=st.tuples(exponents, exponents, exponents, exponents))
 # mse_loss with weights: their products with the distances, or with a gradient not yet
 # divided, are no float32; the result is.
