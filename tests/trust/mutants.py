@@ -57,7 +57,6 @@ THREADS = (
     "part_is_done_once or in_a_helper or waits_for_the_helpers or call_is_over",
 )
 CACHE = ("tests/kernels/engine/test_compilation.py", "-k", "any_of_the_sources or compile_at_once_do")
-WIDE_LINEAR = ("tests/kernels/test_numba.py", "-k", "wide_linear")
 HALF_THE_REGISTERS = ("tests/kernels/test_numba.py", "-k", "half_the_registers")
 WIDE_CONVOLUTION = ("tests/kernels/test_numba.py", "-k", "wide_convolutions")
 DEPTHWISE = ("tests/kernels/test_depthwise.py",)
