@@ -202,7 +202,7 @@ def steps(backend: str, step: Step, count: int, warm: int = 5) -> list[Clocks]:
         def run() -> None:
             optimizer.zero_grad()
             criterion(model(images), labels)
-            model.backward(criterion.backward())
+            model.backward(criterion.backward(), input_grad=False)
             optimizer.step()
 
         for _ in range(warm):

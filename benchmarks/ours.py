@@ -74,7 +74,7 @@ class Minicnn:
             optimizer.zero_grad()
             last["logits"] = model(images)
             last["loss"] = criterion(last["logits"], labels)
-            model.backward(criterion.backward())
+            model.backward(criterion.backward(), input_grad=False)  # as the README's loop
             optimizer.step()
 
         def results() -> Results:

@@ -64,8 +64,9 @@ class SimpleCNN(nn.Module):
             )
         return self.linear_block(self.flatten(self.cnn(x)))
 
-    def backward(self, grad_output: Any) -> Any:
-        return self.cnn.backward(self.flatten.backward(self.linear_block.backward(grad_output)))
+    def backward(self, grad_output: Any, input_grad: bool = True) -> Any:
+        grad = self.flatten.backward(self.linear_block.backward(grad_output))
+        return self.cnn.backward(grad, input_grad)
 
 
 class ParityCNN(SimpleCNN):
@@ -88,8 +89,8 @@ class ParityCNN(SimpleCNN):
     def forward(self, x: Any) -> Any:
         return self.sigmoid(super().forward(x))
 
-    def backward(self, grad_output: Any) -> Any:
-        return super().backward(self.sigmoid.backward(grad_output))
+    def backward(self, grad_output: Any, input_grad: bool = True) -> Any:
+        return super().backward(self.sigmoid.backward(grad_output), input_grad)
 
 
 class Generator(nn.Module):

@@ -198,13 +198,15 @@ class Module:
         `grad_output` has the shape of the output, what is returned that of the input;
         the gradients of the parameters are added to their `grad`. A class that defines
         none has it where its forward is a chain of layers, of reshapes and of functions
-        without parameters; `nn.chain` tells how that is found out. Raises RuntimeError
-        where no forward came before, or not the right one; NotImplementedError, with
-        the lines to write, where the forward is no chain.
+        without parameters; `nn.chain` tells how that is found out. There `input_grad=False`
+        gives None, as in Sequential. Raises RuntimeError where no forward came before, or
+        not the right one; NotImplementedError, with the lines to write, where the forward
+        is no chain.
         """
-        if type(self).forward is Module.forward or len(grad_output) != 1 or options:
+        if type(self).forward is Module.forward or len(grad_output) != 1 or options.keys() - {"input_grad"}:
             raise NotImplementedError(f"{type(self).__name__} defines no backward.")
-        return chain.backward(self, *grad_output)
+        grad_input = chain.backward(self, *grad_output)
+        return grad_input if options.get("input_grad", True) else None
 
     def needs_following(self) -> bool:
         """Whether backward has to be worked out from what forward does."""

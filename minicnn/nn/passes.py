@@ -102,6 +102,19 @@ def no_grad() -> Iterator[None]:
         _nothing_kept.reset(before)
 
 
+@contextmanager
+def without_input_grad(layer: "Module | None") -> Iterator[None]:
+    """Inside, this layer's backward returns None for the gradient with respect to its input."""
+    if layer is None or not layer.needs_input_grad:
+        yield
+        return
+    layer.needs_input_grad = False
+    try:
+        yield
+    finally:
+        del layer.needs_input_grad  # the class says True
+
+
 def keeps(module: "Module") -> bool:
     """Whether backward may follow: in training mode, and in any part of a network that is in
     training itself. So a BatchNorm2d in eval() mode is frozen, and passes gradients on.
