@@ -101,7 +101,8 @@ def conv_block_grad(
         grad_input = conv2d_grad_input(grad, weight, g) if needs_input_grad else None
         grad_weight = conv2d_grad_weight(grad, x, g) if needs_weight_grad else None
         return grad_input, grad_weight, grad_bias(grad) if needs_bias_grad else None
-    loops, line, row, sizes, *rest = tables
+    sparse, line, row, sizes, *rest = tables
+    loops = _skipping_grad_loops if sparse else _dense_grad_loops
     parts = min(g.N, PARTS)
     eights = -(-sizes.OG // 8) * 8
     sums = np.zeros((parts, g.G, eights, row), x.dtype)  # (parts, G, O/G in eights, row)
@@ -131,8 +132,8 @@ def conv_block_grad(
 
 @lru_cache(maxsize=256)
 def _backward_tables(g, pooling, needs_input_grad):
-    """The loops; how far apart the runs are in a row of sums, and the rows; the sizes and
-    tables of the loops. None where one kernel is called after the other.
+    """Whether skipping pays; how far apart the runs are in a row of sums, and the rows; the
+    sizes and tables of the loops. None where one kernel is called after the other.
     """
     g = without_idle_strides(g)
     sparse = worth_skipping(g)  # pooling sends its gradient to one pixel in four
@@ -142,12 +143,12 @@ def _backward_tables(g, pooling, needs_input_grad):
     if sparse:
         sizes, *tables = runs_for(g)
         line = sizes.PIECES * sizes.PIECE
-        found = _skipping_grad_loops, line, g.KH * line, sizes, *tables
+        found = sparse, line, g.KH * line, sizes, *tables
     elif needs_input_grad:
         return None
     else:
         sizes, *tables = strips_for(g)
-        found = _dense_grad_loops, sizes.RUN, -(-sizes.R // (2 * LANES)) * 2 * LANES, sizes, *tables
+        found = sparse, sizes.RUN, -(-sizes.R // (2 * LANES)) * 2 * LANES, sizes, *tables
     return found if sizes.BANDS == 1 else None
 
 
