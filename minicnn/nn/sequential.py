@@ -70,7 +70,7 @@ class Sequential(Module):
 
         A training never asks for the gradient with respect to the pixels. With
         `input_grad=False` it is left out, and None returned: the way back ends at the first
-        layer that learns. That saves a quarter of SimpleCNN's training step.
+        layer that learns. That saves a fifth of SimpleCNN's training step.
         """
         if self.needs_following():  # each call of a layer that stands twice has been noted
             grad_input = super().backward(grad_output)
