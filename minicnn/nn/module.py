@@ -57,8 +57,8 @@ class Module:
     """
 
     training = True
-    # Set to False on the first layer, it spares backward the gradient to the data:
-    # backward returns None.
+    # Set to False on the first layer, it spares backward the gradient to the data, which is
+    # None then. `backward(grad_output, input_grad=False)` does the same for one call.
     needs_input_grad = True
     kept_for_backward: passes.Kept | None = None
     # Its own arrays that are not learnt, and whether they are part of state_dict.
